@@ -83,7 +83,7 @@ def __dir__() -> list[str]:
 
 
 class _Package(ModuleType):
-    """Keeps `unbend.collapse` the verb: importing the sub-package of the same name would put the module there instead."""
+    """Keeps `unbend.collapse` the verb: importing the package of the same name would put the module there."""
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not (name in _HOME and isinstance(value, ModuleType)):

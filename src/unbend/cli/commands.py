@@ -1,0 +1,205 @@
+"""The commands, one a verb: each turns its options into one call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from unbend import __version__
+from unbend.cli import options
+from unbend.cli.group import Commands
+from unbend.cli.show import OUTPUT, shows
+
+if TYPE_CHECKING:
+    from unbend.result import Result
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="MODEL is an .onnx file. DATA is a .csv, .parquet, .arrow, .npz or .npy file, or a folder or glob of them.",
+)
+@click.version_option(__version__, prog_name="unbend")
+def unbend() -> None:
+    """Is your network a linear regression? Three kinds of answer, never mixed: exact for every input, proved on a
+    range, measured on held-out rows."""
+
+
+@unbend.command()
+@options.model
+@options.data
+@options.target
+@options.order
+@options.holdout
+@click.option(
+    "--scale",
+    type=click.Choice(["auto", "none", "standard", "minmax"]),
+    default="auto",
+    show_default=True,
+    help="How the columns were scaled before they entered the network.",
+)
+@options.exclude
+@options.folds
+@options.seed
+@options.level
+@shows(page="--page", default_page=lambda model, **_: Path(f"unbend-{Path(model).stem}.html"))
+def examine(model: str, data: str, target: str, **how: object) -> Result:
+    """The whole answer for MODEL on DATA: a report here, and a page.
+
+    Is the network a linear regression? Which bends do anything on these rows? Does the data need a network? May the
+    linear fit be trusted?
+
+    The page is unbend-<model>.html unless --page names another; with --json or --markdown it is written only if named.
+    """
+    from unbend.examine import examine as verb
+
+    return verb(model, data, target, **how)
+
+
+@unbend.command()
+@options.model
+@click.option("-o", "--output", type=OUTPUT, metavar="SMALLER", help="Write the collapsed network here.")
+@click.option(
+    "--certificate", type=OUTPUT, metavar="FILE", help="Write the evidence that it computes the same, as JSON."
+)
+@click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
+@shows()
+def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool) -> Result:
+    """The same function as MODEL, cheaper. Exact for every input."""
+    from unbend.cli.collapsing import collapse as command
+
+    return command(model, output, certificate, check, force)
+
+
+@unbend.command()
+@options.maybe_model
+@click.option("--latex", is_flag=True, help="The equations in LaTeX.")
+@shows()
+def explain(model: str | None, latex: bool) -> Result:
+    """The collapse of MODEL step by step, in numbers.
+
+    W_1, b_1, W_2, …, the running product and sum, W_z, b_z.
+
+    Without a MODEL: a small worked example, 2 inputs, 3 hidden, 2 hidden, 1 output.
+    """
+    from unbend.collapse import explain as verb
+
+    return verb(model)
+
+
+@unbend.command()
+@options.model
+@options.data
+@click.option("--row", type=click.IntRange(min=0), default=0, metavar="N", help="The row; the first is 0.")
+@options.maybe_target
+@options.exclude
+@shows()
+def near(model: str, data: str, row: int, **how: object) -> Result:
+    """The linear regression that MODEL is at one row of DATA."""
+    from unbend.bends import near as verb
+
+    return verb(model, data, row, **how)
+
+
+@unbend.command()
+@options.model
+@options.data
+@options.maybe_target
+@options.exclude
+@shows()
+def bends(model: str, data: str, **how: object) -> Result:
+    """Every bend of MODEL: does it do anything on DATA?"""
+    from unbend.bends import bends as verb
+
+    return verb(model, data, **how)
+
+
+@unbend.command()
+@options.data
+@options.target
+@click.option("--degree", type=click.IntRange(1, 2), default=1, metavar="1|2", help="2 adds squares and products.")
+@click.option("--ridge", type=options.Strength(), help="Shrink the coefficients; auto chooses how much.")
+@click.option(
+    "--collinear",
+    type=click.Choice(["error", "drop"]),
+    default="error",
+    show_default=True,
+    help="What to do with a column that the others determine.",
+)
+@options.exclude
+@options.level
+@shows()
+def fit(data: str, target: str, **how: object) -> Result:
+    """Linear regression on the columns of DATA."""
+    from unbend.regression import fit as verb
+
+    return verb(data, target, **how)
+
+
+@unbend.command()
+@options.data
+@options.target
+@options.order
+@options.exclude
+@options.level
+@shows()
+def check(data: str, target: str, **how: object) -> Result:
+    """May that regression be trusted? Its assumptions, one by one."""
+    from unbend.checks import check as verb
+
+    return verb(data, target, **how)
+
+
+@unbend.command()
+@options.data
+@options.maybe_model
+@options.target
+@options.holdout
+@options.exclude
+@options.folds
+@options.seed
+@options.level
+@shows()
+def compare(data: str, model: str | None, target: str, **how: object) -> Result:
+    """Would a regression do as well as MODEL?
+
+    Constant, linear, quadratic and, if given, MODEL, on the same held-out rows.
+    """
+    from unbend.compare import compare as verb
+
+    return verb(data, target, model, **how)
+
+
+@unbend.command()
+@click.argument("case", required=False)
+@click.option("--list", "listing", is_flag=True, help="Name the cases.")
+@click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where to leave the files.")
+@shows()
+def demo(case: str | None, listing: bool, folder: Path | None) -> Result:
+    """A first run that needs no file.
+
+    Takes real data, trains a small network on it, examines it, and leaves the files. CASE is one that --list names.
+    """
+    from unbend.demo import cases
+    from unbend.demo import demo as verb
+
+    return cases() if listing else verb(case, folder)
+
+
+@unbend.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Let your shell complete commands and columns.
+
+    \b
+    bash   eval "$(unbend completion bash)"              in ~/.bashrc
+    zsh    eval "$(unbend completion zsh)"               in ~/.zshrc
+    fish   unbend completion fish | source               in ~/.config/fish/config.fish
+    """
+    from click.shell_completion import get_completion_class
+
+    script = get_completion_class(shell)
+    assert script is not None  # the choice above names only shells that click knows
+    click.echo(script(unbend, {}, "unbend", "_UNBEND_COMPLETE").source())

@@ -1,0 +1,122 @@
+"""The options and arguments that several commands share, and what the shell may complete for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+from click.shell_completion import CompletionItem
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+
+class Input(click.ParamType):
+    """A file, folder or glob to read. The verb opens it, so that a message about it is the same from Python."""
+
+    name = "file"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Names of files, from the shell."""
+        return [CompletionItem(incomplete, type="file")]
+
+
+class ColumnName(click.ParamType):
+    """The name of a column of DATA."""
+
+    name = "column"
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """The columns of the file that stands before it on the line."""
+        try:
+            names = column_names(Path(ctx.params["data"]).expanduser())
+        except Exception:  # a broken file must not break the user's shell
+            return []
+        return [CompletionItem(name) for name in names if name.startswith(incomplete)]
+
+
+class Strength(click.ParamType):
+    """How strong a ridge: `auto`, or a number from 0."""
+
+    name = "auto|number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
+        """`auto` as it is, a number as a float."""
+        if value == "auto":
+            return value
+        try:
+            strength = float(value)
+        except ValueError:
+            self.fail(f'"{value}" is neither auto nor a number', param, ctx)
+        if not 0 <= strength < float("inf"):
+            self.fail(f"{value} is not a strength: it is a number from 0", param, ctx)
+        return strength
+
+
+def column_names(path: Path) -> list[str]:
+    """The names in the header of a CSV, Parquet or Arrow file; none of the rows are read."""
+    if path.suffix == ".csv":
+        import csv
+
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            return next(csv.reader(file), [])
+    if path.suffix == ".parquet":
+        import pyarrow.parquet
+
+        return pyarrow.parquet.read_schema(path).names
+    import pyarrow.ipc
+
+    return pyarrow.ipc.open_file(path).schema.names
+
+
+model = click.argument("model", type=Input())
+maybe_model = click.argument("model", type=Input(), required=False)
+data = click.argument("data", type=Input())
+target = click.option("--target", type=ColumnName(), required=True, metavar="NAME", help="The column to predict.")
+maybe_target = click.option(
+    "--target", type=ColumnName(), metavar="NAME", help="A column of DATA that is not an input of the model."
+)
+order = click.option(
+    "--order", type=ColumnName(), metavar="COLUMN", help="The rows have an order, by this column (it is no input)."
+)
+exclude = click.option(
+    "--exclude", type=ColumnName(), metavar="COLUMN", multiple=True, help="Leave this column out. Repeatable."
+)
+level = click.option(
+    "--level",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="P",
+    default=0.95,
+    show_default=True,
+    help="Level of the intervals.",
+)
+folds = click.option(
+    "--folds",
+    type=click.IntRange(min=2),
+    default=5,
+    metavar="K",
+    show_default=True,
+    help="Folds of the cross-validation.",
+)
+seed = click.option(
+    "--seed",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    show_default=True,
+    help="Decides how the rows are shuffled.",
+)
+
+
+def holdout(command: Callable[..., Any]) -> Callable[..., Any]:
+    """`--holdout FILE` and `--holdout-column NAME`: rows that the network never saw in training."""
+    command = click.option(
+        "--holdout-column",
+        type=ColumnName(),
+        metavar="NAME",
+        help="A yes/no column of DATA: yes where the network has not seen the row in training.",
+    )(command)
+    return click.option(
+        "--holdout", type=Input(), metavar="FILE", help="More rows, that the network has not seen in training."
+    )(command)

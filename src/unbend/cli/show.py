@@ -1,0 +1,101 @@
+"""Printing what a verb returns: text, Markdown or JSON on stdout, and a page in a file."""
+
+from __future__ import annotations
+
+import functools
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from unbend.cli.options import Input
+
+if TYPE_CHECKING:
+    from unbend.result import Result
+
+Command = Callable[..., Any]
+OUTPUT = click.Path(path_type=Path, dir_okay=False)
+
+
+def shows(*, page: str = "--html", default_page: Callable[..., Path] | None = None) -> Callable[[Command], Command]:
+    """Let a command return a result, and print it as the user asked.
+
+    `page` is the option that names the page; `default_page`, from the command's options, is where it is written if the
+    option is not given and the result is printed as text.
+    """
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def shown(*, form: str | None, page_file: Path | None, force: bool, **options: Any) -> None:
+            context = click.get_current_context()
+            with _progress(context):
+                result = command(force=force, **options) if "force" in _wants(command) else command(**options)
+            if page_file is None and form is None and default_page is not None:
+                page_file = default_page(**options)
+            if page_file is not None:
+                _write_page(result, page_file, inputs_of(context), force)
+            _print(result, form)
+            if page_file is not None:
+                click.echo(f"page: {page_file}", err=True)
+
+        return _add_options(shown, page)
+
+    return decorate
+
+
+def inputs_of(context: click.Context) -> list[str]:
+    """The paths that the command reads."""
+    paths = (context.params.get(p.name or "") for p in context.command.params if isinstance(p.type, Input))
+    return [path for path in paths if path]
+
+
+def _wants(command: Command) -> tuple[str, ...]:
+    return command.__code__.co_varnames[: command.__code__.co_argcount + command.__code__.co_kwonlyargcount]
+
+
+def _add_options(command: Command, page: str) -> Command:
+    """Give `command` the options --json, --markdown, the page and --force, in that order."""
+    force = click.option("--force", is_flag=True, help="Overwrite files that unbend did not make.")
+    html = click.option(page, "page_file", type=OUTPUT, metavar="FILE", help="Write a self-contained page.")
+    markdown = click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")
+    as_json = click.option("--json", "form", flag_value="json", help="Print JSON.")
+    for option in (force, html, markdown, as_json):
+        command = option(command)
+    return command
+
+
+def _print(result: Result, form: str | None) -> None:
+    if form == "json":
+        click.echo(json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False))
+    elif form == "markdown":
+        from unbend.document import render_markdown
+
+        click.echo(render_markdown(result.document()).rstrip("\n"))
+    else:
+        from unbend.document import print_blocks
+
+        print_blocks(result.document())
+
+
+def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> None:
+    from unbend.document import render_page
+    from unbend.output import write
+
+    title = " ".join(["unbend", result.verb, *(Path(name).name for name in inputs)])
+    write(path, render_page(result.document(), title), inputs=inputs, force=force)
+
+
+@contextmanager
+def _progress(context: click.Context) -> Iterator[None]:
+    """While a command works, say so on a terminal's stderr; nothing in a pipe or a log."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"unbend {context.info_name} …"):
+        yield

@@ -1,0 +1,79 @@
+"""Writing files: whole or not at all, never over an input, and over nothing that somebody else made.
+
+A file is written beside its destination under a temporary name and then takes its place in one step, so a reader never
+sees half of it, and an error leaves nothing behind.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from unbend.errors import UsageError
+
+HEAD = 4096
+"""How much of a file is read to see who made it: the marks below stand at the beginning."""
+
+MARKS = (b'name="generator" content="unbend', b"\x12\x06unbend", b'{\n  "verb": "')
+"""In a page its generator; in an ONNX file the field producer_name; in JSON the key that every result begins with."""
+
+
+@contextmanager
+def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Iterator[Path]:
+    """A temporary path beside `path`, for the block to write; it becomes `path` when the block ends without an error.
+
+    Raises
+    ------
+    UsageError
+        If `path` is one of `inputs`, if its folder is not there or cannot be written, or if it is a file that unbend
+        did not make and `force` is not set.
+    """
+    path = Path(path)
+    _may_write(path, inputs, force)
+    with _folder_for(path) as folder:
+        draft = folder / path.name
+        yield draft
+        draft.replace(path)
+
+
+def write(path: str | Path, content: str | bytes, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:
+    """Write `content` to `path`, whole or not at all; see `replacing`."""
+    with replacing(path, inputs=inputs, force=force) as draft:
+        draft.write_bytes(content.encode() if isinstance(content, str) else content)
+    return Path(path)
+
+
+def made_by_unbend(path: Path) -> bool:
+    """Whether the file is a page, a network or a JSON file that unbend wrote."""
+    with path.open("rb") as file:
+        head = file.read(HEAD)
+    return any(mark in head for mark in MARKS)
+
+
+def _may_write(path: Path, inputs: Iterable[str | Path], force: bool) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder, not a file to write", try_="name a file in it")
+    if not path.exists():
+        return
+    if any(Path(name).exists() and path.samefile(name) for name in inputs):
+        raise UsageError(f"{path} is an input, and an input is never overwritten", try_="write to another file")
+    if not force and path.stat().st_size and not made_by_unbend(path):
+        raise UsageError(
+            f"{path} is there already, and unbend did not make it",
+            try_="write to another file\nor overwrite it: add --force",
+        )
+
+
+@contextmanager
+def _folder_for(path: Path) -> Iterator[Path]:
+    """A temporary folder on the file system of `path`, removed with all that is still in it."""
+    try:
+        holder = tempfile.TemporaryDirectory(prefix=".unbend-", dir=path.parent, ignore_cleanup_errors=True)
+    except OSError as error:
+        raise UsageError(
+            f"cannot write {path}: {error.strerror}", where=f"the folder is {path.parent.resolve()}"
+        ) from error
+    with holder as folder:
+        yield Path(folder)
