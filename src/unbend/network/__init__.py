@@ -1,0 +1,8 @@
+"""A network: read it, run it, evaluate it exactly, write it."""
+
+from unbend.network.evaluate import evaluate, input_shape
+from unbend.network.graph import Network, Node, Port
+from unbend.network.read import network_of, read
+from unbend.network.run import Runner
+
+__all__ = ["Network", "Node", "Port", "Runner", "evaluate", "input_shape", "network_of", "read"]

@@ -1,0 +1,112 @@
+"""The network in float64, node by node, through the op table: the truth that other runs are compared with.
+
+A node that the table does not know is run by ONNX's reference evaluator where that can; otherwise the evaluation says
+which op is in the way. Rows are evaluated each on its own, as a batch of one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from unbend.errors import ModelError
+from unbend.network.graph import Network, Node
+from unbend.network.local import Local, Operand, Unsupported
+from unbend.network.ops import local
+from unbend.network.reference import run_node
+
+
+def as_rows(network: Network, x: np.ndarray) -> np.ndarray:
+    """User rows as (rows, *input shape) in float64; the batch axis of the network becomes an axis of length one."""
+    shape = input_shape(network)
+    return np.asarray(x, dtype=np.float64).reshape(len(x), *shape)
+
+
+def input_shape(network: Network) -> tuple[int, ...]:
+    """The input's shape for one row."""
+    shape = network.shapes.get(network.input.name)
+    if shape is None:
+        raise ModelError(
+            f"the shape of the input of {network.name} is not known",
+            where=str(network.input),
+            try_="export it with a fixed number of columns",
+        )
+    return shape
+
+
+def operands_of(network: Network, node: Node, values: Mapping[str, np.ndarray] | None = None) -> list[Operand | None]:
+    """The node's inputs; with `values`, variable ones carry their rows."""
+    return [
+        network.operand(name, None if values is None else values.get(name)) if name else None for name in node.inputs
+    ]
+
+
+def structure(network: Network, node: Node) -> tuple[Local, ...]:
+    """The maps of a node that is affine everywhere; needs no values."""
+    return local(node, operands_of(network, node))
+
+
+def locals_at(network: Network, node: Node, values: Mapping[str, np.ndarray]) -> tuple[Local, ...]:
+    """What the node is near the given values of its inputs."""
+    return local(node, operands_of(network, node, values))
+
+
+def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = None) -> dict[str, np.ndarray]:
+    """Values of the network for the rows `x` (rows, *input shape), each (rows, *shape).
+
+    `wanted` names the values to keep (by default the outputs); others are dropped once they are no longer read.
+    """
+    keep = set(wanted) if wanted is not None else {port.name for port in network.outputs}
+    values = {network.input.name: as_rows(network, x)}
+    last = {name: node for node in network.nodes for name in node.inputs}
+    for node in network.nodes:
+        for name, value in zip(node.outputs, node_values(network, node, values), strict=False):
+            if name:
+                values[name] = value
+        for name in node.inputs:
+            if name in values and last[name] is node and name not in keep:
+                del values[name]
+    return {name: values[name] for name in keep if name in values}
+
+
+def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    """The node's outputs for the rows in `values`."""
+    try:
+        return [_value(network, node, one, values) for one in locals_at(network, node, values)]
+    except Unsupported as reason:
+        return _by_reference(network, node, values, reason)
+
+
+def _value(network: Network, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    if one.value is not None:
+        return one.value
+    terms = [linear.apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
+    total = sum(terms[1:], start=terms[0])
+    return total + one.offset if one.offset is not None else total
+
+
+def _by_reference(
+    network: Network, node: Node, values: Mapping[str, np.ndarray], reason: Unsupported
+) -> list[np.ndarray]:
+    """The node run row by row by ONNX's reference evaluator."""
+    rows = len(next(values[name] for name in node.inputs if name in values))
+    found = [_reference_row(network, node, values, row) for row in range(rows)]
+    if any(outputs is None for outputs in found):
+        raise Unsupported(f"{node.label}: {reason}")
+    return [np.stack(column) for column in zip(*(outputs for outputs in found if outputs is not None), strict=True)]
+
+
+def _reference_row(network: Network, node: Node, values: Mapping[str, np.ndarray], row: int) -> list[np.ndarray] | None:
+    def one(name: str) -> np.ndarray | None:
+        if not name:
+            return None
+        if name in network.constants:
+            constant = network.constants[name]
+            return constant.astype(np.float64) if constant.dtype.kind == "f" else constant
+        dtype = network.types.get(name)
+        array = values[name][row]
+        return array if dtype is None or dtype.kind == "f" else array.astype(dtype)
+
+    outputs = run_node(node.source, [one(name) for name in node.inputs]) if node.source is not None else None
+    return None if outputs is None else [np.asarray(output, dtype=np.float64) for output in outputs]

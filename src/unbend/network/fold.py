@@ -1,0 +1,203 @@
+"""What in a network is constant, and every tensor's shape, for a batch of one.
+
+Shapes come from ONNX's own inference; a node whose inputs are all constant is run by ONNX's reference evaluator, and a
+Shape whose input has a known shape is a constant as well. The two feed each other, so they alternate until nothing new
+comes: the chains that exporters write in front of a Reshape or a bias end as numbers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
+
+from unbend.affine import Shape
+from unbend.errors import ModelError
+from unbend.network.graph import Node, dtype_of
+from unbend.network.reference import run_node
+
+MAX_FOLDED = 1 << 26
+"""A constant is not made from a node if it would have more elements than this (512 MiB in float64)."""
+
+ROUNDS = 20
+"""Upper limit to the alternation; exporters' chains take two or three."""
+
+
+@dataclass
+class Folded:
+    """What folding found: the variable nodes, the constants, the shapes and the types of all values."""
+
+    nodes: tuple[Node, ...] = ()
+    constants: dict[str, np.ndarray] = field(default_factory=dict)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    types: dict[str, np.dtype] = field(default_factory=dict)
+
+
+def fold(model: ir.Model, name: str) -> Folded:
+    """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed."""
+    twin = model.clone()
+    _single_row(twin)
+    found = Folded(constants=_initializers(twin))
+    for _ in range(ROUNDS):
+        ShapeInferencePass(check_type=False, strict_mode=False)(twin)
+        if not _fold_once(twin, found):
+            break
+    found.shapes = _shapes(twin)
+    found.types = {v.name: t for v in _values(twin) if v.name and (t := dtype_of(v)) is not None}
+    found.nodes = tuple(_variable_nodes(model, found.constants))
+    _check_outputs(model, found.constants, name)
+    return found
+
+
+def _single_row(model: ir.Model) -> None:
+    """Set the batch axis to one; shapes that the file states for inner values are dropped where they name free axes."""
+    graph_input = next(v for v in model.graph.inputs if v.name not in model.graph.initializers)
+    batch = None
+    if graph_input.shape is not None and len(graph_input.shape) and not isinstance(graph_input.shape[0], int):
+        batch = graph_input.shape[0]
+        graph_input.shape = ir.Shape([1, *list(graph_input.shape)[1:]])
+    symbol = batch.value if batch is not None else None
+    for value in _values(model):
+        if value is graph_input or value.shape is None or value.is_initializer():
+            continue
+        axes = [1 if symbol is not None and not isinstance(a, int) and a.value == symbol else a for a in value.shape]
+        value.shape = ir.Shape(axes) if all(isinstance(a, int) for a in axes) else None
+
+
+def _values(model: ir.Model) -> list[ir.Value]:
+    return [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
+
+
+def _initializers(model: ir.Model) -> dict[str, np.ndarray]:
+    """Constants from the file; one that is also an input has this as its default."""
+    return {
+        name: np.asarray(value.const_value.numpy())
+        for name, value in model.graph.initializers.items()
+        if value.const_value is not None
+    }
+
+
+def _fold_once(model: ir.Model, found: Folded) -> bool:
+    """Fold every node that can be folded now, in the twin and in `found`; whether there was any."""
+    outputs = {value.name for value in model.graph.outputs}
+    any_folded = False
+    for node in list(model.graph):
+        arrays = _constant_outputs(node, found.constants)
+        if arrays is None:
+            continue
+        for value, array in zip(node.outputs, arrays, strict=False):
+            if value.name:
+                found.constants[value.name] = array
+        if not any(value.name in outputs for value in node.outputs):
+            _replace_by_initializers(model.graph, node, arrays)
+            any_folded = True
+    return any_folded
+
+
+def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
+    if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
+        return None
+    if node.op_type in {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}:
+        return None
+    if node.op_type in {"Shape", "Size"} and node.domain in {"", "ai.onnx"}:
+        return _shape_of(node)
+    if node.op_type == "CastLike" and node.inputs[1] is not None:
+        return _cast_like(node, constants)
+    inputs = [None if value is None else constants.get(value.name or "") for value in node.inputs]
+    if any(array is None and value is not None for array, value in zip(inputs, node.inputs, strict=True)):
+        return None
+    if node.op_type in {"ConstantOfShape", "Expand", "Tile"} and _too_large(node, inputs):
+        return None
+    return run_node(node, inputs)
+
+
+def _too_large(node: ir.Node, inputs: list[np.ndarray | None]) -> bool:
+    shape = inputs[-1]
+    return shape is not None and float(np.prod(np.asarray(shape, dtype=np.float64))) > MAX_FOLDED
+
+
+def _cast_like(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
+    """CastLike reads only the type of its second input, so a constant stays a constant."""
+    first, second = node.inputs
+    array = constants.get(first.name or "") if first is not None else None
+    dtype = dtype_of(second) if second is not None else None
+    return None if array is None or dtype is None else [array.astype(dtype)]
+
+
+def _shape_of(node: ir.Node) -> list[np.ndarray] | None:
+    value = node.inputs[0]
+    shape = value.shape if value is not None else None
+    if shape is None or not all(isinstance(axis, int) for axis in shape):
+        return None
+    axes = np.array([int(axis) for axis in shape], dtype=np.int64)  # type: ignore[arg-type]
+    if node.op_type == "Size":
+        return [np.array(int(np.prod(axes)), dtype=np.int64)]
+    start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
+    return [axes[start:end]]
+
+
+def _replace_by_initializers(graph: ir.Graph, node: ir.Node, arrays: list[np.ndarray]) -> None:
+    for value, array in zip(node.outputs, arrays, strict=False):
+        if not value.uses():
+            continue
+        constant = ir.Value(name=value.name, const_value=ir.tensor(array), shape=ir.Shape(array.shape))
+        constant.dtype = ir.DataType.from_numpy(array.dtype)
+        value.name = None
+        graph.register_initializer(constant)
+        value.replace_all_uses_with(constant)
+    graph.remove(node, safe=True)
+
+
+def _shapes(model: ir.Model) -> dict[str, Shape]:
+    return {
+        value.name: tuple(int(axis) for axis in value.shape)  # type: ignore[arg-type]
+        for value in _values(model)
+        if value.name and value.shape is not None and all(isinstance(axis, int) for axis in value.shape)
+    }
+
+
+def _variable_nodes(model: ir.Model, constants: Mapping[str, np.ndarray]) -> list[Node]:
+    """The nodes whose outputs depend on the input and are needed for an output, in order."""
+    from unbend.network.read import nodes_of
+
+    nodes = [node for node in nodes_of(model) if any(out and out not in constants for out in node.outputs)]
+    needed = {value.name for value in model.graph.outputs}
+    kept: list[Node] = []
+    for node in reversed(nodes):
+        if any(out in needed for out in node.outputs):
+            kept.append(node)
+            needed.update(node.inputs)
+            needed.update(_captured(node))
+    return [replace(node) for node in reversed(kept)]
+
+
+def _captured(node: Node) -> set[str]:
+    """Names that the node's subgraphs (If, Loop, Scan) read from outside."""
+    if node.source is None:
+        return set()
+    graphs = []
+    for attribute in node.source.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            graphs.append(attribute.as_graph())
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            graphs.extend(attribute.as_graphs())
+    return {
+        value.name
+        for graph in graphs
+        for inner in graph.all_nodes()
+        for value in inner.inputs
+        if value is not None and value.name
+    }
+
+
+def _check_outputs(model: ir.Model, constants: Mapping[str, np.ndarray], name: str) -> None:
+    outputs = [value.name for value in model.graph.outputs]
+    if outputs and all(output in constants for output in outputs):
+        raise ModelError(
+            f"the output of {name} does not depend on its input",
+            where=f"output {outputs[0]} is a constant",
+            try_="check the export: the input is not connected to the output",
+        )

@@ -1,0 +1,162 @@
+"""A network as unbend sees it: nodes in order, what is constant, and every tensor's shape for one row.
+
+The network is looked at with a batch of one. Whatever then does not depend on the input is a constant, be it an
+initializer or the end of a chain of Shape, Gather and Concat that an exporter wrote; its number is kept, and nodes that
+only make constants are not nodes of the network. The file's own graph (`model`) stays as it was read, for writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from unbend.affine import Shape
+from unbend.network.local import Operand, Reach
+
+
+@dataclass(frozen=True)
+class Port:
+    """An input or an output of the network: its name, its declared shape (None for a free axis) and its type."""
+
+    name: str
+    shape: tuple[int | str | None, ...] | None
+    dtype: np.dtype | None
+
+    def __str__(self) -> str:
+        if self.shape is None:
+            return f"{self.name} of unknown shape"
+        axes = ", ".join("?" if axis is None else str(axis) for axis in self.shape)
+        return f"{self.name} ({axes})"
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation: its type, its attributes, the names of the values it reads ("" for an absent one) and writes."""
+
+    op_type: str
+    domain: str
+    version: int
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    source: ir.Node | None = None
+
+    @property
+    def label(self) -> str:
+        """How reports name it: its own name where it has one, else its output's."""
+        return self.name or self.outputs[0]
+
+    def attribute(self, name: str, default: Any = None) -> Any:
+        """The attribute's value, or `default` where the file leaves it out."""
+        return self.attributes.get(name, default)
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A network with one input: its nodes, constants and shapes, and the file's graph.
+
+    `nodes` are in topological order and hold only what depends on the input. `shapes` are for a batch of one. `batch`
+    says how many rows a run takes: None for any number, else the fixed length of the first axis; `features` and
+    `classes` are the names that the file's metadata gives to the input's columns and to the output's.
+    """
+
+    name: str
+    model: ir.Model
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, np.ndarray]
+    shapes: Mapping[str, Shape]
+    types: Mapping[str, np.dtype]
+    batch: int | None
+    features: tuple[str, ...] | None = None
+    classes: tuple[str, ...] | None = None
+    free_axes: tuple[str, ...] = ()
+    path: str | None = None
+
+    @property
+    def input(self) -> Port:
+        """The network's only input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Port:
+        """The output that unbend speaks of (`read` puts it first)."""
+        return self.outputs[0]
+
+    @property
+    def opset(self) -> int:
+        """The version of the standard operators."""
+        return self.model.graph.opset_imports.get("", 1)
+
+    def operand(self, name: str, value: np.ndarray | None = None) -> Operand:
+        """The value called `name` as a node's input."""
+        constant = self.constants.get(name)
+        shape = constant.shape if constant is not None else self.shapes.get(name)
+        if shape is None:
+            from unbend.network.local import Unsupported
+
+            raise Unsupported(f"the shape of {name} is not known")
+        return Operand(name, tuple(shape), constant, value)
+
+    def variable(self, name: str) -> bool:
+        """Whether the value depends on the network's input."""
+        return bool(name) and name not in self.constants
+
+    def variable_inputs(self, node: Node) -> tuple[int, ...]:
+        """Positions of the node's inputs that depend on the network's input."""
+        return tuple(i for i, name in enumerate(node.inputs) if self.variable(name))
+
+    def reach(self, node: Node) -> Reach:
+        """How far the node's affine map holds."""
+        return self.reaches[node]
+
+    @cached_property
+    def reaches(self) -> dict[Node, Reach]:
+        """How far each node's affine map holds; a node of an unknown op holds at the point."""
+        from unbend.network.ops import reach_of
+
+        return {node: reach_of(node, self.variable_inputs(node)) for node in self.nodes}
+
+    @cached_property
+    def bends(self) -> tuple[Node, ...]:
+        """The nodes that are not affine in their variable inputs."""
+        return tuple(node for node in self.nodes if self.reaches[node] != "everywhere")
+
+    @cached_property
+    def producers(self) -> dict[str, Node]:
+        """The node that writes each value."""
+        return {name: node for node in self.nodes for name in node.outputs}
+
+    @cached_property
+    def readers(self) -> dict[str, tuple[Node, ...]]:
+        """The nodes that read each value."""
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in dict.fromkeys(node.inputs):
+                readers.setdefault(name, []).append(node)
+        return {name: tuple(nodes) for name, nodes in readers.items()}
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the network stores in floating point."""
+        used = {name for node in self.nodes for name in node.inputs if name in self.constants}
+        return sum(self.constants[name].size for name in used if self.constants[name].dtype.kind == "f")
+
+
+def dtype_of(value: ir.Value) -> np.dtype | None:
+    """NumPy's type of a value, or None where the file does not say."""
+    return value.dtype.numpy() if value.dtype is not None else None
+
+
+def port(value: ir.Value) -> Port:
+    """An input or output of the file's graph as a `Port`."""
+    axes: Sequence[Any] | None = value.shape
+    shape = None if axes is None else tuple(a if isinstance(a, int) else a.value for a in axes)
+    return Port(value.name or "", shape, dtype_of(value))

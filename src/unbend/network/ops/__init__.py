@@ -1,0 +1,100 @@
+"""The op table: one function an op, by family; the package finds its own files.
+
+An entry answers one question for its node: which affine map are you near these inputs, and how far does that hold?
+It gets the node and one `Operand` for each input (None for an absent one) and gives a `Local`, or a tuple of them where
+the node has several outputs. An op that is not in the table is a bend that nobody knows.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from functools import cache
+
+from unbend.network.graph import Node
+from unbend.network.local import Local, Operand, Reach
+
+Function = Callable[..., Local | tuple[Local, ...]]
+AffineWhen = Callable[[Node, Collection[int]], bool]
+
+
+@dataclass(frozen=True)
+class Op:
+    """An entry of the table: the op's name, its family, how far it holds, and the function that answers."""
+
+    name: str
+    domain: str
+    family: str
+    reach: Reach
+    affine_when: AffineWhen | None
+    function: Function
+
+    def reach_for(self, node: Node, variable: Collection[int]) -> Reach:
+        """How far the op holds when just the inputs at the positions `variable` depend on the network's input."""
+        if self.affine_when is not None and self.affine_when(node, variable):
+            return "everywhere"
+        return self.reach
+
+
+_TABLE: dict[tuple[str, str], Op] = {}
+
+
+def op(
+    *names: str, reach: Reach, affine_when: AffineWhen | None = None, domain: str = ""
+) -> Callable[[Function], Function]:
+    """Put a function into the table under ONNX's names for the op.
+
+    `reach` is how far it holds in general; `affine_when(node, variable)` says when it is affine everywhere although
+    `reach` says less, such as a product with only one variable factor.
+    """
+
+    def register(function: Function) -> Function:
+        family = function.__module__.rpartition(".")[2]
+        for name in names:
+            _TABLE[domain, name] = Op(name, domain, family, reach, affine_when, function)
+        return function
+
+    return register
+
+
+@cache
+def table() -> dict[tuple[str, str], Op]:
+    """Every entry by (domain, name); the files of this package are imported on the first call."""
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")
+    return _TABLE
+
+
+def lookup(node: Node) -> Op | None:
+    """The table's entry for the node, or None for an op that nobody knows."""
+    domain = "" if node.domain == "ai.onnx" else node.domain
+    return table().get((domain, node.op_type))
+
+
+def reach_of(node: Node, variable: Collection[int]) -> Reach:
+    """How far the node's affine map holds; an op that nobody knows holds at the point only."""
+    found = lookup(node)
+    return found.reach_for(node, variable) if found else "point"
+
+
+def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
+    """The node's answer, one `Local` for each output."""
+    from unbend.network.local import Unsupported
+
+    found = lookup(node)
+    if found is None:
+        raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")
+    answer = found.function(node, *operands)
+    return answer if isinstance(answer, tuple) else (answer,)
+
+
+def only_one(node: Node, variable: Collection[int]) -> bool:
+    """Affine while a single factor is variable."""
+    return len(variable) == 1
+
+
+def only_first(node: Node, variable: Collection[int]) -> bool:
+    """Affine while only the first input is variable."""
+    return set(variable) == {0}

@@ -1,0 +1,224 @@
+"""Read a network: an ONNX file or model, a torch module with an example input, a scikit-learn estimator.
+
+A file is untrusted input: no custom op library is loaded, and tensors stored outside it must lie beside it. Model-local
+functions are put in place of their calls, and the network is looked at with a batch of one (`unbend.network.graph`).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+
+from unbend.errors import ModelError
+from unbend.network.fold import fold
+from unbend.network.graph import Network, Node, Port, port
+from unbend.network.metadata import classes_of, features_of
+
+OLDEST_OPSET = 13
+"""The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
+
+
+def read(model: Any, example: Any = None, *, name: str | None = None) -> Network:
+    """The network in `model`.
+
+    Parameters
+    ----------
+    model : path, onnx.ModelProto, onnx_ir.Model, torch.nn.Module, scikit-learn estimator or Network
+    example : tensor or array, optional
+        One input, with its batch axis; needed for a torch module.
+    name : str, optional
+        What reports call it; by default the file's name or the class's.
+
+    Raises
+    ------
+    ModelError
+        The file cannot be read, is not an ONNX model, has not exactly one input, or refers to a missing file.
+    """
+    if isinstance(model, Network):
+        return model
+    if isinstance(model, (str, Path)):
+        return network_of(_load(Path(model)), name or Path(model).name, path=str(model))
+    if isinstance(model, onnx.ModelProto):
+        return network_of(ir.from_proto(model), name or model.graph.name or "model")
+    if isinstance(model, ir.Model):
+        return network_of(model.clone(), name or model.graph.name or "model")
+    if _is_torch(model):
+        from unbend.network.torch import export
+
+        return network_of(export(model, example), name or type(model).__name__)
+    if hasattr(model, "predict") and hasattr(model, "get_params"):
+        from unbend.network.sklearn import convert
+
+        return network_of(convert(model), name or type(model).__name__)
+    raise ModelError(
+        f"cannot read a network from {type(model).__module__}.{type(model).__name__}",
+        try_="pass the path of an .onnx file, an onnx.ModelProto, a torch.nn.Module with example=…,\n"
+        "or a fitted scikit-learn MLPRegressor, MLPClassifier or pipeline of them",
+    )
+
+
+def _is_torch(model: Any) -> bool:
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _load(path: Path) -> ir.Model:
+    if not path.exists():
+        raise ModelError(f"no such file: {path}", where=_siblings(path), try_="check the path")
+    if path.is_dir():
+        raise ModelError(f"{path} is a folder, not an ONNX file", where=_siblings(path / "*"))
+    if path.stat().st_size == 0:
+        raise ModelError(f"{path} is empty", try_="export the model again")
+    try:
+        model = ir.load(path)
+        nodes = len(model.graph)
+    except Exception as error:
+        raise ModelError(
+            f"{path} is not an ONNX model, or it is truncated",
+            where=f"{path.stat().st_size:,} bytes; the reader says: {_first_line(error)}",
+            try_="check that the file was written completely, or export the model again",
+        ) from error
+    if not nodes and not model.graph.outputs:
+        raise ModelError(f"{path} is not an ONNX model", where="it holds no graph", try_="check which file this is")
+    return model
+
+
+def _first_line(error: BaseException) -> str:
+    text = str(error).strip() or type(error).__name__
+    return text.splitlines()[0][:200]
+
+
+def _siblings(path: Path) -> str:
+    """A line that names the ONNX files beside a path that does not exist."""
+    folder = path.parent
+    files = sorted(p.name for p in folder.glob("*.onnx")) if folder.is_dir() else []
+    return f"the ONNX files in {folder} are {', '.join(files[:8])}" if files else ""
+
+
+def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
+    """The network in an onnx-ir model, which becomes the network's own (it is normalised in place)."""
+    _check_external(model, name)
+    _normalise(model, name)
+    inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
+    _check_single(inputs, name)
+    batch, free = _axes(inputs[0])
+    folded = fold(model, name)
+    return Network(
+        name=name,
+        model=model,
+        inputs=tuple(inputs),
+        outputs=tuple(port(value) for value in model.graph.outputs),
+        nodes=folded.nodes,
+        constants=folded.constants,
+        shapes=folded.shapes,
+        types=folded.types,
+        batch=batch,
+        features=features_of(model),
+        classes=classes_of(model),
+        free_axes=free,
+        path=path,
+    )
+
+
+def _check_single(inputs: list[Port], name: str) -> None:
+    if len(inputs) != 1:
+        listed = "\n".join(str(one) for one in inputs) or "none"
+        raise ModelError(
+            f"{name} has {len(inputs)} inputs; unbend reads networks with one",
+            where=f"its inputs are\n{listed}",
+            try_="export the network so that it takes one tensor (rows, columns), for example by joining its inputs",
+        )
+    if inputs[0].dtype is not None and inputs[0].dtype.kind not in "fiu":
+        raise ModelError(
+            f"the input of {name} is {inputs[0].dtype}, not numbers",
+            where=str(inputs[0]),
+            try_="export the network without its text preprocessing",
+        )
+
+
+def _axes(input_: Port) -> tuple[int | None, tuple[str, ...]]:
+    """How many rows a run takes (None for any number), and the names of the other free axes."""
+    if input_.shape is None or not input_.shape:
+        return None, ()
+    first, *rest = input_.shape
+    free = tuple(str(axis) for axis in rest if not isinstance(axis, int))
+    if len(input_.shape) == 1 and isinstance(first, int):
+        return 1, free
+    return (first if isinstance(first, int) else None), free
+
+
+def _check_external(model: ir.Model, name: str) -> None:
+    """Every tensor stored outside the file is there and beside it."""
+    for value in model.graph.initializers.values():
+        tensor = value.const_value
+        if not isinstance(tensor, ir.ExternalTensor):
+            continue
+        location = Path(tensor.location)
+        if location.is_absolute() or ".." in location.parts:
+            raise ModelError(
+                f"{name} refers to data outside its own folder",
+                where=f"tensor {value.name} is stored in {location}",
+                try_="save the model again with its data file beside it",
+            )
+        file = Path(tensor.path)
+        needed = (tensor.offset or 0) + (tensor.length or 0)
+        if not file.exists() or file.stat().st_size < needed:
+            state = "is missing" if not file.exists() else "is truncated"
+            raise ModelError(
+                f"the data file of {name} {state}",
+                where=f"tensor {value.name} is stored in {file}",
+                try_=f"put {location} beside the model, as it was written by the exporter",
+            )
+
+
+def _normalise(model: ir.Model, name: str) -> None:
+    """Functions in place of their calls, constants as initializers, names unique, nodes in order."""
+    from onnx_ir.passes import common
+
+    try:
+        if model.functions:
+            common.InlinePass()(model)
+        common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+        common.NameFixPass()(model)
+        common.TopologicalSortPass()(model)
+    except Exception as error:
+        raise ModelError(f"{name} is not a valid ONNX model", where=_first_line(error)) from error
+    opset = model.graph.opset_imports.get("", OLDEST_OPSET)
+    if opset < OLDEST_OPSET:
+        raise ModelError(
+            f"{name} uses opset {opset}; unbend reads opset {OLDEST_OPSET} and newer",
+            try_=f"convert it: onnx.version_converter.convert_version(model, {OLDEST_OPSET})",
+        )
+
+
+def nodes_of(model: ir.Model) -> list[Node]:
+    """The nodes of the main graph, in order, without looking at what is constant."""
+    opsets = model.graph.opset_imports
+    return [
+        Node(
+            op_type=node.op_type,
+            domain=node.domain,
+            version=node.version or opsets.get(node.domain, 1),
+            name=node.name or "",
+            inputs=tuple((value.name or "") if value is not None else "" for value in node.inputs),
+            outputs=tuple(value.name or "" for value in node.outputs),
+            attributes={key: attribute_value(attribute) for key, attribute in node.attributes.items()},
+            source=node,
+        )
+        for node in model.graph
+    ]
+
+
+def attribute_value(attribute: ir.Attr) -> Any:
+    """An attribute as a plain Python value; a tensor as an array."""
+    value = attribute.value
+    if attribute.type == ir.AttributeType.TENSOR:
+        return np.asarray(value.numpy())
+    if isinstance(value, (list, tuple)) and attribute.type != ir.AttributeType.GRAPHS:
+        return tuple(value)
+    return value

@@ -1,0 +1,35 @@
+"""One node run by ONNX's reference evaluator: the definition of the op in NumPy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx.reference import ReferenceEvaluator
+
+
+def run_node(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
+    """The node's outputs for constant inputs (None for an absent one), or None where the reference cannot run it."""
+    proto = ir.to_proto(node)
+    given = {name: array for name, array in zip(proto.input, inputs, strict=True) if name and array is not None}
+    graph = onnx.helper.make_graph(
+        [proto],
+        "node",
+        [_value_info(name, array) for name, array in given.items()],
+        [onnx.ValueInfoProto(name=name) for name in proto.output if name],
+    )
+    opsets = node.graph.opset_imports if node.graph is not None else {"": 21}
+    imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
+    model = onnx.helper.make_model(graph, opset_imports=imports)
+    try:
+        found = ReferenceEvaluator(model).run(None, given)
+    except Exception:  # any failure of the evaluator means the same: this node is not folded
+        return None
+    arrays = iter(found)
+    return [np.asarray(next(arrays)) if name else np.empty(0) for name in proto.output]
+
+
+def _value_info(name: str, array: np.ndarray) -> onnx.ValueInfoProto:
+    return onnx.helper.make_tensor_value_info(name, onnx.helper.np_dtype_to_tensor_dtype(array.dtype), array.shape)

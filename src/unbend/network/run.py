@@ -1,0 +1,158 @@
+"""Run a network under onnxruntime, in batches, with any inner value captured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import numpy as np
+import onnx_ir as ir
+import onnxruntime as ort
+
+from unbend.errors import ModelError, SelfCheckError
+from unbend.network.evaluate import input_shape
+from unbend.network.graph import Network
+
+MAX_BYTES = 1 << 26
+"""Values of one batch take about this much memory (64 MiB)."""
+
+MAX_BATCH = 4096
+
+ROW_TOLERANCE = 1e-3
+"""A run of several rows may differ from runs of one row by rounding: by no more than this, relative to the scale."""
+
+
+class Runner:
+    """An onnxruntime session for a network; inner values named in `capture` become outputs beside the network's own.
+
+    Parameters
+    ----------
+    network : Network
+    capture : names of inner values to give as well
+    threads : threads of onnxruntime; 0 lets it choose
+
+    Raises
+    ------
+    ModelError
+        onnxruntime cannot run the network.
+    """
+
+    def __init__(self, network: Network, capture: Iterable[str] = (), *, threads: int = 0) -> None:
+        self.network = network
+        own = [port.name for port in network.outputs]
+        self.names = [*own, *(name for name in dict.fromkeys(capture) if name not in own)]
+        self._session = session(serialise(network.model, self.names[len(own) :]), network.name, threads)
+        self._dtype = network.input.dtype or np.dtype(np.float32)
+        self._batched: bool | None = None
+
+    def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        """Every named value for the rows `x`, each (rows, *shape for one row)."""
+        parts = list(self.blocks(x))
+        return {name: np.concatenate([part[name] for part in parts]) for name in self.names}
+
+    def blocks(self, x: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
+        """The same in batches that fit into memory, in order."""
+        size = self.batch_size
+        for start in range(0, len(x), size):
+            yield self._run(x[start : start + size])
+
+    @property
+    def batch_size(self) -> int:
+        """How many rows are run at once."""
+        if self.network.batch is not None:
+            return self.network.batch if self._takes_rows else 1
+        if not self._rows_are_independent():
+            return 1
+        numbers = sum(int(np.prod(shape)) for shape in self.network.shapes.values()) or 1
+        return int(np.clip(MAX_BYTES // (4 * numbers), 1, MAX_BATCH))
+
+    @property
+    def _takes_rows(self) -> bool:
+        """Whether the first axis of the input counts rows (a vector input has none)."""
+        return self.network.input.shape is not None and len(self.network.input.shape) > 1
+
+    def _rows_are_independent(self) -> bool:
+        """Whether three rows at once give what each gives alone; a network that mixes its rows is run row by row."""
+        if self._batched is None:
+            shape = input_shape(self.network)
+            probe = np.random.default_rng(0).standard_normal((3, *shape))
+            self._batched = self._agree(probe)
+        return self._batched
+
+    def _agree(self, probe: np.ndarray) -> bool:
+        alone = [self._run(probe[[row]]) for row in range(len(probe))]
+        try:
+            together = self._run(probe)
+        except ModelError:
+            return False
+        for name in self.names:
+            apart = np.concatenate([part[name] for part in alone])
+            if apart.shape != together[name].shape:
+                return False
+            scale = np.max(np.abs(apart), initial=1e-30)
+            if not np.allclose(apart, together[name], rtol=0, atol=ROW_TOLERANCE * scale, equal_nan=True):
+                return False
+        return True
+
+    def _run(self, x: np.ndarray) -> dict[str, np.ndarray]:
+        rows = len(x)
+        fed = self._feed(x)
+        try:
+            outputs = self._session.run(self.names, {self.network.input.name: fed})
+        except Exception as error:
+            raise ModelError(
+                f"onnxruntime cannot run {self.network.name} on {rows} rows",
+                where=str(error).strip().splitlines()[-1][:300],
+                try_="check that the rows have the shape that the network takes: " + str(self.network.input),
+            ) from error
+        return {
+            name: self._per_row(name, np.asarray(array), rows) for name, array in zip(self.names, outputs, strict=True)
+        }
+
+    def _feed(self, x: np.ndarray) -> np.ndarray:
+        """The rows in the network's own shape and type; a fixed batch that is not full repeats its last row."""
+        shape = input_shape(self.network)
+        batch = self.network.batch
+        if not self._takes_rows:
+            return np.ascontiguousarray(x.reshape(shape), dtype=self._dtype)
+        if batch is not None and len(x) < batch:
+            x = np.concatenate([x, np.repeat(x[-1:], batch - len(x), axis=0)])
+        return np.ascontiguousarray(x.reshape(len(x), *shape[1:]), dtype=self._dtype)
+
+    def _per_row(self, name: str, array: np.ndarray, rows: int) -> np.ndarray:
+        """A captured value with one entry for each row in front."""
+        shape = self.network.shapes.get(name)
+        if self.network.batch not in (None, 1):
+            return array.reshape(self.network.batch or 1, -1)[:rows]
+        if shape is None:
+            return array.reshape(rows, -1) if array.size % rows == 0 else array[None]
+        if array.size != rows * int(np.prod(shape)):
+            raise SelfCheckError(
+                f"{name} has {array.size} numbers for {rows} rows, not {int(np.prod(shape))} for each",
+                where=f"in {self.network.name}",
+                try_="export the network with a free batch axis",
+            )
+        return array.reshape(rows, *shape)
+
+
+def serialise(model: ir.Model, extra_outputs: Sequence[str] = ()) -> bytes | str:
+    """The model as bytes for onnxruntime, with more of its values as outputs."""
+    if extra_outputs:
+        model = model.clone()
+        values = {value.name: value for node in model.graph for value in node.outputs}
+        model.graph.outputs.extend(values[name] for name in extra_outputs)
+    return ir.to_proto(model).SerializeToString()
+
+
+def session(model: bytes | str, name: str, threads: int = 0) -> ort.InferenceSession:
+    """An onnxruntime session on the processor; ModelError with onnxruntime's reason where it cannot be made."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = 4
+    try:
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    except Exception as error:
+        raise ModelError(
+            f"onnxruntime cannot run {name}",
+            where=str(error).strip().splitlines()[-1][:300],
+            try_="check the model with onnx.checker; a custom op needs its library, which unbend does not load",
+        ) from error
