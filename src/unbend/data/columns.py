@@ -1,0 +1,111 @@
+"""What a column holds, and its values as numbers, as text, or as missing or not: all use of Arrow's functions."""
+
+# Arrow makes these functions when it is imported, so a type checker cannot see them.
+# pyright: reportAttributeAccessIssue=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Kind = Literal["number", "boolean", "text", "time", "empty", "other"]
+
+
+def kind_of(type_: pa.DataType) -> Kind:
+    """What a column of this Arrow type is to a regression.
+
+    >>> kind_of(pa.int8()), kind_of(pa.dictionary(pa.int8(), pa.string()))
+    ('number', 'text')
+    """
+    types = pa.types
+    if types.is_boolean(type_):
+        return "boolean"
+    if types.is_integer(type_) or types.is_floating(type_) or types.is_decimal(type_):
+        return "number"
+    if _is_text(type_) or types.is_dictionary(type_):
+        return "text"
+    if types.is_null(type_):
+        return "empty"
+    return "time" if types.is_temporal(type_) else "other"
+
+
+def _is_text(type_: pa.DataType) -> bool:
+    return pa.types.is_string(type_) or pa.types.is_large_string(type_) or pa.types.is_string_view(type_)
+
+
+def as_numbers(column: pa.Array) -> np.ndarray:
+    """Numbers or booleans as float64, NaN where missing; (n,)."""
+    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+
+
+def as_text(column: pa.Array) -> pa.Array:
+    """Any values as text: whole numbers without a point, booleans as `false` and `true`."""
+    if pa.types.is_dictionary(column.type):
+        return as_text(column.dictionary).take(column.indices)
+    if pa.types.is_floating(column.type):
+        column = _whole(column)
+    return pc.cast(column, pa.string())
+
+
+def _whole(column: pa.Array) -> pa.Array:
+    try:
+        return pc.cast(pc.if_else(pc.is_nan(column), None, column), pa.int64())
+    except pa.ArrowInvalid:
+        return column
+
+
+def is_missing(column: pa.Array) -> np.ndarray:
+    """Where a value is null or NaN; (n,) bool."""
+    return np.asarray(pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False))
+
+
+def codes(texts: pa.Array, levels: Sequence[str]) -> np.ndarray:
+    """The place of each text in `levels`, NaN where it is missing, −1 where it is none of them; (n,) float64."""
+    places = pc.index_in(texts, value_set=pa.array(levels, pa.string()))
+    return as_numbers(pc.if_else(pc.is_valid(texts), pc.fill_null(places, -1), None))
+
+
+def distinct(texts: pa.Array) -> set[str]:
+    """The different values."""
+    return set(pc.unique(texts).to_pylist())
+
+
+def matches(texts: pa.Array, pattern: str) -> np.ndarray:
+    """Where a text is there and matches a regular expression (RE2's syntax); (n,) bool."""
+    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
+
+
+def trimmed(texts: pa.Array) -> pa.Array:
+    """Without spaces before and after."""
+    return pc.utf8_trim_whitespace(texts)
+
+
+def ascending(values: pa.Array) -> bool:
+    """Whether no value is smaller than the one before it."""
+    return pc.all(pc.less_equal(values[:-1], values[1:])).as_py() is not False
+
+
+def sorting(values: pa.Array) -> pa.Array:
+    """The stable permutation that sorts the values."""
+    return pc.sort_indices(values)
+
+
+def first_place(texts: pa.Array, value: str) -> int:
+    """Where `value` is first, −1 if it is nowhere."""
+    return pc.index(texts, value).as_py()
+
+
+def in_natural_order(levels: set[str]) -> tuple[str, ...]:
+    """Levels sorted as numbers if all are numbers, else as text.
+
+    >>> in_natural_order({"10", "9"}), in_natural_order({"10", "9", "b"})
+    (('9', '10'), ('10', '9', 'b'))
+    """
+    try:
+        return tuple(sorted(levels, key=lambda level: (float(level), level)))
+    except ValueError:
+        return tuple(sorted(levels))

@@ -1,0 +1,187 @@
+"""Where rows come from: a name, a schema, and batches that can be read again and again.
+
+The source table: each file in `unbend.data.sources` marks one function with `@source`, which opens one kind of data.
+To read something new, add a file there; nothing else has to know about it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import pkgutil
+import zipfile
+import zlib
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+import pyarrow as pa
+
+from unbend.errors import DataError
+
+BLOCK = 65_536
+"""Rows in a batch: large enough for BLAS, small enough that 100 columns take 50 MB."""
+
+
+@runtime_checkable
+class Source(Protocol):
+    """Rows in batches, in the same order each time `batches` is called."""
+
+    @property
+    def name(self) -> str:
+        """What messages call it, such as `customers.csv` or `pandas DataFrame`."""
+        ...
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns; every batch has exactly these."""
+        ...
+
+    def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
+        """All rows, at most `rows` at a time."""
+        ...
+
+
+@dataclass(frozen=True)
+class Opener:
+    """An entry of the source table: what it takes, and the function that opens it."""
+
+    suffixes: tuple[str, ...]
+    accepts: Callable[[Any], bool]
+    open: Callable[[Any], Source]
+
+
+_openers: list[Opener] = []
+
+
+def source(
+    *, suffixes: Sequence[str] = (), accepts: Callable[[Any], bool] | None = None
+) -> Callable[[Callable[[Any], Source]], Callable[[Any], Source]]:
+    """Enter a function that opens one kind of data into the source table.
+
+    With `suffixes` it is given a path that ends in one of them; with `accepts` any object for which that says yes.
+    """
+
+    def ends_right(data: Any) -> bool:
+        return isinstance(data, Path) and data.name.lower().endswith(tuple(suffixes)) and data.is_file()
+
+    def enter(function: Callable[[Any], Source]) -> Callable[[Any], Source]:
+        _openers.append(Opener(tuple(suffixes), accepts or ends_right, function))
+        return function
+
+    return enter
+
+
+@functools.cache
+def openers() -> tuple[Opener, ...]:
+    """The source table, from every file in `unbend.data.sources`."""
+    package = importlib.import_module("unbend.data.sources")
+    for module in pkgutil.iter_modules(package.__path__):
+        importlib.import_module(f"{package.__name__}.{module.name}")
+    return tuple(_openers)
+
+
+def suffixes() -> tuple[str, ...]:
+    """The file name endings that can be read."""
+    return tuple(sorted(ending for opener in openers() for ending in opener.suffixes))
+
+
+def open_source(data: Any) -> Source:
+    """The rows of a file, a folder, a glob, a frame or a `Source`.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, if nothing reads this kind, or if two columns have the same name.
+    """
+    if isinstance(data, Source):
+        return data
+    if isinstance(data, str):
+        data = Path(data).expanduser()
+    for opener in openers():
+        if opener.accepts(data):
+            return _with_distinct_names(opener.open(data))
+    raise _unreadable(data)
+
+
+def _with_distinct_names(opened: Source) -> Source:
+    twice = [name for name, count in Counter(opened.schema.names).items() if count > 1]
+    if twice:
+        raise DataError(
+            f"two columns of {opened.name} have the same name: {', '.join(twice)}",
+            try_="rename them so that every column has a name of its own",
+        )
+    return opened
+
+
+def _unreadable(data: Any) -> DataError:
+    readable = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these, and in Python frames"
+    if not isinstance(data, Path):
+        kind = f"{type(data).__module__.split('.')[0]} {type(data).__name__}"
+        return DataError(f"cannot read a {kind} as a table", try_=f"{readable}\ncollect a lazy frame first")
+    if data.exists():
+        return DataError(f"do not know how to read {data.name}", where=str(data), try_=readable)
+    return DataError(f"no such file: {data}", try_=_near_names(data))
+
+
+def _near_names(path: Path) -> str:
+    folder = path.parent
+    if not folder.is_dir():
+        return f"there is no folder {folder} either; check the path"
+    near = difflib.get_close_matches(path.name, [entry.name for entry in folder.iterdir()], n=3)
+    if not near:
+        return "check the path"
+    return "did you mean " + " or ".join(str(folder / name) for name in near) + "?"
+
+
+def slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:
+    """`batch` in pieces of at most `rows` rows, without a copy."""
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
+
+
+READERS_ERRORS = (
+    pa.ArrowException,
+    OSError,
+    EOFError,
+    ValueError,
+    TypeError,
+    MemoryError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+
+
+@contextmanager
+def unreadable_as_data_error(name: str, kind: str) -> Iterator[None]:
+    """Turn the errors of a reader into one `DataError` that says which file, and what the reader said."""
+    try:
+        yield
+    except READERS_ERRORS as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise DataError(
+            f"cannot read {name} as {kind}",
+            where=reason[0][:300],
+            try_="check that the file is complete and that its ending says what it is",
+        ) from error
+
+
+@dataclass(frozen=True)
+class ArrowTable:
+    """A table that is in memory already."""
+
+    name: str
+    table: pa.Table
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns."""
+        return self.table.schema
+
+    def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
+        """All rows, at most `rows` at a time, without a copy."""
+        yield from self.table.to_batches(max_chunksize=rows)

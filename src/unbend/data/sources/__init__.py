@@ -1,0 +1,1 @@
+"""The source table: one file a kind of data (see `unbend.data.source`)."""

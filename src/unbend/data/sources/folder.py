@@ -1,0 +1,90 @@
+"""A folder or a glob of files of one kind, read one after the other in the order of their names."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from unbend.data.source import BLOCK, Source, open_source, source, suffixes
+from unbend.errors import DataError
+
+
+@dataclass(frozen=True)
+class Files:
+    """Several files with the same columns."""
+
+    name: str
+    schema: pa.Schema
+    parts: tuple[Source, ...]
+
+    def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
+        """All rows, file by file, in the types that hold the values of all files."""
+        for part in self.parts:
+            for batch in part.batches(rows):
+                yield batch.select(self.schema.names).cast(self.schema)
+
+
+def is_folder_or_glob(data: Any) -> bool:
+    """Whether `data` is a path to a folder, or a pattern such as `parts/*.parquet`."""
+    return isinstance(data, Path) and (data.is_dir() or (glob.has_magic(str(data)) and not data.exists()))
+
+
+@source(accepts=is_folder_or_glob)
+def open_folder(path: Path) -> Source:
+    """Open every file of a folder or of a glob.
+
+    Raises
+    ------
+    DataError
+        If there is no file to read, if there are several kinds, or if the columns differ.
+    """
+    files = _files(path)
+    _same_kind(path, files)
+    parts = tuple(open_source(file) for file in files)
+    return Files(str(path), _common_schema(parts), parts)
+
+
+def _files(path: Path) -> list[Path]:
+    found = path.iterdir() if path.is_dir() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
+    files = sorted(file for file in found if file.is_file() and file.name.lower().endswith(suffixes()))
+    if not files:
+        raise DataError(
+            f"no file to read in {path}",
+            where=f"unbend reads {', '.join(suffixes())}",
+            try_=f"for files in folders below it: '{path / '**' / '*.parquet'}'" if path.is_dir() else "",
+        )
+    return files
+
+
+def _same_kind(path: Path, files: list[Path]) -> None:
+    kinds = sorted({file.suffix.lower() for file in files})
+    if len(kinds) > 1:
+        raise DataError(
+            f"{path} holds files of {len(kinds)} kinds: {', '.join(kinds)}",
+            try_=f"choose one with a glob: '{path / ('*' + kinds[0])}'",
+        )
+
+
+def _common_schema(parts: tuple[Source, ...]) -> pa.Schema:
+    first = parts[0]
+    for part in parts[1:]:
+        differing = set(first.schema.names) ^ set(part.schema.names)
+        if differing:
+            raise DataError(
+                f"{part.name} has other columns than {first.name}",
+                where=f"only in one of them: {', '.join(sorted(differing))}",
+                try_="read files with the same columns",
+            )
+    try:
+        return pa.unify_schemas([part.schema for part in parts], promote_options="permissive").remove_metadata()
+    except pa.ArrowException as error:
+        raise DataError(
+            f"a column holds different kinds of values in the files beside {first.name}",
+            where=str(error).splitlines()[0],
+            try_="write that column in the same kind in every file",
+        ) from error

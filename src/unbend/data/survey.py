@@ -1,0 +1,199 @@
+"""The first reading of a table: what is in each column, and which rows are complete.
+
+Missing values and infinities are counted over all rows, levels and constants over the complete ones, since only those
+are used. Each column has a tally that sees it block by block in constant memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+
+from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches
+from unbend.data.source import Source
+from unbend.errors import DataError
+
+LEVELS = 200
+"""A text column with more levels than this is taken for an identifier."""
+MOSTLY_NUMBERS = 0.9
+"""A text column of which at least this share reads as numbers was meant to be one."""
+NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
+NUMBER_OTHERWISE = (
+    r"^\s*[€$£]?\s*[-+]?\d{1,3}([\s\x{a0}\x{202f}.,'’]?\d{3})*([.,]\d+)?[\s\x{a0}]*(%|€|\$|£|EUR|USD|GBP)?\s*$"
+)
+"""Numbers as people write them: thousands apart, a decimal comma, a currency or a percent sign."""
+
+
+@dataclass
+class NumberTally:
+    """A column of numbers: its smallest and largest value, and whether there are others between."""
+
+    low: float = np.inf
+    high: float = -np.inf
+    between: bool = False
+
+    def see(self, values: np.ndarray) -> None:
+        """Take in the values of complete rows."""
+        if len(values) == 0:
+            return
+        ends = {self.low, self.high, float(values.min()), float(values.max())} - {np.inf, -np.inf}
+        self.low, self.high = min(ends), max(ends)
+        self.between = self.between or len(ends) > 2 or bool(np.any((values != self.low) & (values != self.high)))
+
+    @property
+    def constant(self) -> bool:
+        """Whether every value is the same."""
+        return self.low == self.high
+
+    @property
+    def two_valued(self) -> bool:
+        """Whether there are exactly two different values."""
+        return self.low < self.high and not self.between
+
+
+@dataclass
+class TextTally:
+    """A column of text: its levels in the complete rows, up to one more than `LEVELS`."""
+
+    levels: set[str] = field(default_factory=set)
+
+    def see(self, values: pa.Array) -> None:
+        """Take in the values of complete rows."""
+        if len(self.levels) <= LEVELS:
+            self.levels.update(distinct(values))
+
+    @property
+    def constant(self) -> bool:
+        """Whether there is only one level."""
+        return len(self.levels) == 1
+
+
+@dataclass
+class SpellingTally:
+    """A column of text: how many of all its values read as numbers, and the first that does not."""
+
+    numbers: int = 0
+    numbers_otherwise: int = 0
+    values: int = 0
+    first: tuple[int, str] | None = None
+
+    def see(self, values: pa.Array, row: int) -> None:
+        """Take in all values of a block whose first row is `row`."""
+        plain = matches(values, NUMBER)
+        self.values += len(values) - values.null_count
+        self.numbers += int(plain.sum())
+        self.numbers_otherwise += int((plain | matches(values, NUMBER_OTHERWISE)).sum())
+        other = np.flatnonzero(~(plain | is_missing(values)))
+        if self.first is None and len(other):
+            self.first = (row + int(other[0]), values[int(other[0])].as_py())
+
+    def refuse_nearly_numbers(self, column: str) -> None:
+        """Raise if the column was meant to hold numbers but some of its values are not written as one."""
+        if self.first is None or self.numbers_otherwise < MOSTLY_NUMBERS * self.values:
+            return
+        row, value = self.first
+        rest = self.values - self.numbers
+        raise DataError(
+            f"{column} looks like numbers, but {rest} of its {self.values} values are not written as one: {value}",
+            where=f"first at row {row} (the first row is 0), column {column}",
+            try_="write every value as a plain number such as 1200.5, and leave the cell empty where it is missing\n"
+            f"or leave the column out: --exclude {column}",
+        )
+
+
+@dataclass
+class Survey:
+    """What one reading found."""
+
+    numbers: Mapping[str, NumberTally]
+    texts: Mapping[str, TextTally]
+    missing: dict[str, int]
+    n: int = 0
+    n_read: int = 0
+    in_order: bool = True
+
+    def constant(self, column: str) -> bool:
+        """Whether a surveyed column has one value only in the complete rows."""
+        return (self.numbers.get(column) or self.texts[column]).constant
+
+
+def complete(batch: pa.RecordBatch, columns: Sequence[str]) -> np.ndarray:
+    """Which rows have no missing value in `columns`; (n,) bool."""
+    whole = np.ones(batch.num_rows, dtype=bool)
+    for name in columns:
+        whole &= ~is_missing(batch.column(name))
+    return whole
+
+
+def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], order: str | None = None) -> Survey:
+    """Read a source once.
+
+    Raises
+    ------
+    DataError
+        At the first infinite number, and if a text column is nearly all numbers.
+    """
+    found = Survey({name: NumberTally() for name in numbers}, {name: TextTally() for name in texts}, {})
+    found.missing = dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0)
+    spelling = {name: SpellingTally() for name in texts}
+    order_tally = OrderTally()
+    for batch in source.batches():
+        whole = np.ones(batch.num_rows, dtype=bool)
+        for name in found.missing:
+            lacking = is_missing(batch.column(name))
+            found.missing[name] += int(lacking.sum())
+            whole &= ~lacking
+        for name, tally in found.numbers.items():
+            values = as_numbers(batch.column(name))
+            refuse_infinite(values, name, found.n_read)
+            tally.see(values[whole])
+        for name, tally in found.texts.items():
+            values = as_text(batch.column(name))
+            spelling[name].see(values, found.n_read)
+            tally.see(values.filter(pa.array(whole)))
+        if order:
+            order_tally.see(batch.column(order).filter(pa.array(whole)))
+        found.n += int(whole.sum())
+        found.n_read += batch.num_rows
+    found.in_order = order_tally.in_order
+    for name, tally in spelling.items():
+        tally.refuse_nearly_numbers(name)
+    return found
+
+
+def refuse_infinite(values: np.ndarray, column: str, row: int) -> None:
+    """Raise at the first infinite value; the first of `values` is in row `row`."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        at = row + int(np.argmax(infinite))
+        raise DataError(
+            f"{column} is infinite in row {at}",
+            where=f"column {column}, row {at} (the first row is 0)",
+            try_="an infinity is often a division by zero or an overflow: correct it, or leave the cell empty",
+        )
+
+
+@dataclass
+class OrderTally:
+    """Whether the rows come in the order of a column already."""
+
+    in_order: bool = True
+    last: pa.Array | None = None
+
+    def see(self, values: pa.Array) -> None:
+        """Take in the values of complete rows."""
+        values = sortable(values)
+        if len(values) == 0 or not self.in_order:
+            return
+        if self.last is not None:
+            values = pa.concat_arrays([self.last, values])
+        self.in_order = ascending(values)
+        self.last = values[-1:]
+
+
+def sortable(values: pa.Array) -> pa.Array:
+    """Values that Arrow can compare."""
+    return as_text(values) if pa.types.is_dictionary(values.type) else values
