@@ -30,7 +30,7 @@ class ColumnName(click.ParamType):
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """The columns of the file that stands before it on the line."""
         try:
-            names = column_names(Path(ctx.params["data"]).expanduser())
+            names = column_names(_data_on_the_line(ctx).expanduser())
         except Exception:  # a broken file must not break the user's shell
             return []
         return [CompletionItem(name) for name in names if name.startswith(incomplete)]
@@ -52,6 +52,14 @@ class Strength(click.ParamType):
         if not 0 <= strength < float("inf"):
             self.fail(f"{value} is not a strength: it is a number from 0", param, ctx)
         return strength
+
+
+def _data_on_the_line(ctx: click.Context) -> Path:
+    """DATA on an unfinished line: click leaves the arguments unnamed while the last option has no value."""
+    if given := ctx.params.get("data"):
+        return Path(given)
+    arguments = [param.name for param in ctx.command.params if isinstance(param, click.Argument)]
+    return Path(ctx.args[arguments.index("data")])
 
 
 def column_names(path: Path) -> list[str]:
