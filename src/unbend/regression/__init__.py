@@ -1,0 +1,24 @@
+"""Linear and ridge regression in closed form, from a stream of rows."""
+
+from unbend.regression.fit import LinearFit, fit, fit_table
+from unbend.regression.inference import Coefficient
+from unbend.regression.moments import Moments
+from unbend.regression.ordinary import ordinary
+from unbend.regression.quadratic import Quadratic, quadratic
+from unbend.regression.reading import table_moments
+from unbend.regression.ridge import ridge
+from unbend.regression.solution import Solution
+
+__all__ = [
+    "Coefficient",
+    "LinearFit",
+    "Moments",
+    "Quadratic",
+    "Solution",
+    "fit",
+    "fit_table",
+    "ordinary",
+    "quadratic",
+    "ridge",
+    "table_moments",
+]

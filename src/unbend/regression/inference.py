@@ -1,0 +1,64 @@
+"""Standard errors, t, p and intervals of the coefficients, under the classical assumptions.
+
+The noise has the same variance in every row, is independent from row to row, and (for p and intervals in small samples)
+is normal. `unbend check` asks whether that may be believed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import stdtr, stdtrit
+
+from unbend.regression.solution import Solution
+
+
+@dataclass(frozen=True)
+class Coefficient:
+    """One row of the coefficient table; NaN where there is no inference (ridge, or a column that was dropped).
+
+    `p` is two-sided, for the hypothesis that the coefficient is 0; `low` and `high` are the confidence interval.
+    """
+
+    name: str
+    estimate: float
+    se: float
+    t: float
+    p: float
+    low: float
+    high: float
+
+
+def covariance(solution: Solution) -> np.ndarray:
+    """Covariance of (intercept, coefficients); (1 + p, 1 + p), NaN for ridge."""
+    p = len(solution.coef)
+    if solution.root is None:
+        return np.full((p + 1, p + 1), np.nan)
+    variance = solution.rss / df_resid(solution)
+    between = solution.root @ solution.root.T
+    with_intercept = -between @ solution.mean
+    corner = 1.0 / solution.n + np.square(solution.mean @ solution.root).sum()
+    return variance * np.block([[np.array([[corner]]), with_intercept[None]], [with_intercept[:, None], between]])
+
+
+def df_resid(solution: Solution) -> float:
+    """Rows that are left to estimate the noise from."""
+    return solution.n - solution.effective_df
+
+
+def coefficient_table(solution: Solution, level: float) -> tuple[Coefficient, ...]:
+    """The intercept and every column.
+
+    Checked against: statsmodels OLS and R `lm`, 1e-10.
+    """
+    estimates = np.array([solution.intercept, *solution.coef])
+    se = np.sqrt(np.diag(covariance(solution)))
+    se[1:][np.isin(solution.names, solution.dropped)] = np.nan
+    df = df_resid(solution)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        t = estimates / se
+    p = 2 * stdtr(df, -np.abs(t))
+    reach = stdtrit(df, 0.5 + level / 2) * se
+    columns = (("intercept", *solution.names), estimates, se, t, p, estimates - reach, estimates + reach)
+    return tuple(Coefficient(name, *map(float, rest)) for name, *rest in zip(*columns, strict=True))

@@ -1,0 +1,116 @@
+"""Columns that are combinations of earlier ones, found one by one and named.
+
+A column depends on the ones before it if what they leave of it is no larger than the rounding of the numbers involved:
+the rounding of the factor, and the rounding of each column's own values (a column of mean 1e8 carries 8 digits fewer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import solve_triangular
+
+from unbend.document import number
+from unbend.regression.triangle import EPS, ROUNDINGS, Triangle
+
+CLEAR = 1e-4
+"""A column of which more than this share of its length is new is independent of the others without a closer look."""
+PART = 1e-6
+"""A column takes part in a relation if its share of the dependent column's length is larger than this."""
+
+
+@dataclass(frozen=True)
+class Relation:
+    """Column `column` = `constant` + Σ weights · others, to rounding."""
+
+    column: int
+    others: tuple[int, ...]
+    weights: tuple[float, ...]
+    constant: float
+
+    def sentence(self, names: Sequence[str]) -> str:
+        """Such as "total = a + b"."""
+        if not self.others:
+            return f"{names[self.column]} is the same in every row"
+        if len(self.others) > 6:
+            shown = ", ".join(names[k] for k in self.others[:5])
+            return f"{names[self.column]} is a sum of multiples of {len(self.others)} other columns: {shown}, …"
+        terms = [(weight, names[k]) for k, weight in zip(self.others, self.weights, strict=True)]
+        if self.constant:
+            terms.append((self.constant, ""))
+        return f"{names[self.column]} = {_sum(terms)}"
+
+
+def _sum(terms: list[tuple[float, str]]) -> str:
+    text = ""
+    for weight, name in terms:
+        sign = " − " if weight < 0 else " + "
+        size = number(abs(weight))
+        factor = name if size == "1" and name else f"{size} {name}".strip()
+        text += sign + factor
+    return text[3:] if text.startswith(" + ") else "−" + text[3:]
+
+
+def relations(triangle: Triangle) -> list[Relation]:
+    """The columns of x that depend on earlier ones (the last column of the factor is y and is not looked at)."""
+    p = len(triangle.r) - 1
+    length = triangle.length[:p]
+    if np.all(np.abs(np.diag(triangle.r)[:p]) > CLEAR * length):
+        return []
+    return _search(triangle, p)
+
+
+def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
+    """The columns of x that are no relation's."""
+    dependent = {relation.column for relation in found}
+    return [j for j in range(len(triangle.r) - 1) if j not in dependent]
+
+
+def _search(triangle: Triangle, p: int) -> list[Relation]:
+    found: list[Relation] = []
+    kept: list[int] = []
+    basis = np.zeros((len(triangle.r), 0))
+    upper = np.zeros((0, 0))
+    for j in range(p):
+        column = triangle.r[:, j]
+        along = basis.T @ column
+        rest = column - basis @ along
+        again = basis.T @ rest
+        along, rest = along + again, rest - basis @ again
+        weights = solve_triangular(upper, along) if kept else along
+        if np.linalg.norm(rest) <= _rounding(triangle, j, kept, weights):
+            found.append(_relation(triangle, j, kept, weights))
+            continue
+        size = np.linalg.norm(rest)
+        upper = np.block([[upper, along[:, None]], [np.zeros((1, len(kept))), np.array([[size]])]])
+        basis = np.column_stack([basis, rest / size])
+        kept.append(j)
+    return found
+
+
+def _rounding(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> float:
+    length, scale = triangle.length, triangle.scale
+    share = np.abs(weights)
+    in_factor = triangle.noise * (length[j] + share @ length[kept])
+    values = np.sqrt(triangle.n) * np.abs(triangle.mean) / scale + length
+    in_values = ROUNDINGS * EPS * (values[j] + share @ values[kept])
+    return float(in_factor + in_values)
+
+
+def _relation(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> Relation:
+    length, scale, mean = triangle.length, triangle.scale, triangle.mean
+    taking_part = [i for i, k in enumerate(kept) if abs(weights[i]) * length[k] > PART * length[j]]
+    others = tuple(kept[i] for i in taking_part)
+    raw = [_tidy(weights[i] * scale[j] / scale[kept[i]]) for i in taking_part]
+    constant = mean[j] - sum(weight * mean[k] for weight, k in zip(raw, others, strict=True))
+    size = abs(mean[j]) + sum(abs(weight * mean[k]) for weight, k in zip(raw, others, strict=True))
+    spread = float(length[j] * scale[j] / np.sqrt(triangle.n))
+    known = abs(constant) > PART * (size + spread)
+    return Relation(j, others, tuple(raw), _tidy(float(constant)) if known else 0.0)
+
+
+def _tidy(value: float) -> float:
+    nearest = round(value)
+    return float(nearest) if nearest and abs(value - nearest) < PART * abs(nearest) else float(value)

@@ -1,0 +1,55 @@
+"""From a table to moments, and where moments do not carry the digits, to the triangular factor of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from unbend.data import Table
+from unbend.errors import DataError
+from unbend.regression.moments import Moments
+from unbend.regression.quadratic import Quadratic
+from unbend.regression.triangle import RowFactor, Triangle
+
+
+def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[np.ndarray]:
+    """The columns (with squares and products if `terms` is given) and the target, block by block; (n, q)."""
+    for rows in table.blocks():
+        yield np.column_stack([rows.x if terms is None else terms.expand(rows.x), rows.y])
+
+
+def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
+    """One reading of a table.
+
+    Raises
+    ------
+    DataError
+        If squares of the numbers overflow.
+    """
+    total: Moments | None = None
+    for z in design_blocks(table, terms):
+        block = Moments.of(z, None if total is None else total.shift)
+        total = block if total is None else total + block
+    if total is None:
+        raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+    _refuse_overflow(total, (*(table.names if terms is None else terms.names), table.target))
+    return total
+
+
+def table_triangle(table: Table, moments: Moments, terms: Quadratic | None = None) -> Triangle:
+    """A second reading of a table: QR of its rows."""
+    factor = RowFactor(moments)
+    for z in design_blocks(table, terms):
+        factor.see(z)
+    return factor.triangle()
+
+
+def _refuse_overflow(moments: Moments, names: tuple[str, ...]) -> None:
+    too_large = np.flatnonzero(~np.isfinite(np.diag(moments.products)))
+    if len(too_large):
+        name = names[int(too_large[0])]
+        raise DataError(
+            f"the numbers of {name} are too large to be squared",
+            try_=f"give {name} in a larger unit (values below 1e150)",
+        )

@@ -1,0 +1,120 @@
+"""The triangular factor that every solution is read from: Rᵀ R = centred cross products of [x | y].
+
+It comes from moments by a Cholesky factorization, which squares the condition number, or from the rows themselves by
+QR of blocks, which does not. Columns are scaled by powers of two first, which is exact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.linalg import LinAlgError, cholesky, solve_triangular
+
+from unbend.regression.moments import Moments
+
+EPS = float(np.finfo(float).eps)
+ROUNDINGS = 16.0
+"""How many roundings an entry of a factor may have collected, in units of eps and of the root of its size."""
+
+
+@dataclass(frozen=True, eq=False)
+class Triangle:
+    """A factor of n rows of q columns, the target last.
+
+    Attributes
+    ----------
+    n : rows
+    mean : (q,) means of the columns
+    scale : (q,) powers of two
+    r : (q, q) upper triangular; rᵀ r scaled back by `scale` is the centred cross products
+    noise : relative error of the length of a column in r
+    method : in words
+    """
+
+    n: int
+    mean: np.ndarray
+    scale: np.ndarray
+    r: np.ndarray
+    noise: float
+    method: str
+
+    @property
+    def length(self) -> np.ndarray:
+        """Root of the centred sum of squares of each column, scaled; (q,)."""
+        return np.linalg.norm(self.r, axis=0)
+
+    @property
+    def from_moments(self) -> bool:
+        """Whether the factor was formed from squares, which carry half the digits."""
+        return self.noise > np.sqrt(EPS)
+
+
+def power_of_two(size: np.ndarray) -> np.ndarray:
+    """The power of two nearest to each size, 1 where the size is 0; (q,)."""
+    return np.exp2(np.round(np.log2(np.where(size > 0, size, 1.0))))
+
+
+def triangle_of(moments: Moments) -> Triangle:
+    """The factor of moments, by Cholesky; by eigenvalues where a column depends on others."""
+    centred = moments.centred
+    scale = power_of_two(np.sqrt(np.maximum(np.diag(centred), 0.0)))
+    scaled = centred / np.outer(scale, scale)
+    noise = float(np.sqrt(ROUNDINGS * EPS * len(scale)))
+    r = _cholesky(scaled)
+    return Triangle(moments.n, moments.mean, scale, r, noise, "Cholesky factor of shifted moments")
+
+
+def _cholesky(scaled: np.ndarray) -> np.ndarray:
+    try:
+        r = cholesky(scaled[:-1, :-1], check_finite=False)
+    except LinAlgError:
+        return _root(scaled)
+    last = solve_triangular(r, scaled[:-1, -1], trans=1, check_finite=False)
+    rest = np.sqrt(max(scaled[-1, -1] - last @ last, 0.0))
+    return np.block([[r, last[:, None]], [np.zeros((1, len(r))), np.array([[rest]])]])
+
+
+def _root(scaled: np.ndarray) -> np.ndarray:
+    values, vectors = np.linalg.eigh(scaled)
+    return _upper(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+
+
+class RowFactor:
+    """QR of a stream of rows: the triangular factor of all blocks so far, together with a column of ones.
+
+    Parameters
+    ----------
+    moments : of the same rows, for the shift and the scale of each column
+    """
+
+    def __init__(self, moments: Moments) -> None:
+        size = np.sqrt(np.maximum(np.diag(moments.centred), 0.0) / moments.weight)
+        self.shift, self.scale = moments.shift, power_of_two(size)
+        self.n = 0
+        self._r = np.empty((0, len(size) + 1))
+
+    def see(self, z: np.ndarray) -> None:
+        """Take in a block of rows; z is (n, q)."""
+        block = np.column_stack([np.ones(len(z)), (z - self.shift) / self.scale])
+        self._r = _upper(np.vstack([self._r, block]))
+        self.n += len(z)
+
+    def merge(self, other: RowFactor) -> None:
+        """Take in the rows of another factor of the same shift and scale."""
+        self._r = _upper(np.vstack([self._r, other._r]))
+        self.n += other.n
+
+    def triangle(self) -> Triangle:
+        """The factor of the centred columns: what is left below the row of the ones."""
+        mean = self.shift + self.scale * self._r[0, 1:] / self._r[0, 0]
+        q = len(mean)
+        r = np.zeros((q, q))
+        below = self._r[1:, 1:]
+        r[: len(below)] = below
+        noise = ROUNDINGS * EPS * float(np.sqrt(q))
+        return Triangle(self.n, mean, self.scale, r, noise, "QR of the rows in blocks")
+
+
+def _upper(rows: np.ndarray) -> np.ndarray:
+    return np.linalg.qr(rows, mode="r")
