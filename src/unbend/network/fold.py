@@ -8,7 +8,7 @@ comes: the chains that exporters write in front of a Reshape or a bias end as nu
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
@@ -16,7 +16,7 @@ from onnx_ir.passes.common import ShapeInferencePass
 
 from unbend.affine import Shape
 from unbend.errors import ModelError
-from unbend.network.graph import Node, dtype_of
+from unbend.network.graph import Node, captured_names, dtype_of
 from unbend.network.reference import run_node
 
 MAX_FOLDED = 1 << 26
@@ -55,11 +55,12 @@ def fold(model: ir.Model, name: str) -> Folded:
 def _single_row(model: ir.Model) -> None:
     """Set the batch axis to one; shapes that the file states for inner values are dropped where they name free axes."""
     graph_input = next(v for v in model.graph.inputs if v.name not in model.graph.initializers)
-    batch = None
-    if graph_input.shape is not None and len(graph_input.shape) and not isinstance(graph_input.shape[0], int):
-        batch = graph_input.shape[0]
-        graph_input.shape = ir.Shape([1, *list(graph_input.shape)[1:]])
-    symbol = batch.value if batch is not None else None
+    symbol = None
+    if graph_input.shape is not None and len(graph_input.shape):
+        first, *rest = graph_input.shape
+        if not isinstance(first, int):
+            symbol = first.value
+            graph_input.shape = ir.Shape([1, *rest])
     for value in _values(model):
         if value is graph_input or value.shape is None or value.is_initializer():
             continue
@@ -170,27 +171,8 @@ def _variable_nodes(model: ir.Model, constants: Mapping[str, np.ndarray]) -> lis
         if any(out in needed for out in node.outputs):
             kept.append(node)
             needed.update(node.inputs)
-            needed.update(_captured(node))
-    return [replace(node) for node in reversed(kept)]
-
-
-def _captured(node: Node) -> set[str]:
-    """Names that the node's subgraphs (If, Loop, Scan) read from outside."""
-    if node.source is None:
-        return set()
-    graphs = []
-    for attribute in node.source.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            graphs.append(attribute.as_graph())
-        elif attribute.type == ir.AttributeType.GRAPHS:
-            graphs.extend(attribute.as_graphs())
-    return {
-        value.name
-        for graph in graphs
-        for inner in graph.all_nodes()
-        for value in inner.inputs
-        if value is not None and value.name
-    }
+            needed.update(captured_names(node))
+    return kept[::-1]
 
 
 def _check_outputs(model: ir.Model, constants: Mapping[str, np.ndarray], name: str) -> None:

@@ -7,7 +7,7 @@ only make constants are not nodes of the network. The file's own graph (`model`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -143,11 +143,41 @@ class Network:
                 readers.setdefault(name, []).append(node)
         return {name: tuple(nodes) for name, nodes in readers.items()}
 
+    @cached_property
+    def overridable(self) -> frozenset[str]:
+        """Initializers that are inputs as well, so that a caller may replace them."""
+        inputs = {value.name for value in self.model.graph.inputs}
+        return frozenset(name for name in self.model.graph.initializers if name in inputs)
+
+    @cached_property
+    def captured(self) -> frozenset[str]:
+        """Values that a subgraph (of If, Loop or Scan) reads from outside."""
+        return frozenset(name for node in self.nodes for name in captured_names(node))
+
     @property
     def parameters(self) -> int:
         """How many numbers the network stores in floating point."""
         used = {name for node in self.nodes for name in node.inputs if name in self.constants}
         return sum(self.constants[name].size for name in used if self.constants[name].dtype.kind == "f")
+
+
+def captured_names(node: Node) -> set[str]:
+    """Names that the node's subgraphs (If, Loop, Scan) read, from outside or inside."""
+    if node.source is None:
+        return set()
+    graphs = []
+    for attribute in node.source.attributes.values():
+        if attribute.type == ir.AttributeType.GRAPH:
+            graphs.append(attribute.as_graph())
+        elif attribute.type == ir.AttributeType.GRAPHS:
+            graphs.extend(attribute.as_graphs())
+    return {
+        value.name
+        for graph in graphs
+        for inner in graph.all_nodes()
+        for value in inner.inputs
+        if value is not None and value.name
+    }
 
 
 def dtype_of(value: ir.Value) -> np.dtype | None:
@@ -157,6 +187,5 @@ def dtype_of(value: ir.Value) -> np.dtype | None:
 
 def port(value: ir.Value) -> Port:
     """An input or output of the file's graph as a `Port`."""
-    axes: Sequence[Any] | None = value.shape
-    shape = None if axes is None else tuple(a if isinstance(a, int) else a.value for a in axes)
+    shape = None if value.shape is None else tuple(a if isinstance(a, int) else a.value for a in value.shape)
     return Port(value.name or "", shape, dtype_of(value))

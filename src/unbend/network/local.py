@@ -7,15 +7,16 @@ crossed (Relu, Clip, MaxPool). `point`: it is only tangent there (Softmax, Tanh,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
-from unbend.affine import Diagonal, Identity, LinearMap, Shape, shrink
+from unbend.affine import Diagonal, Identity, LinearMap, Selection, Shape, shrink
 
 Reach = Literal["everywhere", "region", "point"]
+Numbers = np.ndarray | float
 
 
 class Unsupported(Exception):
@@ -55,13 +56,14 @@ class Local:
     """The affine map of one output of a node near its inputs: output = Σ map_i(input_i) + offset.
 
     An op that is affine everywhere gives `offset`; a bend gives its `value` at the inputs, and its maps only when they
-    are asked for.
+    are asked for. Where a bend lets some of its elements pass and holds others back, `active` says which: a boolean
+    array (rows, *shape), true where the slope is that of the passing side.
     """
 
     parts: Mapping[int, Callable[[], LinearMap]]
     offset: np.ndarray | None = None
     value: np.ndarray | None = None
-    units: np.ndarray | None = field(default=None)
+    passing: Callable[[], np.ndarray] | None = None
 
     @staticmethod
     def affine(maps: Mapping[int, LinearMap], offset: np.ndarray | float = 0.0) -> Local:
@@ -73,26 +75,57 @@ class Local:
         return Local(parts, offset=shrink(array))
 
     @staticmethod
-    def bend(value: np.ndarray, parts: Mapping[int, Callable[[], LinearMap]]) -> Local:
+    def bend(
+        value: np.ndarray,
+        parts: Mapping[int, Callable[[], LinearMap]],
+        active: Callable[[], np.ndarray] | None = None,
+    ) -> Local:
         """A bend: its value (rows, *shape) and, for each variable input, how to make its tangent map."""
-        return Local(parts, value=value)
+        return Local(parts, value=value, passing=active)
 
     @staticmethod
-    def elementwise(value: np.ndarray, slope: Callable[[], np.ndarray], position: int = 0) -> Local:
+    def elementwise(
+        value: np.ndarray,
+        slope: Callable[[], np.ndarray],
+        position: int = 0,
+        active: Callable[[], np.ndarray] | None = None,
+    ) -> Local:
         """A bend that acts on each element alone: its value and its slope, both (rows, *shape)."""
-        return Local({position: lambda: Diagonal(slope(), value.shape[1:])}, value=value)
+        return Local.bend(value, {position: lambda: Diagonal(slope(), value.shape[1:])}, active)
+
+    @staticmethod
+    def switch(value: np.ndarray, active: Callable[[], np.ndarray], on: Numbers = 1.0, off: Numbers = 0.0) -> Local:
+        """A bend with two slopes: `on` where an element is active, else `off`."""
+        return Local.elementwise(value, lambda: np.where(active(), on, off), active=active)
+
+    @staticmethod
+    def steps(value: np.ndarray, sources: Mapping[int, Shape]) -> Local:
+        """A bend that is constant between its jumps: its value, and the shapes of its variable inputs."""
+        target = value.shape[1:]
+        return Local.bend(value, {i: lambda s=shape: Selection.nothing(s, target) for i, shape in sources.items()})
 
     @cached_property
     def maps(self) -> dict[int, LinearMap]:
         """The linear map from each variable input, by its position."""
         return {position: make() for position, make in self.parts.items()}
 
+    @cached_property
+    def active(self) -> np.ndarray | None:
+        """Which elements pass (rows, *shape), or None for an op of which that cannot be said."""
+        return self.passing() if self.passing is not None else None
+
 
 def broadcast_map(shape: Shape, target: Shape) -> LinearMap:
     """How an operand of `shape` becomes one of `target` under ONNX's broadcasting (axes aligned at the right)."""
-    if shape == target:
-        return Identity(shape)
-    from unbend.affine import Selection
+    return Identity(shape) if shape == target else Selection.broadcast(shape, target)
 
-    index = np.arange(int(np.prod(shape))).reshape(shape)
-    return Selection(np.broadcast_to(index, target).copy(), shape)
+
+def target_of(*operands: Operand) -> Shape:
+    """The shape that some operands are broadcast to together."""
+    return np.broadcast_shapes(*(operand.shape for operand in operands))
+
+
+def aligned(operand: Operand, target: Shape) -> np.ndarray:
+    """The operand's rows with axes of length 1 put in so that it broadcasts to (rows, *target)."""
+    rows = operand.rows
+    return rows.reshape(rows.shape[0], *(1,) * (len(target) + 1 - rows.ndim), *rows.shape[1:])

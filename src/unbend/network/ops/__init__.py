@@ -13,8 +13,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
+
 from unbend.network.graph import Node
-from unbend.network.local import Local, Operand, Reach
+from unbend.network.local import Local, Operand, Reach, Unsupported
 
 Function = Callable[..., Local | tuple[Local, ...]]
 AffineWhen = Callable[[Node, Collection[int]], bool]
@@ -80,9 +82,13 @@ def reach_of(node: Node, variable: Collection[int]) -> Reach:
 
 
 def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
-    """The node's answer, one `Local` for each output."""
-    from unbend.network.local import Unsupported
+    """The node's answer, one `Local` for each output.
 
+    Raises
+    ------
+    Unsupported
+        The op is not in the table, or this node of it has no form there; the text says why.
+    """
     found = lookup(node)
     if found is None:
         raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")
@@ -91,10 +97,40 @@ def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
 
 
 def only_one(node: Node, variable: Collection[int]) -> bool:
-    """Affine while a single factor is variable."""
+    """Affine while a single input is variable."""
     return len(variable) == 1
 
 
-def only_first(node: Node, variable: Collection[int]) -> bool:
-    """Affine while only the first input is variable."""
-    return set(variable) == {0}
+def only(*positions: int) -> AffineWhen:
+    """Affine while no other inputs than those at `positions` are variable."""
+
+    def affine(node: Node, variable: Collection[int]) -> bool:
+        return set(variable) <= set(positions)
+
+    return affine
+
+
+only_first = only(0)
+
+
+def constant_of(operand: Operand | None, what: str) -> np.ndarray | None:
+    """The value of an optional input that has to be constant, None if it is absent.
+
+    Raises
+    ------
+    Unsupported
+        The network computes it; `what` says what it is.
+    """
+    if operand is None:
+        return None
+    if operand.constant is None:
+        raise Unsupported(f"{what} is computed by the network")
+    return np.asarray(operand.constant)
+
+
+def needed(operand: Operand | None, what: str) -> np.ndarray:
+    """The value of an input that has to be there and constant, in float64."""
+    value = constant_of(operand, what)
+    if value is None:
+        raise Unsupported(f"{what} is missing")
+    return value.astype(np.float64)

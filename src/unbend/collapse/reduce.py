@@ -1,0 +1,193 @@
+"""Series–parallel reduction of a stretch: from a graph of single maps to few edges, each a chain of steps.
+
+Every value of the stretch is a vertex: Σ edge(source) + offset. Three exact moves are made until none helps:
+series (a value read once, made by one edge, disappears into a longer chain), parallel (two edges between the same
+values become one map if their sum has a form and is no dearer), and push (a value read several times is given up where
+carrying its map into each reader costs less). What is left is written by its cheapest factoring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from unbend.affine import Affine, Identity, Shape
+from unbend.collapse.factor import Price, Step, cheapest, total, writable
+from unbend.collapse.stretches import Stretch
+from unbend.network import Network, Node
+from unbend.network.local import Local
+
+
+@dataclass(frozen=True, eq=False)
+class Edge:
+    """A chain of steps from one value to another."""
+
+    source: str
+    target: str
+    steps: tuple[Step, ...]
+
+
+@dataclass
+class Reduction:
+    """The graph of a stretch while it is reduced."""
+
+    edges: list[Edge]
+    offsets: dict[str, np.ndarray]
+    shapes: dict[str, Shape]
+    fixed: frozenset[str]
+    batched: bool
+    rules: list[str] = field(default_factory=list)
+
+    def into(self, value: str) -> list[Edge]:
+        """The edges that make a value."""
+        return [edge for edge in self.edges if edge.target == value]
+
+    def out(self, value: str) -> list[Edge]:
+        """The edges that read a value."""
+        return [edge for edge in self.edges if edge.source == value]
+
+    def swap(self, old: Sequence[Edge], new: Sequence[Edge]) -> None:
+        """Replace edges by others, where the first of them stood."""
+        at = min(self.edges.index(edge) for edge in old)
+        kept = [edge for edge in self.edges[at:] if edge not in old]
+        self.edges = [edge for edge in self.edges[:at] if edge not in old] + list(new) + kept
+
+    def best(self, edge: Edge) -> Price:
+        """The price of an edge's cheapest factoring."""
+        return total(cheapest(edge.steps, self.batched))
+
+    @property
+    def inner(self) -> list[str]:
+        """Values that may disappear."""
+        return [value for value in dict.fromkeys(edge.target for edge in self.edges) if value not in self.fixed]
+
+
+def reduction(network: Network, stretch: Stretch) -> Reduction:
+    """The stretch's own graph, one edge for each variable input of each node."""
+    edges: list[Edge] = []
+    offsets: dict[str, np.ndarray] = {}
+    shapes: dict[str, Shape] = {name: network.shapes[name] for name in stretch.sources}
+    for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
+        for name, one in zip(node.outputs, outputs, strict=False):
+            if name and one.maps:
+                shapes[name] = next(iter(one.maps.values())).out_shape
+                edges += _edges(node, name, one, shapes[name])
+                offsets[name] = _offset(one, shapes[name]) if len(one.maps) > 1 else _zero(shapes[name])
+    return Reduction(edges, offsets, shapes, frozenset(stretch.outputs), network.batch is None)
+
+
+def _zero(shape: Shape) -> np.ndarray:
+    return np.zeros((1,) * len(shape))
+
+
+def _offset(one: Local, shape: Shape) -> np.ndarray:
+    return _zero(shape) if one.offset is None else one.offset
+
+
+def _edges(node: Node, name: str, one: Local, shape: Shape) -> list[Edge]:
+    """One edge for each variable input; a node with a single one is a step by itself, with its offset."""
+    if len(one.maps) == 1:
+        ((position, linear),) = one.maps.items()
+        return [Edge(node.inputs[position], name, (Step(Affine(linear, _offset(one, shape)), node),))]
+    return [
+        Edge(node.inputs[position], name, (Step(Affine(linear, _zero(shape))),))
+        for position, linear in one.maps.items()
+    ]
+
+
+def reduce(graph: Reduction) -> Reduction:
+    """Make moves until none helps."""
+    while _any_value(graph) or _parallels(graph):
+        pass
+    return graph
+
+
+def _any_value(graph: Reduction) -> bool:
+    return any(move(graph, value) for value in graph.inner for move in (_series, _flatten_sum, _push))
+
+
+def _absorb_offset(graph: Reduction, value: str) -> None:
+    """Give a value's offset to its edge, now that it has only one."""
+    edges, offset = graph.into(value), graph.offsets[value]
+    if len(edges) == 1 and offset.any():
+        shift = Step(Affine(Identity(graph.shapes[value]), offset))
+        graph.swap(edges, [replace(edges[0], steps=(*edges[0].steps, shift))])
+        graph.offsets[value] = offset * 0
+
+
+def _join(first: Edge, second: Edge) -> Edge:
+    return Edge(first.source, second.target, (*first.steps, *second.steps))
+
+
+def _series(graph: Reduction, value: str) -> bool:
+    made, read = graph.into(value), graph.out(value)
+    if len(made) != 1 or len(read) != 1:
+        return False
+    graph.swap([made[0], read[0]], [_join(made[0], read[0])])
+    return True
+
+
+def _flatten_sum(graph: Reduction, value: str) -> bool:
+    """(a + b) + c = a + b + c: a sum that is only read by another sum, as it is, is part of it."""
+    made, read = graph.into(value), graph.out(value)
+    if len(made) < 2 or len(read) != 1 or not _is_shift(read[0]):
+        return False
+    target = read[0].target
+    graph.swap([*made, read[0]], [replace(edge, target=target) for edge in made])
+    shift = sum((step.affine.offset for step in read[0].steps), start=np.zeros(()))
+    graph.offsets[target] = graph.offsets[target] + graph.offsets[value] + shift
+    return True
+
+
+def _is_shift(edge: Edge) -> bool:
+    return all(isinstance(step.affine.linear, Identity) for step in edge.steps)
+
+
+def _push(graph: Reduction, value: str) -> bool:
+    """Carry the map that makes `value` into each of its readers, if all of them together become cheaper."""
+    made, read = graph.into(value), graph.out(value)
+    if len(made) != 1 or len(read) < 2:
+        return False
+    pushed = [_join(made[0], edge) for edge in read]
+    before = sum((graph.best(edge) for edge in (*made, *read)), Price())
+    after = sum((graph.best(edge) for edge in pushed), Price())
+    if not (after.no_dearer(before) and after < before):
+        return False
+    graph.swap([*made, *read], pushed)
+    graph.rules.append(f"{value} is no longer kept for its {len(read)} readers")
+    return True
+
+
+def _parallels(graph: Reduction) -> bool:
+    """Add up the edges between one pair of values, if their sum has a form and is no dearer."""
+    for target in dict.fromkeys(edge.target for edge in graph.edges):
+        groups: dict[str, list[Edge]] = {}
+        for edge in graph.into(target):
+            groups.setdefault(edge.source, []).append(edge)
+        for source, group in groups.items():
+            if len(group) > 1 and (merged := _sum(graph, group)) is not None:
+                graph.swap(group, [Edge(source, target, (merged,))])
+                _absorb_offset(graph, target)
+                return True
+    return False
+
+
+def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
+    whole = [_product(edge.steps) for edge in group]
+    added = whole[0]
+    for other in whole[1:]:
+        added = added.plus(other)
+    step = Step(added, None, (f"sum of {len(group)} branches",), sum(len(edge.steps) for edge in group))
+    before = sum((graph.best(edge) for edge in group), Price(0, 0, len(group) - 1))
+    if not writable(added, graph.batched) or not total([step]).no_dearer(before):
+        return None
+    return step
+
+
+def _product(steps: Sequence[Step]) -> Affine:
+    product = steps[0].affine
+    for step in steps[1:]:
+        product = product.then(step.affine)
+    return product

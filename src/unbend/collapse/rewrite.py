@@ -1,0 +1,142 @@
+"""Put reduced stretches into the graph: what is cheaper is written, what is not stays as it was, and says why."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from unbend.affine import Affine, Identity
+from unbend.collapse.factor import Price, cheapest, total
+from unbend.collapse.reduce import Edge, Reduction, reduce, reduction
+from unbend.collapse.stretches import Stretch
+from unbend.collapse.write import Writer
+from unbend.network import Network
+
+AGREES = 1e-9
+"""A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is."""
+
+    stretch: Stretch
+    edges: tuple[Edge, ...]
+    offsets: dict[str, np.ndarray]
+    before: Price
+    after: Price
+    rules: tuple[str, ...]
+    kept: str = ""
+
+    @property
+    def collapses(self) -> bool:
+        """Whether the stretch is rewritten."""
+        return not self.kept
+
+
+def plan(network: Network, stretch: Stretch) -> Plan:
+    """Reduce the stretch and decide whether its new form is worth writing."""
+    graph = reduce(reduction(network, stretch))
+    edges = tuple(
+        Edge(edge.source, edge.target, cheapest(edge.steps, graph.batched)) for edge in _in_order(graph, stretch)
+    )
+    before, after = _price_before(network, stretch), _price_after(edges, graph.offsets)
+    rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
+    kept = _reason(before, after, rules) or _disagreement(network, stretch, edges, graph.offsets)
+    return Plan(stretch, edges, graph.offsets, before, after, rules, kept)
+
+
+def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
+    """Why a stretch stays as it is; empty if it does not."""
+    if after.no_dearer(before) and after < before:
+        return ""
+    if not rules:
+        return "nothing in it composes to anything cheaper"
+    return f"its collapsed form is no cheaper ({after.macs} multiplications, {after.parameters} numbers)"
+
+
+def _price_before(network: Network, stretch: Stretch) -> Price:
+    """The stretch's own price; a constant that another part of the network reads too counts nothing: it stays."""
+    inside = set(stretch.nodes)
+    macs = sum(linear.cost.macs for outputs in stretch.locals for one in outputs for linear in one.maps.values())
+    names = {name for node in stretch.nodes for name in node.inputs if name in network.constants}
+    shared = {name for name in names if any(node not in inside for node in network.readers.get(name, ()))}
+    numbers = (network.constants[name] for name in names - shared)
+    parameters = sum(array.size for array in numbers if array.dtype.kind not in "iub")
+    return Price(macs, parameters, len(stretch.nodes))
+
+
+def _price_after(edges: Sequence[Edge], offsets: dict[str, np.ndarray]) -> Price:
+    price_ = sum((total(edge.steps) for edge in edges), Price())
+    targets = {edge.target for edge in edges}
+    sums = len(edges) - len(targets)
+    shifts = [offsets[value] for value in targets if offsets[value].any()]
+    return price_ + Price(0, sum(shift.size for shift in shifts), sums + len(shifts))
+
+
+def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
+    order = {name: i for i, name in enumerate(name for node in stretch.nodes for name in node.outputs)}
+    return sorted(graph.edges, key=lambda edge: order[edge.target])
+
+
+def _disagreement(network: Network, stretch: Stretch, edges: Sequence[Edge], offsets: dict[str, np.ndarray]) -> str:
+    """Run both forms in float64 on random values of the sources; the reason to keep the stretch if they differ."""
+    rng = np.random.default_rng(0)
+    values = {name: rng.standard_normal((2, *network.shapes[name])) for name in stretch.sources}
+    own, new = dict(values), dict(values)
+    for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
+        for name, one in zip(node.outputs, outputs, strict=False):
+            if name:
+                terms = [linear.apply(own[node.inputs[position]]) for position, linear in one.maps.items()]
+                own[name] = sum(terms, start=np.zeros(())) + (0.0 if one.offset is None else one.offset)
+    for edge in edges:
+        y = new[edge.source]
+        for step in edge.steps:
+            y = step.affine.apply(y)
+        new[edge.target] = new.get(edge.target, offsets[edge.target]) + y
+    for name in stretch.outputs:
+        scale = np.max(np.abs(own[name]), initial=1e-300)
+        if np.max(np.abs(own[name] - new[name]), initial=0.0) > AGREES * scale:
+            return f"its certificate failed at {name}"
+    return ""
+
+
+def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
+    """A copy of the network's graph with the stretches of `plans` written anew.
+
+    Raises
+    ------
+    Overflow
+        A merged number does not fit into its type.
+    """
+    model = network.model.clone()
+    writer = Writer(network, model, network.batch is None)
+    for one in plans:
+        _write(writer, one)
+    model.graph.extend(writer.nodes)
+    for each in (common.TopologicalSortPass(), common.RemoveUnusedNodesPass()):
+        each(model)
+    return model
+
+
+def _write(writer: Writer, one: Plan) -> None:
+    values = writer.values
+    for target in dict.fromkeys(edge.target for edge in one.edges):
+        dtype = writer.network.types.get(target, np.dtype(np.float32))
+        parts = [_edge(writer, edge, values, target, dtype) for edge in one.edges if edge.target == target]
+        value = parts[0]
+        for part in parts[1:]:
+            value = writer.node("Add", [value, part], target, dtype)
+        value = writer.affine(Affine(Identity(()), one.offsets[target]), value, target, dtype)
+        writer.finish(target, value, target in one.stretch.outputs)
+
+
+def _edge(writer: Writer, edge: Edge, values: dict[str, ir.Value], stem: str, dtype: np.dtype) -> ir.Value:
+    value = values[edge.source]
+    for step in edge.steps:
+        value = writer.step(step, value, stem, dtype)
+    return value

@@ -1,0 +1,126 @@
+"""Stretches: the maximal connected pieces of a network with no bend in them.
+
+Inside a stretch each value is Σ map(value) + offset over the values it is made from; the values that come in from
+outside are the stretch's sources, those that are read outside are its outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from unbend.network import Network, Node
+from unbend.network.evaluate import structure
+from unbend.network.local import Local, Unsupported
+
+
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """A stretch: its nodes in order with their maps, the values it starts from, and the values read outside it."""
+
+    nodes: tuple[Node, ...]
+    locals: tuple[tuple[Local, ...], ...]
+    sources: tuple[str, ...]
+    outputs: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """How reports name it: from its first node to its last."""
+        first, last = self.nodes[0].label, self.nodes[-1].label
+        return first if len(self.nodes) == 1 else f"{first} … {last}"
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A node that is affine and yet no part of a stretch, with the reason."""
+
+    label: str
+    op_type: str
+    reason: str
+
+
+@dataclass(frozen=True, eq=False)
+class Stretches:
+    """All stretches of a network in order, and the affine nodes that had to stay out of them."""
+
+    stretches: tuple[Stretch, ...]
+    kept: tuple[Kept, ...] = ()
+
+    def of(self, node: Node) -> int | None:
+        """The number of the stretch that the node belongs to."""
+        return next((i for i, stretch in enumerate(self.stretches) if node in stretch.nodes), None)
+
+
+@dataclass
+class _Groups:
+    """Union–find over nodes."""
+
+    parent: dict[Node, Node] = field(default_factory=dict)
+
+    def find(self, node: Node) -> Node:
+        while self.parent.setdefault(node, node) is not node:
+            self.parent[node] = self.parent[self.parent[node]]
+            node = self.parent[node]
+        return node
+
+    def join(self, one: Node, other: Node) -> None:
+        self.parent[self.find(one)] = self.find(other)
+
+
+def stretches(network: Network) -> Stretches:
+    """The stretches of `network`."""
+    maps: dict[Node, tuple[Local, ...]] = {}
+    kept: list[Kept] = []
+    for node in network.nodes:
+        if network.reach(node) != "everywhere":
+            continue
+        try:
+            maps[node] = _maps(network, node)
+        except Unsupported as reason:
+            kept.append(Kept(node.label, node.op_type, str(reason)))
+    return Stretches(tuple(_stretch(network, group, maps) for group in _connected(network, maps)), tuple(kept))
+
+
+def _maps(network: Network, node: Node) -> tuple[Local, ...]:
+    overridable = {port.name for port in network.inputs[1:]} | network.overridable
+    if defaults := overridable.intersection(node.inputs):
+        raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
+    found = structure(network, node)
+    for one in found:
+        _ = one.maps
+    return found
+
+
+def _connected(network: Network, maps: dict[Node, tuple[Local, ...]]) -> list[list[Node]]:
+    groups = _Groups()
+    for node in maps:
+        groups.find(node)
+        for name in node.inputs:
+            producer = network.producers.get(name)
+            if producer in maps:
+                groups.join(node, producer)
+    members: dict[Node, list[Node]] = {}
+    for node in maps:
+        members.setdefault(groups.find(node), []).append(node)
+    order = {node: i for i, node in enumerate(network.nodes)}
+    return sorted(members.values(), key=lambda group: order[group[0]])
+
+
+def _stretch(network: Network, nodes: list[Node], maps: dict[Node, tuple[Local, ...]]) -> Stretch:
+    inside = set(nodes)
+    made = {name for node in nodes for name in node.outputs if name}
+    graph_outputs = {port.name for port in network.outputs}
+    captured = network.captured
+    sources = dict.fromkeys(
+        name for node in nodes for name in node.inputs if network.variable(name) and name not in made
+    )
+    outputs = [
+        name
+        for name in made
+        if name in graph_outputs
+        or name in captured
+        or any(reader not in inside for reader in network.readers.get(name, ()))
+    ]
+    order = {name: i for i, name in enumerate(n for node in nodes for n in node.outputs)}
+    return Stretch(
+        tuple(nodes), tuple(maps[node] for node in nodes), tuple(sources), tuple(sorted(outputs, key=order.__getitem__))
+    )
