@@ -81,6 +81,8 @@ class Moments:
         return self._combine(other, -1)
 
     def _combine(self, other: Moments, sign: int) -> Moments:
+        if not self.n and sign > 0:
+            return other
         other = other.shifted(self.shift)
         return replace(
             self,

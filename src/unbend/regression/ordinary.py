@@ -12,7 +12,7 @@ from unbend.errors import DataError
 from unbend.regression.moments import Moments
 from unbend.regression.rank import Relation, independent, relations
 from unbend.regression.solution import Solution, trusted
-from unbend.regression.triangle import Triangle, triangle_of
+from unbend.regression.triangle import Triangle, triangle_of, upper_factor
 
 Collinear = Literal["error", "drop"]
 
@@ -62,7 +62,7 @@ def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataEr
 def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]) -> Solution:
     kept = independent(triangle, found)
     p = len(names)
-    r = triangle.r if not found else np.linalg.qr(triangle.r[:, [*kept, p]], mode="r")
+    r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, p]])
     k = len(kept)
     upper, scale = r[:k, :k], triangle.scale[:p][kept]
     y_scale = triangle.scale[p]

@@ -69,25 +69,29 @@ def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
 
 
 def _search(triangle: Triangle, p: int) -> list[Relation]:
+    """Gram and Schmidt, each column orthogonalised twice, which is enough (Giraud, Langou and Rozložník 2005)."""
     found: list[Relation] = []
     kept: list[int] = []
-    basis = np.zeros((len(triangle.r), 0))
-    upper = np.zeros((0, 0))
+    basis = np.empty((len(triangle.r), p))
+    upper = np.zeros((p, p))
     for j in range(p):
-        column = triangle.r[:, j]
-        along = basis.T @ column
-        rest = column - basis @ along
-        again = basis.T @ rest
-        along, rest = along + again, rest - basis @ again
-        weights = solve_triangular(upper, along) if kept else along
-        if np.linalg.norm(rest) <= _rounding(triangle, j, kept, weights):
+        k = len(kept)
+        along, rest = _split(triangle.r[:, j], basis[:, :k])
+        size = float(np.linalg.norm(rest))
+        weights = solve_triangular(upper[:k, :k], along, check_finite=False) if k else along
+        if size <= _rounding(triangle, j, kept, weights):
             found.append(_relation(triangle, j, kept, weights))
             continue
-        size = np.linalg.norm(rest)
-        upper = np.block([[upper, along[:, None]], [np.zeros((1, len(kept))), np.array([[size]])]])
-        basis = np.column_stack([basis, rest / size])
+        upper[:k, k], upper[k, k], basis[:, k] = along, size, rest / size
         kept.append(j)
     return found
+
+
+def _split(column: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    along = basis.T @ column
+    rest = column - basis @ along
+    again = basis.T @ rest
+    return along + again, rest - basis @ again
 
 
 def _rounding(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> float:

@@ -77,7 +77,7 @@ def _cholesky(scaled: np.ndarray) -> np.ndarray:
 
 def _root(scaled: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(scaled)
-    return _upper(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
+    return upper_factor(np.sqrt(np.maximum(values, 0.0))[:, None] * vectors.T)
 
 
 class RowFactor:
@@ -97,12 +97,12 @@ class RowFactor:
     def see(self, z: np.ndarray) -> None:
         """Take in a block of rows; z is (n, q)."""
         block = np.column_stack([np.ones(len(z)), (z - self.shift) / self.scale])
-        self._r = _upper(np.vstack([self._r, block]))
+        self._r = upper_factor(np.vstack([self._r, block]))
         self.n += len(z)
 
     def merge(self, other: RowFactor) -> None:
         """Take in the rows of another factor of the same shift and scale."""
-        self._r = _upper(np.vstack([self._r, other._r]))
+        self._r = upper_factor(np.vstack([self._r, other._r]))
         self.n += other.n
 
     def triangle(self) -> Triangle:
@@ -116,5 +116,6 @@ class RowFactor:
         return Triangle(self.n, mean, self.scale, r, noise, "QR of the rows in blocks")
 
 
-def _upper(rows: np.ndarray) -> np.ndarray:
-    return np.linalg.qr(rows, mode="r")
+def upper_factor(rows: np.ndarray) -> np.ndarray:
+    """The R of a QR factorization; (min(rows, columns), columns)."""
+    return np.asarray(np.linalg.qr(rows, mode="r"))
