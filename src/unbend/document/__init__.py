@@ -14,6 +14,7 @@ from unbend.document.blocks import (
     Table,
     number,
 )
+from unbend.document.markdown import render_markdown
 from unbend.document.page import render_html, render_page
 from unbend.document.terminal import print_blocks, render_text
 
@@ -32,6 +33,7 @@ __all__ = [
     "number",
     "print_blocks",
     "render_html",
+    "render_markdown",
     "render_page",
     "render_text",
 ]

@@ -100,7 +100,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Details:
-    """Blocks that a reader opens when they want them: folded on the page, left out in a terminal unless `in_terminal`."""
+    """Blocks that a reader opens at will: folded on the page, left out in a terminal unless `in_terminal`."""
 
     summary: str
     blocks: Sequence[Block]

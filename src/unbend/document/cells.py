@@ -52,6 +52,16 @@ def padding(texts: Sequence[str], numeric: Sequence[bool]) -> list[int]:
     return [longest - n if is_one else 0 for n, is_one in zip(fractions, numeric, strict=True)]
 
 
+def blank(text: str, places: int) -> str:
+    """Spaces as wide as the decimal point and the digits that `text` has fewer than the longest in its column.
+
+    For fonts in which digits are equally wide and a point is narrower.
+    """
+    if not places:
+        return ""
+    return "\u2007" * places if "." in text else "\u2008" + "\u2007" * (places - 1)
+
+
 def lines_up(value: Cell) -> bool:
     """Whether the cell shows digits, so that it has a decimal point to line up on."""
     return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from unbend.document.blocks import Block, Formula, Heading, Picture, Table
-from unbend.document.cells import cell_text, is_number, lines_up, more_rows, padding, shown_rows
+from unbend.document.blocks import Block, Cell, Column, Formula, Heading, Picture, Table
+from unbend.document.cells import blank, cell_text, lines_up, more_rows, padding, shown_rows
 from unbend.document.palette import declarations
 from unbend.document.text import flowing, verbatim, visible
 
@@ -25,6 +25,9 @@ _CONTENTS_FROM = 3
 
 _PROSE = 40
 """A cell longer than this is text to read: it gets room for it."""
+
+_LONG_WORD = 18
+"""A longer word may be broken anywhere, shorter cells never."""
 
 _GRADES = {"exact": "exact", "proved": "proved", "measured": "measured"}
 _SIGNS = {"good": ("✓", "fine"), "warning": ("!", "careful"), "bad": ("✗", "problem")}
@@ -41,14 +44,17 @@ def render_page(blocks: Sequence[Block], title: str) -> str:
     from unbend import __version__
 
     titled = any(isinstance(block, Heading) and block.level == 1 for block in blocks)
+    blocks = blocks if titled else [Heading(title, 1), *blocks]
+    first = next((i for i, block in enumerate(blocks) if isinstance(block, Heading) and block.level == 2), len(blocks))
     writer = _Writer()
-    body = writer.html(blocks if titled else [Heading(title, 1), *blocks])
+    opening, body = writer.html(blocks[:first]), writer.html(blocks[first:])
     return _template("page.html.j2").render(
         title=visible(title),
         version=__version__,
         light=declarations("light"),
         dark=declarations("dark"),
         contents=writer.sections if len(writer.sections) >= _CONTENTS_FROM else [],
+        opening=opening,
         body=body,
     )
 
@@ -100,45 +106,47 @@ class _Cell:
     kind: str
 
 
+def _kinds(table: Table) -> list[str]:
+    """How wide each column may be: a class for its cells."""
+    return [_kind(column, [row[i] for row in shown_rows(table)]) for i, column in enumerate(table.columns)]
+
+
+def _kind(column: Column, values: Sequence[Cell]) -> str:
+    if column.align == "right":
+        return "number"
+    texts = [value for value in values if isinstance(value, str)]
+    longest = max(map(len, texts), default=0)
+    if max((len(word) for text in texts for word in text.split()), default=0) > _LONG_WORD:
+        return "long"
+    return "prose" if longest > _PROSE else "name" if longest > _LONG_WORD else "short"
+
+
 def _head(table: Table) -> list[_Cell]:
-    return [_Cell(flowing(column.name), "name" if column.align == "left" else "number") for column in table.columns]
+    return [_Cell(flowing(c.name), kind) for c, kind in zip(table.columns, _kinds(table), strict=True)]
 
 
 def _body(table: Table) -> list[list[_Cell]]:
-    rows = shown_rows(table)
-    columns = [_column(table, i) for i in range(len(table.columns))]
-    return [[column[i] for column in columns] for i in range(len(rows))]
+    kinds = _kinds(table)
+    columns = [[_Cell(text, kind) for text in _texts(table, i)] for i, kind in enumerate(kinds)]
+    return [[column[i] for column in columns] for i in range(len(shown_rows(table)))]
 
 
-def _column(table: Table, i: int) -> list[_Cell]:
+def _texts(table: Table, i: int) -> list[str]:
     column = table.columns[i]
     values = [row[i] for row in shown_rows(table)]
     texts = [cell_text(value, column) for value in values]
-    if column.align == "right":
-        room = padding(texts, [lines_up(value) for value in values])
-        texts = [text + _blank(text, n) for text, n in zip(texts, room, strict=True)]
-    return [_Cell(text, _kind(column.align, value, text)) for text, value in zip(texts, values, strict=True)]
-
-
-def _kind(align: str, value: object, text: str) -> str:
-    if align == "right":
-        return "number"
-    return "prose" if len(text) > _PROSE and not is_number(value) else "name"  # pyright: ignore[reportArgumentType]
-
-
-def _blank(text: str, places: int) -> str:
-    """Spaces as wide as the point and the digits that `text` has fewer than the longest fraction."""
-    if not places:
-        return ""
-    return "\u2007" * places if "." in text else "\u2008" + "\u2007" * (places - 1)
+    if column.align == "left":
+        return texts
+    room = padding(texts, [lines_up(value) for value in values])
+    return [text + blank(text, n) for text, n in zip(texts, room, strict=True)]
 
 
 def _mathml(formula: Formula) -> Any:
     from markupsafe import Markup
 
-    from unbend.document.formula import to_mathml
+    from unbend.document.formula import to_mathml_pieces
 
-    return Markup(to_mathml(formula.expression))
+    return Markup(" ".join(to_mathml_pieces(formula.expression)))
 
 
 def _latex(formula: Formula) -> str:

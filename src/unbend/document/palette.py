@@ -29,6 +29,7 @@ class Colour:
 COLOURS = (
     Colour("paper", "#f0e0d1", "#fffefb", "#17191c"),
     Colour("raised", "#f0e0d2", "#f6f4ee", "#1f2226"),
+    Colour("shade", "#f0e0d3", "#1c1d1f26", "#00000099"),
     Colour("ink", "#100e01", "#1c1d1f", "#e9e6df"),
     Colour("quiet", "#100e02", "#66645e", "#a09d96"),
     Colour("grid", "#100e03", "#e3dfd5", "#34373c"),

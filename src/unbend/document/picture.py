@@ -22,8 +22,8 @@ from io import StringIO
 from typing import Any
 from xml.etree import ElementTree
 
-import matplotlib as mpl
 from cycler import cycler
+from matplotlib import style
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
@@ -82,6 +82,7 @@ Sans, which is wider than most, measures it, on every machine alike."""
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _HREF = "{http://www.w3.org/1999/xlink}href"
+_LONG_NUMBER = re.compile(r"-?\d+\.\d{3,}(?![\de])")
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
@@ -99,10 +100,8 @@ def render_svg(picture: Picture, unique: Callable[[str], str] = str) -> str:
 
     The same picture gives the same bytes. `unique` may change the beginning of the ids, where a page has it already.
     """
-    with mpl.rc_context(), warnings.catch_warnings():
+    with style.context(HOUSE_STYLE, after_reset=True), warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Glyph .* missing from", category=UserWarning)
-        mpl.rcdefaults()
-        mpl.rcParams.update(HOUSE_STYLE)
         figure = Figure(figsize=picture.size)
         picture.draw(figure)
         drawn = StringIO()
@@ -115,6 +114,7 @@ def render_svg(picture: Picture, unique: Callable[[str], str] = str) -> str:
 def _for_page(root: ElementTree.Element, picture: Picture, prefix: str) -> str:
     _drop(root)
     _rename(root, prefix)
+    _shorten(root)
     for name in ("width", "height", "version"):
         root.attrib.pop(name, None)
     root.attrib |= {
@@ -157,3 +157,15 @@ def _rename(root: ElementTree.Element, prefix: str) -> None:
         name = element.attrib.pop("id", None)
         if name in used:
             element.set("id", used[name])
+
+
+def _shorten(root: ElementTree.Element) -> None:
+    """Round coordinates to a hundredth of a point, and say once what all the dots of a cloud have in common."""
+    for element in root.iter():
+        for name in element.attrib.keys() & {"d", "x", "y", "points"}:
+            element.set(name, _LONG_NUMBER.sub(lambda match: f"{float(match[0]):.2f}", element.attrib[name]))
+        styles = {child.attrib.get("style") for child in element if child.tag == f"{_SVG}use"}
+        if len(styles) == 1 and len(element) > 1 and all(child.tag == f"{_SVG}use" for child in element):
+            for child in element:
+                child.attrib.pop("style", None)
+            element.set("style", styles.pop() or "")

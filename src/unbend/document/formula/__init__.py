@@ -4,7 +4,7 @@ A worked example is written once (`unbend explain`) and reads the same in a term
 """
 
 from unbend.document.formula.latex import to_latex
-from unbend.document.formula.mathml import to_mathml
+from unbend.document.formula.mathml import to_mathml, to_mathml_pieces
 from unbend.document.formula.text import to_text
 from unbend.document.formula.tree import Apply, Equation, Expression, Group, Matrix, Product, Sum, Symbol
 
@@ -19,5 +19,6 @@ __all__ = [
     "Symbol",
     "to_latex",
     "to_mathml",
+    "to_mathml_pieces",
     "to_text",
 ]

@@ -1,10 +1,16 @@
-"""Equations as MathML Core, which browsers show and read aloud without scripts or fonts of their own."""
+"""Equations as MathML Core, which browsers show and read aloud without scripts or fonts of their own.
+
+The tall parentheses of a matrix are its borders (class "matrix"), since not every machine has a font that can stretch
+them.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from html import escape
 
 from unbend.document.blocks import number
+from unbend.document.cells import blank, padding
 from unbend.document.formula.tree import (
     Apply,
     Equation,
@@ -17,6 +23,7 @@ from unbend.document.formula.tree import (
     entries,
     factors,
     is_number,
+    parts,
     signed_terms,
 )
 from unbend.document.text import visible
@@ -24,8 +31,38 @@ from unbend.document.text import visible
 _ROWS = 12
 _COLUMNS = 10
 _DOTS = {"…": "⋯", "⋮": "⋮", "⋱": "⋱"}
-_TIMES = "<mo>&#x2062;</mo>"
+_TIMES = '<mo>&#x2062;</mo><mspace width="0.17em"></mspace>'
 _OF = "<mo>&#x2061;</mo>"
+
+
+def to_mathml_pieces(expression: Expression) -> list[str]:
+    """The equation as several `<math>` elements that stand in one line and may break between them.
+
+    It breaks before "=", before "+" and between matrices, so that a page of any width can show it; a letter on the left
+    stays with what it equals.
+    """
+    pieces = _pieces(expression)
+    if isinstance(expression, Equation) and isinstance(expression.sides[0], Symbol) and len(pieces) > 1:
+        pieces[:2] = [pieces[0] + _joint("=") + pieces[1].removeprefix(_joint("=", 0))]
+    return [f"<math>{_row(piece)}</math>" for piece in pieces]
+
+
+def _pieces(expression: Expression) -> list[str]:
+    if isinstance(expression, Product) and sum(map(_has_rows, expression.factors)) < 2:
+        return [_element(expression)]
+    pieces = []
+    for joint, part in parts(expression):
+        first, *others = _pieces(part)
+        pieces += [_joint(joint.strip(), 0) + first, *others]
+    return pieces or [_element(expression)]
+
+
+def _joint(operator: str, before: float = 0.25) -> str:
+    return f'<mo form="infix" lspace="{before}em" rspace="0.25em">{operator}</mo>' if operator else ""
+
+
+def _has_rows(expression: Expression) -> bool:
+    return isinstance(expression, Matrix) and not is_number(expression)
 
 
 def to_mathml(expression: Expression) -> str:
@@ -67,15 +104,19 @@ def _product(product: Product) -> str:
 def _matrix(matrix: Matrix) -> str:
     if is_number(matrix):
         return _number(number(matrix.values.item(), matrix.digits))
-    rows = (
-        "<mtr>" + "".join(f"<mtd>{_number(text)}</mtd>" for text in row) + "</mtr>"
-        for row in entries(matrix, _ROWS, _COLUMNS)
-    )
-    return _parentheses(f"<mtable>{''.join(rows)}</mtable>")
+    columns = [_column(texts) for texts in zip(*entries(matrix, _ROWS, _COLUMNS), strict=True)]
+    rows = (f"<mtr>{''.join(row)}</mtr>" for row in zip(*columns, strict=True))
+    return f'<mtable class="matrix">{"".join(rows)}</mtable>'
+
+
+def _column(texts: Sequence[str]) -> list[str]:
+    room = padding(texts, [True] * len(texts))
+    return [f"<mtd>{_number(text + blank(text, n))}</mtd>" for text, n in zip(texts, room, strict=True)]
 
 
 def _number(text: str) -> str:
-    return f"<mo>{_DOTS[text]}</mo>" if text in _DOTS else f"<mn>{text}</mn>"
+    dots = _DOTS.get(text.strip())
+    return f"<mo>{dots}</mo>" if dots else f"<mn>{text}</mn>"
 
 
 def _name(name: str) -> str:
@@ -84,6 +125,8 @@ def _name(name: str) -> str:
 
 
 def _parentheses(inner: str) -> str:
+    if "<mtable" in inner:
+        return f'<mtable class="matrix"><mtr><mtd>{inner}</mtd></mtr></mtable>'
     return f'<mrow><mo fence="true">(</mo>{inner}<mo fence="true">)</mo></mrow>'
 
 

@@ -9,21 +9,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from unbend.document.blocks import number
 from unbend.document.cells import padding
 from unbend.document.formula.tree import (
     Apply,
-    Equation,
     Expression,
     Group,
     Matrix,
-    Product,
-    Sum,
     Symbol,
     entries,
-    factors,
     is_number,
-    number,
-    signed_terms,
+    parts,
 )
 from unbend.document.text import cells, elided, plain_spaces, spelled, visible
 
@@ -99,13 +95,13 @@ class _Rows:
         """Put the expression behind `joint` at the end: on this row, on a new one, or in parts over several."""
         box = self.whole(expression)
         if box.width > self.room(joint):
-            parts = _parts(expression)
-            if parts and (box.width > self.fresh_room(joint) or not self.rows[-1]):
-                (first_joint, first), *others = parts
+            pieces = parts(expression)
+            if pieces and (box.width > self.fresh_room(joint) or not self.rows[-1]):
+                (first_joint, first), *others = pieces
                 for part_joint, part in [(joint + first_joint, first), *others]:
                     self.place(part, part_joint)
                 return
-            if self.rows[-1] and (parts or box.width <= self.fresh_room(joint) or self.room(joint) < self.width // 2):
+            if self.rows[-1] and (pieces or box.width <= self.fresh_room(joint) or self.room(joint) < self.width // 2):
                 self.rows.append([])
             box = self.squeezed(expression, self.room(joint))
         self.put(joint, box)
@@ -145,7 +141,7 @@ class _Rows:
             case Apply(function, argument):
                 return _beside([_Box([self.spell(function)]), self.parentheses(self.whole(argument))])
         pieces = []
-        for joint, part in _parts(expression):
+        for joint, part in parts(expression):
             pieces += [_Box([self.spell(joint)]), self.whole(part)]
         return _beside(pieces)
 
@@ -190,18 +186,3 @@ def _column(texts: Sequence[str]) -> list[str]:
     padded = [text + " " * n for text, n in zip(texts, room, strict=True)]
     widest = max(map(cells, padded))
     return [" " * (widest - cells(text)) + text for text in padded]
-
-
-def _parts(expression: Expression) -> list[tuple[str, Expression]]:
-    """What an expression is joined of, each part with what stands in front of it; empty for one that is whole."""
-    match expression:
-        case Equation(sides):
-            parts = [(" = ", side) for side in sides]
-        case Sum():
-            parts = [(f" {sign} ", term) for sign, term in signed_terms(expression)]
-        case Product():
-            parts = [(" · " if is_number(factor) else " ", factor) for factor in factors(expression)]
-        case _:
-            return []
-    (joint, first), *others = parts
-    return [("−" if joint == " − " else "", first), *others]

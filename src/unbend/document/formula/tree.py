@@ -91,6 +91,21 @@ def _drawn_out(term: Expression) -> tuple[str, Expression]:
     return "+", term
 
 
+def parts(expression: Expression) -> list[tuple[str, Expression]]:
+    """What an expression is joined of, each part with what stands in front of it; empty for one that is whole."""
+    match expression:
+        case Equation(sides):
+            joined = [(" = ", side) for side in sides]
+        case Sum():
+            joined = [(f" {sign} ", term) for sign, term in signed_terms(expression)]
+        case Product():
+            joined = [(" · " if is_number(factor) else " ", factor) for factor in factors(expression)]
+        case _:
+            return []
+    (joint, first), *others = joined
+    return [("−" if joint == " − " else "", first), *others]
+
+
 def entries(matrix: Matrix, most_rows: int, most_columns: int, dots: str = "…⋮⋱") -> list[list[str]]:
     """The numbers of a matrix as text, row by row; where there are too many, dots stand for those in the middle.
 
