@@ -31,7 +31,7 @@ def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: boo
         did not make and `force` is not set.
     """
     path = Path(path)
-    _may_write(path, inputs, force)
+    refuse(path, inputs=inputs, force=force)
     with _folder_for(path) as folder:
         draft = folder / path.name
         yield draft
@@ -52,7 +52,8 @@ def made_by_unbend(path: Path) -> bool:
     return any(mark in head for mark in MARKS)
 
 
-def _may_write(path: Path, inputs: Iterable[str | Path], force: bool) -> None:
+def refuse(path: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise UsageError if `path` may not be written; see `replacing`."""
     if path.is_dir():
         raise UsageError(f"{path} is a folder, not a file to write", try_="name a file in it")
     if not path.exists():

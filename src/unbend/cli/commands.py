@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from unbend import __version__
-from unbend.cli import options
+from unbend.cli import collapsing, options
 from unbend.cli.group import Commands
 from unbend.cli.show import OUTPUT, shows
 
@@ -65,12 +65,15 @@ def examine(model: str, data: str, target: str, **how: object) -> Result:
     "--certificate", type=OUTPUT, metavar="FILE", help="Write the evidence that it computes the same, as JSON."
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
-@shows()
+@shows(gate=collapsing.gate)
 def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool) -> Result:
     """The same function as MODEL, cheaper. Exact for every input."""
-    from unbend.cli.collapsing import collapse as command
+    from unbend.collapse import collapse as verb
 
-    return command(model, output, certificate, check, force)
+    result = verb(model)
+    if not check:
+        collapsing.save(result, model, output, certificate, force)
+    return result
 
 
 @unbend.command()
@@ -177,7 +180,7 @@ def compare(data: str, model: str | None, target: str, **how: object) -> Result:
 @click.option("--list", "listing", is_flag=True, help="Name the cases.")
 @click.option("--folder", type=click.Path(path_type=Path, file_okay=False), help="Where to leave the files.")
 @shows()
-def demo(case: str | None, listing: bool, folder: Path | None) -> Result:
+def demo(case: str | None, listing: bool, folder: Path | None, force: bool) -> Result:
     """A first run that needs no file.
 
     Takes real data, trains a small network on it, examines it, and leaves the files. CASE is one that --list names.
@@ -185,7 +188,7 @@ def demo(case: str | None, listing: bool, folder: Path | None) -> Result:
     from unbend.demo import cases
     from unbend.demo import demo as verb
 
-    return cases() if listing else verb(case, folder)
+    return cases() if listing else verb(case, folder, force=force)
 
 
 @unbend.command()

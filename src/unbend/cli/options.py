@@ -42,9 +42,9 @@ class Strength(click.ParamType):
     name = "auto|number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
-        """`auto` as it is, a number as a float."""
-        if value == "auto":
-            return value
+        """A number as a float; `auto` is generalised cross-validation."""
+        if value in ("auto", "gcv"):
+            return "gcv"
         try:
             strength = float(value)
         except ValueError:

@@ -21,11 +21,17 @@ Command = Callable[..., Any]
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
-def shows(*, page: str = "--html", default_page: Callable[..., Path] | None = None) -> Callable[[Command], Command]:
+def shows(
+    *,
+    page: str = "--html",
+    default_page: Callable[..., Path] | None = None,
+    gate: Callable[..., None] | None = None,
+) -> Callable[[Command], Command]:
     """Let a command return a result, and print it as the user asked.
 
     `page` is the option that names the page; `default_page`, from the command's options, is where it is written if the
-    option is not given and the result is printed as text.
+    option is not given and the result is printed as text. `gate`, from the result and the command's options, may raise
+    GateError after the result is printed.
     """
 
     def decorate(command: Command) -> Command:
@@ -41,6 +47,8 @@ def shows(*, page: str = "--html", default_page: Callable[..., Path] | None = No
             _print(result, form)
             if page_file is not None:
                 click.echo(f"page: {page_file}", err=True)
+            if gate is not None:
+                gate(result, **options)
 
         return _add_options(shown, page)
 

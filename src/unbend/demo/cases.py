@@ -28,7 +28,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Case:
-    """A data set for the demo; `columns()` gives every column, the target last, and `origin` says where they are from."""
+    """A data set for the demo: `columns()` gives every column, the target last; `origin` says where they are from."""
 
     name: str
     about: str

@@ -16,7 +16,7 @@ from unbend.demo.cases import CASES, Case, find
 from unbend.demo.training import Trained, train
 from unbend.document import Block, Code, Heading, Paragraph, Table, render_page
 from unbend.document import Column as Heads
-from unbend.output import made_by_unbend, replacing, write
+from unbend.output import made_by_unbend, refuse, replacing, write
 from unbend.result import Result
 
 if TYPE_CHECKING:
@@ -104,14 +104,16 @@ def demo(case: str | None = None, folder: str | Path | None = None, *, force: bo
     UsageError
         There is no such case, or the folder holds files that unbend did not make.
     """
+    chosen = find(case)
     from unbend.examine import examine
 
-    chosen = find(case)
     where = Path("unbend-demo", chosen.name) if folder is None else Path(folder)
     model, data, page = (where / f"{chosen.name}{suffix}" for suffix in (".onnx", ".csv", ".html"))
+    force = force or (model.exists() and made_by_unbend(model))
+    for path in (model, data, page):
+        refuse(path, force=force)
     trained = train(chosen)
     where.mkdir(parents=True, exist_ok=True)
-    force = force or (model.exists() and made_by_unbend(model))
     _write_model(model, chosen, trained, force)
     write(data, _as_csv(trained), force=force)
     answer = examine(model, data, chosen.target, holdout_column=HELD_OUT)

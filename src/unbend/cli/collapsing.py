@@ -1,0 +1,35 @@
+"""What `unbend collapse` does beside printing: its two files, and the gate for a build."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from unbend.errors import GateError, UsageError
+from unbend.output import replacing, write
+
+if TYPE_CHECKING:
+    from unbend.collapse import Collapse
+
+
+def save(result: Collapse, model: str, output: Path | None, certificate: Path | None, force: bool) -> None:
+    """Write the collapsed network and the certificate, where they were asked for."""
+    if output is not None and certificate is not None and output.resolve() == certificate.resolve():
+        raise UsageError(f"the network and its certificate cannot both be {output}", try_="name two files")
+    if output is not None:
+        with replacing(output, inputs=[model], force=force) as draft:
+            result.save(draft)
+    if certificate is not None:
+        text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
+        write(certificate, text + "\n", inputs=[model], force=force)
+
+
+def gate(result: Collapse, model: str, check: bool, **_: object) -> None:
+    """Raise GateError if the user asked for the check and there is something to collapse."""
+    if check and result.changed:
+        done = sum(stretch.collapsed for stretch in result.stretches)
+        raise GateError(
+            f"{done} of {len(result.stretches)} affine stretches of {result.name} can be written cheaper",
+            try_=f"unbend collapse {model} -o SMALLER.onnx",
+        )
