@@ -19,6 +19,7 @@ Spell = Callable[[str], str]
 
 _GAP = 2
 _NAME_AT_LEAST = 12
+_NAME_EASY = 24
 _LINES_AT_MOST = 12
 
 
@@ -90,15 +91,19 @@ def _parts(strips: Sequence[_Strip], width: int) -> Iterator[list[_Strip]]:
 
 
 def _squeezed(strips: Sequence[_Strip], width: int) -> list[int]:
-    """The width of each column: as wide as it likes, and where that is too much the widest give way first."""
+    """The width of each column: as wide as it likes, and where that is too much the widest give way first.
+
+    Long names give way until they are still easy to read, then headings over numbers wrap, then names give way again.
+    """
     widths = [strip.widest for strip in strips]
+    easy = [min(strip.widest, _NAME_EASY) if strip.left else strip.widest for strip in strips]
+    figures = [width if strip.left else strip.least for strip, width in zip(strips, easy, strict=True)]
     excess = sum(widths) + _GAP * (len(strips) - 1) - width
-    while excess > 0:
-        i = max(range(len(strips)), key=lambda i: (widths[i] > strips[i].least, widths[i]))
-        if widths[i] <= strips[i].least:
-            break
-        widths[i] -= 1
-        excess -= 1
+    for floors in (easy, figures, [strip.least for strip in strips]):
+        while excess > 0 and any(w > floor for w, floor in zip(widths, floors, strict=True)):
+            i = max(range(len(strips)), key=lambda i: (widths[i] > floors[i], widths[i]))
+            widths[i] -= 1
+            excess -= 1
     return widths
 
 

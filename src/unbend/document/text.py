@@ -44,8 +44,6 @@ _SPELLING = {
     "═": "=",
     "⋮": ":",
     "⋱": ".",
-    "\u202f": " ",
-    "\u00a0": " ",
 } | dict(zip("⎡⎢⎣⎤⎥⎦⎛⎜⎝⎞⎟⎠", "[[[]]]((()))", strict=True))
 """What to write where an encoding cannot carry a character; the rest is decomposed or escaped."""
 
@@ -69,8 +67,12 @@ def _written(c: str) -> str:
 
 
 def flowing(text: str) -> str:
-    """`text` as running text: runs of blanks and line ends become one space, the rest is made `visible`."""
-    return visible(re.sub(r"[ \t\r\n\f\v]+", " ", text).strip())
+    """`text` as running text: runs of blanks and line ends become one space, the rest is made `visible`.
+
+    A percent sign stays on the line of its number.
+    """
+    text = visible(re.sub(r"[ \t\r\n\f\v]+", " ", text).strip())
+    return re.sub(r"(?<=\d) %", "\u00a0%", text)
 
 
 def verbatim(text: str) -> list[str]:
@@ -81,14 +83,14 @@ def verbatim(text: str) -> list[str]:
 def spelled(text: str, encoding: str | None = None) -> str:
     """`text` in characters that `encoding` can carry: "−" becomes "-", "∞" becomes "inf", "é" at worst "e".
 
-    None stands for any Unicode encoding.
+    None stands for any Unicode encoding. Spaces at which no line breaks are kept, for `plain_spaces` to replace.
 
     >>> spelled("−3 ≤ x² ≤ ∞", "ascii")
     '-3 <= x^2 <= inf'
     """
     if encoding is None or _carries(encoding, text):
         return text
-    return "".join(c if _carries(encoding, c) else _spelling(c, encoding) for c in text)
+    return "".join(c if ord(c) in _SPACES or _carries(encoding, c) else _spelling(c, encoding) for c in text)
 
 
 def _spelling(c: str, encoding: str) -> str:

@@ -33,11 +33,11 @@ def to_text(expression: Expression, width: int = 80, encoding: str | None = None
     """The equation as lines of at most `width` columns, in characters that `encoding` can carry (None: Unicode).
 
     >>> import numpy as np
-    >>> W = lambda n: Symbol("W", n)
-    >>> a, b = np.array([[1, 0.5], [2, -1]]), np.array([[2.0], [4]])
-    >>> print(to_text(Equation((W("z"), Product((W("2"), W("1"))), Product((Matrix(a), Matrix(b)))))))
-                     ⎡1   0.5⎤ ⎡2⎤
-    W_z = W_2 W_1 = ⎣2  −1  ⎦ ⎣4⎦
+    >>> from unbend.document.formula import Matrix, Product
+    >>> a, b = np.array([[1, 0.5], [2, -1]]), np.array([2.0, 4])
+    >>> print(to_text(Product((Matrix(a), Matrix(b)))))
+    ⎡1   0.5⎤ ⎡2⎤
+    ⎣2  −1  ⎦ ⎣4⎦
     """
     rows = _Rows(width, encoding)
     rows.place(expression, "")
