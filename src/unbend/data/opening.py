@@ -157,10 +157,7 @@ def _why_not(name: str, kind: Kind, found: Survey) -> str | None:
     if kind == "text":
         levels = len(found.texts[name].levels)
         if levels > LEVELS or (levels > 1 and 2 * levels > found.n):
-            count = f"more than {LEVELS}" if levels > LEVELS else str(levels)
-            return (
-                f"{name} is text with {count} different values in {found.n} rows, like an identifier, and is left out."
-            )
+            return f"{name} is text with {_count(levels)} different values, like an identifier, and is left out."
     if found.constant(name) and found.missing[name]:
         return f"{name} has one value only where it is not missing, and is left out."
     return None

@@ -98,7 +98,7 @@ def open_source(data: Any) -> Source:
     DataError
         If there is no such file, if nothing reads this kind, or if two columns have the same name.
     """
-    if isinstance(data, Source):
+    if hasattr(data, "batches") and isinstance(data, Source):
         return data
     if isinstance(data, str):
         data = Path(data).expanduser()

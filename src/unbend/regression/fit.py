@@ -161,7 +161,7 @@ def fit(
     data : a path, a folder, a glob, a frame or a `Source`
     target : the column to explain
     degree : 2 adds squares and products
-    ridge : strength of a penalty on standardised columns, or "gcv" to let the data choose it
+    ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it
     level : of the confidence intervals
     collinear : "error", or "drop" to leave out columns that follow from earlier ones
     exclude : columns that are not used
@@ -199,7 +199,7 @@ def fit_table(
             where=f"{moments.n} complete rows, all {float(moments.mean[-1]):.6g}",
             try_="choose another target",
         )
-    if ridge is not None:
+    if ridge is not None and ridge != 0:
         return _report(table, terms, solve_ridge(moments, ridge, names), level)
     if moments.n < len(names) + 2:
         raise _too_few_rows(moments.n, len(names))
@@ -253,7 +253,7 @@ def _too_few_rows(n: int, p: int) -> DataError:
     return DataError(
         f"{n} rows cannot determine {p} columns and an intercept and leave a residual",
         where=f"a linear regression on {p} columns needs at least {p + 2} complete rows",
-        try_="shrink the coefficients: --ridge gcv\nor leave columns out with --exclude, or add rows",
+        try_="shrink the coefficients: --ridge auto\nor leave columns out with --exclude, or add rows",
     )
 
 
