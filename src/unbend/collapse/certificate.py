@@ -80,10 +80,13 @@ def certify(network: Network, collapsed: ir.Model, rules: tuple[str, ...]) -> Ce
     """
     other = network_of(collapsed.clone(), network.name)
     x = probes(network)
-    before, after = _outputs(Runner(network)(x), network), _outputs(Runner(other)(x), other)
+    runners = Runner(network), Runner(other)
+    before, after = _outputs(runners[0](x), network), _outputs(runners[1](x), other)
     if before.shape != after.shape:
         raise ModelError("the collapsed network gives outputs of another shape", where=f"{before.shape}, {after.shape}")
-    truth, named = _truth(network, x, before)
+    together = [np.concatenate([a.reshape(-1) for a in runner.together(x[:3])] or [before[:0]]) for runner in runners]
+    before, after = np.concatenate([before, together[0]]), np.concatenate([after, together[1]])
+    truth, named = _truth(network, x, before, len(together[0]))
     return Certificate(
         inputs=len(x),
         rules=rules,
@@ -101,11 +104,15 @@ def _outputs(values: dict[str, np.ndarray], network: Network) -> np.ndarray:
     return np.concatenate(parts)
 
 
-def _truth(network: Network, x: np.ndarray, run: np.ndarray) -> tuple[np.ndarray, str]:
-    """The outputs in float64 through the op table; onnxruntime's own where an op is not in the table."""
+def _truth(network: Network, x: np.ndarray, run: np.ndarray, together: int) -> tuple[np.ndarray, str]:
+    """The outputs in float64 through the op table; onnxruntime's own where an op is not in the table.
+
+    The last `together` numbers are a run of several rows at once, for which the original's own run is the truth.
+    """
     dtype = network.input.dtype or np.dtype(np.float32)
     try:
-        return _outputs(evaluate(network, x.astype(dtype).astype(np.float64)), network), "float64 evaluation"
+        truth = _outputs(evaluate(network, x.astype(dtype).astype(np.float64)), network)
+        return np.concatenate([truth, run[len(run) - together :]]), "float64 evaluation"
     except Unsupported as reason:
         return run, f"onnxruntime's run of the original ({reason})"
 

@@ -98,7 +98,7 @@ class Collapse(Result):
             `path` is the file that was read, or exists and `force` is not given.
         """
         target = Path(path)
-        if self.path is not None and target.exists() and os.path.samefile(target, self.path):
+        if self.path is not None and target.exists() and target.samefile(self.path):
             raise UsageError(
                 f"{target} is the network that was read; it is not overwritten", try_="choose another name"
             )

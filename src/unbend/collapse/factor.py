@@ -8,11 +8,11 @@ path: best(j) = min_i best(i) + cost(i … j). A narrow waist stays a waist beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 
-from unbend.affine import Affine, Chain, Convolution, Cost, Dense, Identity, LinearMap, Selection, Shape, Sum, shrink
+from unbend.affine import Affine, Chain, Convolution, Dense, Identity, LinearMap, Selection, Shape, Sum, shrink
 from unbend.network import Node
 
 MAX_DENSE = 1 << 22
@@ -21,12 +21,16 @@ MAX_DENSE = 1 << 22
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One affine map on the way, with the node it was and the rules that made it where it is new."""
+    """One affine map on the way.
+
+    `node` is the file's own node where the step still is one, and `stored` how many numbers that node keeps; a new
+    step says by which `rules` it was made.
+    """
 
     affine: Affine
     node: Node | None = None
     rules: tuple[str, ...] = ()
-    steps: int = field(default=1)
+    stored: int = 0
 
     @property
     def in_shape(self) -> Shape:
@@ -68,8 +72,10 @@ def form_name(affine: Affine) -> str:
 
 def price(step: Step) -> Price:
     """The price of one step; a step that is still the file's own node counts as that one node."""
-    cost: Cost = step.affine.cost
-    return Price(cost.macs, cost.parameters, 1 if step.node is not None else nodes_needed(step.affine))
+    cost = step.affine.cost
+    if step.node is not None:
+        return Price(cost.macs, step.stored, 1)
+    return Price(cost.macs, cost.parameters, nodes_needed(step.affine))
 
 
 def nodes_needed(affine: Affine) -> int:
@@ -122,9 +128,9 @@ def _runs(steps: Sequence[Step], start: int, batched: bool) -> Iterator[tuple[in
         product = product.then(steps[end].affine)
         run = steps[start : end + 1]
         rules = (" ∘ ".join(step.name for step in reversed(run)),)
-        forms = [Step(product, None, rules, len(run))] if writable(product, batched) else []
+        forms = [Step(product, None, rules)] if writable(product, batched) else []
         if (dense := dense_form(product, total(run), batched)) is not None:
-            forms.append(Step(dense, None, (*rules, "written as one dense matrix"), len(run)))
+            forms.append(Step(dense, None, (*rules, "written as one dense matrix")))
         forms = [step for step in forms if price(step).no_dearer(total(run))]
         if forms:
             yield len(run), min(forms, key=price)

@@ -31,13 +31,18 @@ class Edge:
 
 @dataclass
 class Reduction:
-    """The graph of a stretch while it is reduced."""
+    """The graph of a stretch while it is reduced.
+
+    `fixed` are values that must keep their place (they are read outside, or by a `closed` node); `closed` are nodes
+    that stay as they are; `batched` says whether the network takes any number of rows.
+    """
 
     edges: list[Edge]
     offsets: dict[str, np.ndarray]
     shapes: dict[str, Shape]
-    fixed: frozenset[str]
+    fixed: set[str]
     batched: bool
+    closed: set[Node] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
 
     def into(self, value: str) -> list[Edge]:
@@ -65,36 +70,48 @@ class Reduction:
 
 
 def reduction(network: Network, stretch: Stretch) -> Reduction:
-    """The stretch's own graph, one edge for each variable input of each node."""
-    edges: list[Edge] = []
-    offsets: dict[str, np.ndarray] = {}
-    shapes: dict[str, Shape] = {name: network.shapes[name] for name in stretch.sources}
+    """The stretch's own graph, one edge for each variable input of each node.
+
+    A node whose maps cannot be written one by one (Concat, Split) stays as it is: the values around it are fixed.
+    """
+    batched = network.batch is None
+    graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), batched)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
-            if name and one.maps:
-                shapes[name] = next(iter(one.maps.values())).out_shape
-                edges += _edges(node, name, one, shapes[name])
-                offsets[name] = _offset(one, shapes[name]) if len(one.maps) > 1 else _zero(shapes[name])
-    return Reduction(edges, offsets, shapes, frozenset(stretch.outputs), network.batch is None)
+            graph.shapes[name] = next(iter(one.maps.values())).out_shape
+        if _is_open(node, outputs, batched):
+            _open(graph, network, node, outputs[0])
+        else:
+            graph.closed.add(node)
+            graph.fixed |= {*node.inputs, *node.outputs}
+    return graph
+
+
+def _is_open(node: Node, outputs: Sequence[Local], batched: bool) -> bool:
+    """Whether the node may become edges: it is a step by itself, or a sum of maps that can each be written."""
+    if len(node.outputs) > 1:
+        return False
+    maps = outputs[0].maps.values()
+    return len(maps) == 1 or all(writable(Affine(linear, _zero(linear.out_shape)), batched) for linear in maps)
+
+
+def _open(graph: Reduction, network: Network, node: Node, one: Local) -> None:
+    """Put the node's edges into the graph; one with a single variable input is a step by itself, with its offset."""
+    name = node.outputs[0]
+    offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
+    if len(one.maps) == 1:
+        ((position, linear),) = one.maps.items()
+        step = Step(Affine(linear, offset), node, stored=network.stored(node))
+        graph.edges.append(Edge(node.inputs[position], name, (step,)))
+        graph.offsets[name] = _zero(graph.shapes[name])
+        return
+    for position, linear in one.maps.items():
+        graph.edges.append(Edge(node.inputs[position], name, (Step(Affine(linear, _zero(linear.out_shape))),)))
+    graph.offsets[name] = offset
 
 
 def _zero(shape: Shape) -> np.ndarray:
     return np.zeros((1,) * len(shape))
-
-
-def _offset(one: Local, shape: Shape) -> np.ndarray:
-    return _zero(shape) if one.offset is None else one.offset
-
-
-def _edges(node: Node, name: str, one: Local, shape: Shape) -> list[Edge]:
-    """One edge for each variable input; a node with a single one is a step by itself, with its offset."""
-    if len(one.maps) == 1:
-        ((position, linear),) = one.maps.items()
-        return [Edge(node.inputs[position], name, (Step(Affine(linear, _offset(one, shape)), node),))]
-    return [
-        Edge(node.inputs[position], name, (Step(Affine(linear, _zero(shape))),))
-        for position, linear in one.maps.items()
-    ]
 
 
 def reduce(graph: Reduction) -> Reduction:
@@ -179,7 +196,7 @@ def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
     added = whole[0]
     for other in whole[1:]:
         added = added.plus(other)
-    step = Step(added, None, (f"sum of {len(group)} branches",), sum(len(edge.steps) for edge in group))
+    step = Step(added, None, (f"sum of {len(group)} branches",))
     before = sum((graph.best(edge) for edge in group), Price(0, 0, len(group) - 1))
     if not writable(added, graph.batched) or not total([step]).no_dearer(before):
         return None

@@ -14,7 +14,8 @@ from unbend.collapse.factor import Price, cheapest, total
 from unbend.collapse.reduce import Edge, Reduction, reduce, reduction
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.write import Writer
-from unbend.network import Network
+from unbend.network import Network, Node
+from unbend.network.local import Local
 
 AGREES = 1e-9
 """A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
@@ -25,8 +26,8 @@ class Plan:
     """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is."""
 
     stretch: Stretch
+    graph: Reduction
     edges: tuple[Edge, ...]
-    offsets: dict[str, np.ndarray]
     before: Price
     after: Price
     rules: tuple[str, ...]
@@ -44,10 +45,10 @@ def plan(network: Network, stretch: Stretch) -> Plan:
     edges = tuple(
         Edge(edge.source, edge.target, cheapest(edge.steps, graph.batched)) for edge in _in_order(graph, stretch)
     )
-    before, after = _price_before(network, stretch), _price_after(edges, graph.offsets)
+    before, after = _price_before(network, stretch), _price_after(network, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
-    kept = _reason(before, after, rules) or _disagreement(network, stretch, edges, graph.offsets)
-    return Plan(stretch, edges, graph.offsets, before, after, rules, kept)
+    kept = _reason(before, after, rules) or _disagreement(network, stretch, graph, edges)
+    return Plan(stretch, graph, edges, before, after, rules, kept)
 
 
 def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
@@ -65,17 +66,16 @@ def _price_before(network: Network, stretch: Stretch) -> Price:
     macs = sum(linear.cost.macs for outputs in stretch.locals for one in outputs for linear in one.maps.values())
     names = {name for node in stretch.nodes for name in node.inputs if name in network.constants}
     shared = {name for name in names if any(node not in inside for node in network.readers.get(name, ()))}
-    numbers = (network.constants[name] for name in names - shared)
-    parameters = sum(array.size for array in numbers if array.dtype.kind not in "iub")
-    return Price(macs, parameters, len(stretch.nodes))
+    return Price(macs, sum(network.numbers(name) for name in names - shared), len(stretch.nodes))
 
 
-def _price_after(edges: Sequence[Edge], offsets: dict[str, np.ndarray]) -> Price:
-    price_ = sum((total(edge.steps) for edge in edges), Price())
+def _price_after(network: Network, graph: Reduction, edges: Sequence[Edge]) -> Price:
+    price = sum((total(edge.steps) for edge in edges), Price())
     targets = {edge.target for edge in edges}
     sums = len(edges) - len(targets)
-    shifts = [offsets[value] for value in targets if offsets[value].any()]
-    return price_ + Price(0, sum(shift.size for shift in shifts), sums + len(shifts))
+    shifts = [graph.offsets[value] for value in targets if graph.offsets[value].any()]
+    closed = Price(0, sum(network.stored(node) for node in graph.closed), len(graph.closed))
+    return price + closed + Price(0, sum(shift.size for shift in shifts), sums + len(shifts))
 
 
 def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
@@ -83,26 +83,36 @@ def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
     return sorted(graph.edges, key=lambda edge: order[edge.target])
 
 
-def _disagreement(network: Network, stretch: Stretch, edges: Sequence[Edge], offsets: dict[str, np.ndarray]) -> str:
+def _disagreement(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge]) -> str:
     """Run both forms in float64 on random values of the sources; the reason to keep the stretch if they differ."""
     rng = np.random.default_rng(0)
-    values = {name: rng.standard_normal((2, *network.shapes[name])) for name in stretch.sources}
-    own, new = dict(values), dict(values)
+    own = {name: rng.standard_normal((2, *network.shapes[name])) for name in stretch.sources}
+    new = dict(own)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
-            if name:
-                terms = [linear.apply(own[node.inputs[position]]) for position, linear in one.maps.items()]
-                own[name] = sum(terms, start=np.zeros(())) + (0.0 if one.offset is None else one.offset)
-    for edge in edges:
-        y = new[edge.source]
-        for step in edge.steps:
-            y = step.affine.apply(y)
-        new[edge.target] = new.get(edge.target, offsets[edge.target]) + y
+            own[name] = _through(node, one, own)
+            made = [edge for edge in edges if edge.target == name]
+            if node in graph.closed:
+                new[name] = _through(node, one, new)
+            elif made:
+                new[name] = sum((_along(edge, new) for edge in made), start=graph.offsets[name])
     for name in stretch.outputs:
         scale = np.max(np.abs(own[name]), initial=1e-300)
         if np.max(np.abs(own[name] - new[name]), initial=0.0) > AGREES * scale:
             return f"its certificate failed at {name}"
     return ""
+
+
+def _through(node: Node, one: Local, values: dict[str, np.ndarray]) -> np.ndarray:
+    terms = [linear.apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
+    return sum(terms, start=np.zeros(()) if one.offset is None else one.offset)
+
+
+def _along(edge: Edge, values: dict[str, np.ndarray]) -> np.ndarray:
+    y = values[edge.source]
+    for step in edge.steps:
+        y = step.affine.apply(y)
+    return y
 
 
 def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
@@ -124,19 +134,18 @@ def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
 
 
 def _write(writer: Writer, one: Plan) -> None:
-    values = writer.values
     for target in dict.fromkeys(edge.target for edge in one.edges):
         dtype = writer.network.types.get(target, np.dtype(np.float32))
-        parts = [_edge(writer, edge, values, target, dtype) for edge in one.edges if edge.target == target]
+        parts = [_edge(writer, edge, target, dtype) for edge in one.edges if edge.target == target]
         value = parts[0]
         for part in parts[1:]:
             value = writer.node("Add", [value, part], target, dtype)
-        value = writer.affine(Affine(Identity(()), one.offsets[target]), value, target, dtype)
-        writer.finish(target, value, target in one.stretch.outputs)
+        value = writer.affine(Affine(Identity(()), one.graph.offsets[target]), value, target, dtype)
+        writer.finish(target, value, target in one.graph.fixed)
 
 
-def _edge(writer: Writer, edge: Edge, values: dict[str, ir.Value], stem: str, dtype: np.dtype) -> ir.Value:
-    value = values[edge.source]
+def _edge(writer: Writer, edge: Edge, stem: str, dtype: np.dtype) -> ir.Value:
+    value = writer.values[edge.source]
     for step in edge.steps:
         value = writer.step(step, value, stem, dtype)
     return value

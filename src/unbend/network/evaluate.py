@@ -61,9 +61,7 @@ def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = Non
     values = {network.input.name: as_rows(network, x)}
     last = {name: node for node in network.nodes for name in node.inputs}
     for node in network.nodes:
-        for name, value in zip(node.outputs, node_values(network, node, values), strict=False):
-            if name:
-                values[name] = value
+        values |= dict(zip(node.outputs, node_values(network, node, values), strict=False))
         for name in node.inputs:
             if name in values and last[name] is node and name not in keep:
                 del values[name]

@@ -154,11 +154,19 @@ class Network:
         """Values that a subgraph (of If, Loop or Scan) reads from outside."""
         return frozenset(name for node in self.nodes for name in captured_names(node))
 
+    def numbers(self, name: str) -> int:
+        """How many real numbers the constant called `name` holds; 0 for a value, a shape or an index."""
+        constant = self.constants.get(name)
+        return 0 if constant is None or constant.dtype.kind in "iubSUO" else constant.size
+
+    def stored(self, node: Node) -> int:
+        """How many numbers the node keeps."""
+        return sum(self.numbers(name) for name in set(node.inputs))
+
     @property
     def parameters(self) -> int:
-        """How many numbers the network stores in floating point."""
-        used = {name for node in self.nodes for name in node.inputs if name in self.constants}
-        return sum(self.constants[name].size for name in used if self.constants[name].dtype.kind == "f")
+        """How many numbers the network keeps."""
+        return sum(self.numbers(name) for name in {name for node in self.nodes for name in node.inputs})
 
 
 def captured_names(node: Node) -> set[str]:

@@ -55,6 +55,16 @@ class Runner:
         for start in range(0, len(x), size):
             yield self._run(x[start : start + size])
 
+    def together(self, x: np.ndarray) -> list[np.ndarray]:
+        """The network's outputs for all rows in one run, as onnxruntime gives them; none if it takes a fixed number."""
+        if self.network.batch is not None:
+            return []
+        try:
+            found = self._session.run(self.names, {self.network.input.name: self._feed(x)})
+        except Exception:  # a network that cannot take several rows at once has nothing to compare
+            return []
+        return [np.asarray(array, dtype=np.float64) for array in found]
+
     @property
     def batch_size(self) -> int:
         """How many rows are run at once."""

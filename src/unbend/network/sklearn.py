@@ -1,7 +1,7 @@
 """A fitted scikit-learn network, with the scaler before it, as an ONNX model.
 
-Steps that are understood: StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler and PCA, and at the end MLPRegressor,
-MLPClassifier, LinearRegression, Ridge or LogisticRegression. The model computes in float32 unless asked otherwise; a
+Steps that are understood: StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler and PCA, and at the end
+MLPRegressor, MLPClassifier, LinearRegression, Ridge or LogisticRegression. The model computes in float32 unless asked otherwise; a
 classifier's output is its probabilities.
 """
 
