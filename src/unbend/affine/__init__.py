@@ -4,21 +4,15 @@ Three lines of algebra: (W_2, b_2) ∘ (W_1, b_1) = (W_2 W_1, W_2 b_1 + b_2); (V
 form that has no closed product with another stays a chain. Arrays only: nothing here knows a network or a file.
 """
 
-from unbend.affine.affine import Affine, shrink
-from unbend.affine.compose import add, compose, stack
-from unbend.affine.maps import (
-    Blocks,
-    Chain,
-    Convolution,
-    Cost,
-    Dense,
-    Diagonal,
-    Identity,
-    LinearMap,
-    Selection,
-    Shape,
-    Sum,
-)
+from unbend.affine import rules  # noqa: F401  the rules register themselves
+from unbend.affine.add import add, stack
+from unbend.affine.affine import Affine
+from unbend.affine.along import along, total
+from unbend.affine.compose import compose
+from unbend.affine.convolution import Convolution, Pads
+from unbend.affine.dense import Blocks, Dense
+from unbend.affine.maps import Chain, Cost, Diagonal, Identity, LinearMap, Shape, Sum, Transposed, shrink
+from unbend.affine.selection import Selection
 
 __all__ = [
     "Affine",
@@ -30,11 +24,15 @@ __all__ = [
     "Diagonal",
     "Identity",
     "LinearMap",
+    "Pads",
     "Selection",
     "Shape",
     "Sum",
+    "Transposed",
     "add",
+    "along",
     "compose",
     "shrink",
     "stack",
+    "total",
 ]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unbend.affine.compose import add, compose
-from unbend.affine.maps import Cost, Identity, LinearMap
+from unbend.affine.add import add
+from unbend.affine.compose import compose
+from unbend.affine.maps import Cost, Identity, LinearMap, shrink
 
 
 @dataclass(frozen=True, eq=False)
@@ -47,18 +48,8 @@ class Affine:
 
     def plus(self, other: Affine) -> Affine:
         """x ↦ self(x) + other(x)."""
-        return Affine(add(self.linear, other.linear), self.offset + other.offset)
+        return Affine(add(self.linear, other.linear), shrink(self.offset + other.offset))
 
     def dense(self) -> tuple[np.ndarray, np.ndarray]:
         """W (out_size, in_size) and b (out_size,) for flattened tensors."""
         return self.linear.dense(), np.broadcast_to(self.offset, self.linear.out_shape).reshape(-1).copy()
-
-
-def shrink(offset: np.ndarray) -> np.ndarray:
-    """The smallest array that broadcasts to `offset`: an axis along which nothing changes gets length 1."""
-    for axis in range(offset.ndim):
-        if offset.shape[axis] > 1:
-            first = offset.take([0], axis=axis)
-            if np.array_equal(np.broadcast_to(first, offset.shape), offset):
-                offset = first
-    return offset

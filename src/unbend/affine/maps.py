@@ -1,10 +1,11 @@
-"""Linear maps as values: what each form is, and how it acts.
+"""What a linear map is, and the forms that every network has: identity, diagonal, chain and sum.
 
 A map takes a tensor of shape `in_shape` to one of shape `out_shape`. Arrays of many tensors carry their count in front:
 `apply` takes (rows, *in_shape) to (rows, *out_shape), `transpose` takes (rows, *out_shape) back. Every form can be
 written out as its dense matrix, and the contract test holds each form to it.
 """
 
+# ruff: noqa: D102  the methods are those of LinearMap, described there
 from __future__ import annotations
 
 import math
@@ -13,9 +14,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_array
 
 Shape = tuple[int, ...]
+
+BLOCK = 1 << 22
+"""How many numbers a step may hold at once (32 MiB) before it works through its rows in blocks."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +78,30 @@ class LinearMap(ABC):
         return math.prod(self.out_shape)
 
     def dense(self) -> np.ndarray:
-        """The matrix (out_size, in_size) that maps a flattened input to the flattened output."""
+        """The matrix (out_size, in_size) that maps a flattened input to the flattened output.
+
+        Made from the images of unit vectors on the narrower side, in blocks, so that little more than the matrix itself
+        is held in memory.
+        """
+        matrix = np.empty((self.out_size, self.in_size))
         if self.in_size <= self.out_size:
-            basis = np.eye(self.in_size).reshape(self.in_size, *self.in_shape)
-            return np.ascontiguousarray(self.apply(basis).reshape(self.in_size, self.out_size).T)
-        basis = np.eye(self.out_size).reshape(self.out_size, *self.out_shape)
-        return self.transpose(basis).reshape(self.out_size, self.in_size)
+            for columns, basis in _unit_tensors(self.in_shape, self.out_size):
+                matrix[:, columns] = self.apply(basis).reshape(len(basis), self.out_size).T
+        else:
+            for rows, basis in _unit_tensors(self.out_shape, self.in_size):
+                matrix[rows] = self.transpose(basis).reshape(len(basis), self.in_size)
+        return matrix
+
+
+def _unit_tensors(shape: Shape, other_size: int) -> Iterable[tuple[slice, np.ndarray]]:
+    """Every unit tensor of `shape`, in blocks; `other_size` is the size of what each is mapped to."""
+    size = math.prod(shape)
+    step = max(1, BLOCK // max(size, other_size, 1))
+    for start in range(0, size, step):
+        stop = min(start + step, size)
+        basis = np.zeros((stop - start, size))
+        basis[np.arange(stop - start), np.arange(start, stop)] = 1.0
+        yield slice(start, stop), basis.reshape(-1, *shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -115,6 +136,12 @@ class Diagonal(LinearMap):
     scale: np.ndarray
     shape: Shape
 
+    @staticmethod
+    def of(scale: np.ndarray | float, shape: Shape) -> Diagonal:
+        """The diagonal map with a scale that broadcasts to (rows, *shape)."""
+        array = np.asarray(scale, dtype=np.float64)
+        return Diagonal(array.reshape((1,) * (len(shape) + 1 - array.ndim) + array.shape), shape)
+
     @property
     def in_shape(self) -> Shape:
         return self.shape
@@ -132,192 +159,6 @@ class Diagonal(LinearMap):
     @property
     def cost(self) -> Cost:
         return Cost(self.in_size, self.scale.size)
-
-
-@dataclass(frozen=True, eq=False)
-class Dense(LinearMap):
-    """y = W x along the last axis, the same W for every position of the axes before it.
-
-    `weight` is (out, in); `leading` is the shape of the axes before the last.
-    """
-
-    weight: np.ndarray
-    leading: Shape = ()
-
-    @property
-    def in_shape(self) -> Shape:
-        return (*self.leading, self.weight.shape[1])
-
-    @property
-    def out_shape(self) -> Shape:
-        return (*self.leading, self.weight.shape[0])
-
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        return x @ self.weight.T
-
-    def transpose(self, y: np.ndarray) -> np.ndarray:
-        return y @ self.weight
-
-    @property
-    def cost(self) -> Cost:
-        return Cost(math.prod(self.leading) * self.weight.size, self.weight.size)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether W acts on the whole tensor at once (every axis before the last has length 1)."""
-        return math.prod(self.leading) == 1
-
-
-@dataclass(frozen=True, eq=False)
-class Blocks(LinearMap):
-    """y = W_i x_i along the last axis, with a W of its own at each position: the tangent of Softmax, LayerNormalization.
-
-    `weights` is (*leading, out, in); an axis of `leading` in it may be 1 where positions share their W.
-    """
-
-    weights: np.ndarray
-    leading: Shape
-
-    @property
-    def in_shape(self) -> Shape:
-        return (*self.leading, self.weights.shape[-1])
-
-    @property
-    def out_shape(self) -> Shape:
-        return (*self.leading, self.weights.shape[-2])
-
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        return np.matmul(self.weights, x[..., None])[..., 0]
-
-    def transpose(self, y: np.ndarray) -> np.ndarray:
-        return np.matmul(np.swapaxes(self.weights, -1, -2), y[..., None])[..., 0]
-
-    @property
-    def cost(self) -> Cost:
-        macs = math.prod(self.leading) * self.weights.shape[-1] * self.weights.shape[-2]
-        return Cost(macs, self.weights.size)
-
-
-@dataclass(frozen=True, eq=False)
-class Selection(LinearMap):
-    """y_j = x_index[j], or 0 where index is −1: reshape, transpose, slice, gather, pad, concat, expand.
-
-    `index` has the output's shape and counts the input's elements in row-major order.
-    """
-
-    index: np.ndarray
-    source: Shape
-
-    @property
-    def in_shape(self) -> Shape:
-        return self.source
-
-    @property
-    def out_shape(self) -> Shape:
-        return self.index.shape
-
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        flat = x.reshape(len(x), -1)
-        if self.is_reshape:
-            return flat.reshape(len(x), *self.out_shape)
-        picked = flat[:, self.index.reshape(-1)] if self.in_size else np.zeros((len(x), self.out_size))
-        picked[:, (self.index < 0).reshape(-1)] = 0.0
-        return picked.reshape(len(x), *self.out_shape)
-
-    def transpose(self, y: np.ndarray) -> np.ndarray:
-        flat = y.reshape(len(y), -1)
-        if self.is_reshape:
-            return flat.reshape(len(y), *self.in_shape)
-        index = self.index.reshape(-1)
-        used = np.flatnonzero(index >= 0)
-        scatter = csr_array((np.ones(len(used)), (index[used], used)), shape=(self.in_size, self.out_size))
-        return np.ascontiguousarray((scatter @ flat.T).T).reshape(len(y), *self.in_shape)
-
-    @property
-    def is_reshape(self) -> bool:
-        """Whether the elements stay in their order, so that only the shape changes."""
-        if self.in_size != self.out_size:
-            return False
-        return bool(np.array_equal(self.index.reshape(-1), np.arange(self.in_size)))
-
-    @staticmethod
-    def reshape(source: Shape, target: Shape) -> Selection:
-        """The selection that changes the shape only."""
-        return Selection(np.arange(math.prod(source)).reshape(target), source)
-
-
-@dataclass(frozen=True, eq=False)
-class Convolution(LinearMap):
-    """ONNX's Conv without its bias: `kernel` (out, in / groups, *k), zero padding `pads` = ((begin, end), …).
-
-    `source` is the input's shape (batch, in, *spatial).
-    """
-
-    kernel: np.ndarray
-    source: Shape
-    strides: Shape
-    pads: tuple[tuple[int, int], ...]
-    dilations: Shape
-    groups: int = 1
-
-    @property
-    def in_shape(self) -> Shape:
-        return self.source
-
-    @property
-    def out_shape(self) -> Shape:
-        spatial = (
-            (size + begin + end - dilation * (k - 1) - 1) // stride + 1
-            for size, (begin, end), dilation, k, stride in zip(
-                self.source[2:], self.pads, self.dilations, self.kernel.shape[2:], self.strides, strict=True
-            )
-        )
-        return (self.source[0], self.kernel.shape[0], *spatial)
-
-    def _taps(self) -> Iterable[tuple[tuple[int, ...], tuple[slice, ...]]]:
-        """Each kernel position with the slices of the padded input that it meets."""
-        spatial = self.out_shape[2:]
-        for tap in np.ndindex(*self.kernel.shape[2:]):
-            starts = [t * d for t, d in zip(tap, self.dilations, strict=True)]
-            yield (
-                tap,
-                tuple(
-                    slice(start, start + stride * (size - 1) + 1, stride)
-                    for start, stride, size in zip(starts, self.strides, spatial, strict=True)
-                ),
-            )
-
-    def _grouped(self, x: np.ndarray) -> np.ndarray:
-        """(n, channels, *spatial) as (n, groups, channels / groups, positions)."""
-        return x.reshape(x.shape[0], self.groups, x.shape[1] // self.groups, -1)
-
-    def _tap_weights(self, tap: tuple[int, ...]) -> np.ndarray:
-        weight = self.kernel[(slice(None), slice(None), *tap)]
-        return weight.reshape(self.groups, -1, weight.shape[1])
-
-    def apply(self, x: np.ndarray) -> np.ndarray:
-        flat = x.reshape(-1, *self.source[1:])
-        padded = np.pad(flat, ((0, 0), (0, 0), *self.pads))
-        out = np.zeros((len(flat), self.groups, self.kernel.shape[0] // self.groups, math.prod(self.out_shape[2:])))
-        for tap, slices in self._taps():
-            out += self._tap_weights(tap) @ self._grouped(padded[(slice(None), slice(None), *slices)])
-        return out.reshape(len(x), *self.out_shape)
-
-    def transpose(self, y: np.ndarray) -> np.ndarray:
-        flat = y.reshape(-1, *self.out_shape[1:])
-        sizes = [size + begin + end for size, (begin, end) in zip(self.source[2:], self.pads, strict=True)]
-        padded = np.zeros((len(flat), self.source[1], *sizes))
-        grouped = self._grouped(flat)
-        for tap, slices in self._taps():
-            back = np.swapaxes(self._tap_weights(tap), -1, -2) @ grouped
-            padded[(slice(None), slice(None), *slices)] += back.reshape(len(flat), self.source[1], *self.out_shape[2:])
-        inner = tuple(slice(begin, begin + size) for size, (begin, _) in zip(self.source[2:], self.pads, strict=True))
-        return padded[(slice(None), slice(None), *inner)].reshape(len(y), *self.in_shape)
-
-    @property
-    def cost(self) -> Cost:
-        per_position = self.kernel.size
-        return Cost(self.source[0] * math.prod(self.out_shape[2:]) * per_position, self.kernel.size)
 
 
 @dataclass(frozen=True, eq=False)
@@ -372,3 +213,38 @@ class Sum(LinearMap):
     @property
     def cost(self) -> Cost:
         return Cost.total(term.cost for term in self.maps)
+
+
+@dataclass(frozen=True, eq=False)
+class Transposed(LinearMap):
+    """The transpose of a map: what ConvTranspose is to Conv."""
+
+    of: LinearMap
+
+    @property
+    def in_shape(self) -> Shape:
+        return self.of.out_shape
+
+    @property
+    def out_shape(self) -> Shape:
+        return self.of.in_shape
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        return self.of.transpose(x)
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        return self.of.apply(y)
+
+    @property
+    def cost(self) -> Cost:
+        return self.of.cost
+
+
+def shrink(array: np.ndarray) -> np.ndarray:
+    """The smallest array that broadcasts to `array`: an axis along which nothing changes gets length 1."""
+    for axis in range(array.ndim):
+        if array.shape[axis] > 1:
+            first = array.take([0], axis=axis)
+            if np.array_equal(np.broadcast_to(first, array.shape), array):
+                array = first
+    return array

@@ -1,0 +1,144 @@
+"""Convolution with zero padding, by one matrix product over the windows of a few rows at a time."""
+
+# ruff: noqa: D102  the methods are those of LinearMap, described there
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from unbend.affine.maps import BLOCK, Cost, LinearMap, Shape
+
+Pads = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Convolution(LinearMap):
+    """ONNX's Conv without its bias: `kernel` (out, in / groups, *k), zero padding `pads` = ((begin, end), …).
+
+    `source` is the input's shape (batch, in, *spatial). A negative pad cuts off.
+    """
+
+    kernel: np.ndarray
+    source: Shape
+    strides: Shape
+    pads: Pads
+    dilations: Shape
+    groups: int = 1
+
+    @property
+    def in_shape(self) -> Shape:
+        return self.source
+
+    @property
+    def out_shape(self) -> Shape:
+        spatial = (
+            (size + begin + end - dilation * (k - 1) - 1) // stride + 1
+            for size, (begin, end), dilation, k, stride in zip(
+                self.source[2:], self.pads, self.dilations, self.kernel.shape[2:], self.strides, strict=True
+            )
+        )
+        return (self.source[0], self.kernel.shape[0], *spatial)
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        images = x.reshape(-1, *self.source[1:])
+        out = np.empty((len(images), *self.out_shape[1:]))
+        for block in self._blocks(len(images)):
+            product = self._matrices @ self._windows(self._padded(images[block]))
+            out[block] = product.reshape(-1, *self.out_shape[1:])
+        return out.reshape(len(x), *self.out_shape)
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        images = y.reshape(-1, *self.out_shape[1:])
+        out = np.empty((len(images), *self.source[1:]))
+        back = np.swapaxes(self._matrices, -1, -2)
+        for block in self._blocks(len(images)):
+            grouped = images[block].reshape(-1, self.groups, self.kernel.shape[0] // self.groups, self._positions)
+            out[block] = self._cut(self._overlapped(back @ grouped))
+        return out.reshape(len(y), *self.in_shape)
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(self.source[0] * self._positions * self.kernel.size, self.kernel.size)
+
+    def with_kernel(self, kernel: np.ndarray) -> Convolution:
+        """The same windows with other weights."""
+        return Convolution(kernel, self.source, self.strides, self.pads, self.dilations, self.groups)
+
+    @property
+    def window(self) -> tuple[Shape, Shape, Shape, Pads, Shape, int]:
+        """All that must agree for two convolutions to be added kernel by kernel."""
+        return self.kernel.shape, self.source, self.strides, self.pads, self.dilations, self.groups
+
+    @property
+    def _positions(self) -> int:
+        return math.prod(self.out_shape[2:])
+
+    @property
+    def _matrices(self) -> np.ndarray:
+        """(groups, out / groups, in / groups · taps)."""
+        return self.kernel.reshape(self.groups, self.kernel.shape[0] // self.groups, -1)
+
+    def _blocks(self, images: int) -> Iterator[slice]:
+        """Slices of the images small enough that their windows fit into a block."""
+        taps = math.prod(self.kernel.shape[2:])
+        step = max(1, BLOCK // max(1, self.source[1] * taps * self._positions))
+        return (slice(start, start + step) for start in range(0, images, step))
+
+    def _taps(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
+        """The number of each kernel position with the slices of the padded input that it meets."""
+        for number, tap in enumerate(np.ndindex(*self.kernel.shape[2:])):
+            starts = (t * d for t, d in zip(tap, self.dilations, strict=True))
+            yield (
+                number,
+                tuple(
+                    slice(start, start + stride * (size - 1) + 1, stride)
+                    for start, stride, size in zip(starts, self.strides, self.out_shape[2:], strict=True)
+                ),
+            )
+
+    def _padded(self, images: np.ndarray) -> np.ndarray:
+        if any(pad for pair in self.pads for pad in pair):
+            padded = np.zeros((*images.shape[:2], *self._padded_sizes))
+            inside, source = self._overlap()
+            padded[(..., *inside)] = images[(..., *source)]
+            return padded
+        return images
+
+    def _cut(self, padded: np.ndarray) -> np.ndarray:
+        images = np.zeros((*padded.shape[:2], *self.source[2:]))
+        inside, source = self._overlap()
+        images[(..., *source)] = padded[(..., *inside)]
+        return images
+
+    @property
+    def _padded_sizes(self) -> list[int]:
+        return [size + begin + end for size, (begin, end) in zip(self.source[2:], self.pads, strict=True)]
+
+    def _overlap(self) -> tuple[tuple[slice, ...], tuple[slice, ...]]:
+        """Where the image lies in the padded tensor, and which part of it that is (negative pads cut off)."""
+        inside, source = [], []
+        for size, (begin, end) in zip(self.source[2:], self.pads, strict=True):
+            first, last = max(0, -begin), size - max(0, -end)
+            source.append(slice(first, last))
+            inside.append(slice(first + begin, last + begin))
+        return tuple(inside), tuple(source)
+
+    def _windows(self, padded: np.ndarray) -> np.ndarray:
+        """(images, groups, in / groups · taps, positions): what each output position sees."""
+        taps = math.prod(self.kernel.shape[2:])
+        windows = np.empty((len(padded), self.source[1], taps, *self.out_shape[2:]))
+        for number, slices in self._taps():
+            windows[:, :, number] = padded[(..., *slices)]
+        return windows.reshape(len(padded), self.groups, -1, self._positions)
+
+    def _overlapped(self, windows: np.ndarray) -> np.ndarray:
+        """The transpose of `_windows`: what falls on the same padded position is added up."""
+        taps = math.prod(self.kernel.shape[2:])
+        windows = windows.reshape(len(windows), self.source[1], taps, *self.out_shape[2:])
+        padded = np.zeros((len(windows), self.source[1], *self._padded_sizes))
+        for number, slices in self._taps():
+            padded[(..., *slices)] += windows[:, :, number]
+        return padded

@@ -1,0 +1,76 @@
+"""Products with a matrix along the last axis: one matrix for all positions, or one for each."""
+
+# ruff: noqa: D102  the methods are those of LinearMap, described there
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from unbend.affine.maps import Cost, LinearMap, Shape
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(LinearMap):
+    """y = W x along the last axis, the same W for every position of the axes before it.
+
+    `weight` is (out, in); `leading` is the shape of the axes before the last.
+    """
+
+    weight: np.ndarray
+    leading: Shape = ()
+
+    @property
+    def in_shape(self) -> Shape:
+        return (*self.leading, self.weight.shape[1])
+
+    @property
+    def out_shape(self) -> Shape:
+        return (*self.leading, self.weight.shape[0])
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        return x @ self.weight.T
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        return y @ self.weight
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(math.prod(self.leading) * self.weight.size, self.weight.size)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether W acts on the whole tensor at once (every axis before the last has length 1)."""
+        return math.prod(self.leading) == 1
+
+
+@dataclass(frozen=True, eq=False)
+class Blocks(LinearMap):
+    """y = W_i x_i along the last axis, with a W of its own at each position i: a product of two variable tensors.
+
+    `weights` is (rows, *leading, out, in); the first axis is 1, or the number of rows where each row has its own; an
+    axis of `leading` in it may be 1 where positions share their W.
+    """
+
+    weights: np.ndarray
+    leading: Shape
+
+    @property
+    def in_shape(self) -> Shape:
+        return (*self.leading, self.weights.shape[-1])
+
+    @property
+    def out_shape(self) -> Shape:
+        return (*self.leading, self.weights.shape[-2])
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        return np.matmul(self.weights, x[..., None])[..., 0]
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        return np.matmul(np.swapaxes(self.weights, -1, -2), y[..., None])[..., 0]
+
+    @property
+    def cost(self) -> Cost:
+        macs = math.prod(self.leading) * self.weights.shape[-1] * self.weights.shape[-2]
+        return Cost(macs, self.weights.size)

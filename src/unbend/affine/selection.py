@@ -1,0 +1,116 @@
+"""Maps that only move numbers: reshape, transpose, slice, gather, pad, concat, expand."""
+
+# ruff: noqa: D102  the methods are those of LinearMap, described there
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from scipy.sparse import csr_array
+
+from unbend.affine.maps import Diagonal, LinearMap, Shape, shrink
+
+
+@dataclass(frozen=True, eq=False)
+class Selection(LinearMap):
+    """y_j = x_index[j], or 0 where index is −1.
+
+    `index` has the output's shape and counts the input's elements in row-major order.
+    """
+
+    index: np.ndarray
+    source: Shape
+
+    @property
+    def in_shape(self) -> Shape:
+        return self.source
+
+    @property
+    def out_shape(self) -> Shape:
+        return self.index.shape
+
+    def apply(self, x: np.ndarray) -> np.ndarray:
+        flat = x.reshape(len(x), self.in_size)
+        if not self.is_reshape:
+            flat = self._picked(flat)
+        return flat.reshape(len(x), *self.out_shape)
+
+    def _picked(self, flat: np.ndarray) -> np.ndarray:
+        if not self.in_size:
+            return np.zeros((len(flat), self.out_size))
+        picked = flat[:, self.index.reshape(-1)]
+        if self._has_gaps:
+            picked[:, (self.index < 0).reshape(-1)] = 0.0
+        return picked
+
+    def transpose(self, y: np.ndarray) -> np.ndarray:
+        flat = y.reshape(len(y), self.out_size)
+        if not self.is_reshape:
+            flat = np.ascontiguousarray((self._scatter @ flat.T).T)
+        return flat.reshape(len(y), *self.in_shape)
+
+    @cached_property
+    def is_reshape(self) -> bool:
+        """Whether the elements stay in their order, so that only the shape changes."""
+        if self.in_size != self.out_size:
+            return False
+        return bool(np.array_equal(self.index.reshape(-1), np.arange(self.in_size)))
+
+    @cached_property
+    def _has_gaps(self) -> bool:
+        return bool((self.index < 0).any())
+
+    @cached_property
+    def _scatter(self) -> csr_array:
+        """The transposed matrix: where each output element goes back to."""
+        index = self.index.reshape(-1)
+        used = np.flatnonzero(index >= 0)
+        return csr_array((np.ones(len(used)), (index[used], used)), shape=(self.in_size, self.out_size))
+
+    @cached_property
+    def along_last(self) -> np.ndarray | None:
+        """The index p with y_ij = x_i,p[j] where every position i moves its last axis in the same way, else None.
+
+        Positions are those of the axes before the last, flattened.
+        """
+        if not self.out_shape or not self.in_shape:
+            return None
+        positions, width = math.prod(self.out_shape[:-1]), self.in_shape[-1]
+        if not positions or positions != math.prod(self.in_shape[:-1]):
+            return None
+        index = self.index.reshape(positions, -1)
+        pattern = index[0]
+        if pattern.max(initial=-1) >= width:
+            return None
+        expected = np.where(pattern >= 0, pattern + width * np.arange(positions)[:, None], -1)
+        return pattern if np.array_equal(index, expected) else None
+
+    def across(self, diagonal: Diagonal) -> Diagonal:
+        """The scaling that does after this map what `diagonal` does before it."""
+        scale = np.broadcast_to(diagonal.scale, (len(diagonal.scale), *self.source))
+        moved = np.ones((len(scale), self.out_size))
+        used = (self.index >= 0).reshape(-1)
+        moved[:, used] = scale.reshape(len(scale), -1)[:, self.index.reshape(-1)[used]]
+        return Diagonal(shrink(moved.reshape(-1, *self.out_shape)), self.out_shape)
+
+    @staticmethod
+    def reshape(source: Shape, target: Shape) -> Selection:
+        """The selection that changes the shape only."""
+        return Selection(np.arange(math.prod(source)).reshape(target), source)
+
+    @staticmethod
+    def transposed(source: Shape, axes: tuple[int, ...]) -> Selection:
+        """The selection that puts the axes in another order, as `numpy.transpose` does."""
+        return Selection(np.arange(math.prod(source)).reshape(source).transpose(axes), source)
+
+    @staticmethod
+    def broadcast(source: Shape, target: Shape) -> Selection:
+        """The selection that repeats a tensor along axes of length 1 and new axes at the front."""
+        return Selection(np.broadcast_to(np.arange(math.prod(source)).reshape(source), target), source)
+
+    @staticmethod
+    def nothing(source: Shape, target: Shape) -> Selection:
+        """The map that gives zero whatever comes in."""
+        return Selection(np.full(target, -1), source)

@@ -1,0 +1,97 @@
+"""Activations that are affine on each side of a bend: y follows its input on one side and is held back on the other.
+
+At the bend itself the other side is taken, so the slope of Relu at 0 is 0.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from unbend.network.graph import Node
+from unbend.network.local import Local, Operand
+from unbend.network.ops import needed, op
+
+
+@op("Relu", reach="region")
+def relu(node: Node, x: Operand) -> Local:
+    """y = x where x > 0, else 0.
+
+    Checked against: onnx.reference and onnxruntime, opset 14.
+    """
+    rows = x.rows
+    return Local.switch(np.maximum(rows, 0.0), active=lambda: rows > 0)
+
+
+@op("LeakyRelu", reach="region")
+def leaky_relu(node: Node, x: Operand) -> Local:
+    """y = x where x > 0, else α x.
+
+    Checked against: onnx.reference and onnxruntime, opset 16.
+    """
+    rows, alpha = x.rows, node.attribute("alpha", 0.01)
+    return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
+
+
+@op("PRelu", reach="region")
+def prelu(node: Node, x: Operand, slope: Operand) -> Local:
+    """y = x where x > 0, else a x, with an a of its own for each channel.
+
+    Checked against: onnx.reference and onnxruntime, opset 16.
+    """
+    rows, alpha = x.rows, needed(slope, "the slope of PRelu")
+    return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
+
+
+@op("Clip", reach="region")
+def clip(node: Node, x: Operand, low: Operand | None = None, high: Operand | None = None) -> Local:
+    """y = min(max(x, low), high): x between the two, else the nearer.
+
+    Checked against: onnx.reference and onnxruntime, opset 13.
+    """
+    rows = x.rows
+    lowest = -np.inf if low is None else needed(low, "the lower limit of Clip").reshape(())
+    highest = np.inf if high is None else needed(high, "the upper limit of Clip").reshape(())
+    value = np.minimum(np.maximum(rows, lowest), highest)
+    return Local.switch(value, active=lambda: (rows > lowest) & (rows < highest))
+
+
+@op("Abs", reach="region")
+def abs_(node: Node, x: Operand) -> Local:
+    """y = x where x > 0, else -x.
+
+    Checked against: onnx.reference and onnxruntime, opset 13.
+    """
+    rows = x.rows
+    return Local.switch(np.abs(rows), active=lambda: rows > 0, off=-1.0)
+
+
+@op("ThresholdedRelu", reach="region")
+def thresholded_relu(node: Node, x: Operand) -> Local:
+    """y = x where x > α, else 0.
+
+    Checked against: onnx.reference and onnxruntime, opset 10.
+    """
+    rows, alpha = x.rows, node.attribute("alpha", 1.0)
+    return Local.switch(np.where(rows > alpha, rows, 0.0), active=lambda: rows > alpha)
+
+
+@op("HardSigmoid", reach="region")
+def hard_sigmoid(node: Node, x: Operand) -> Local:
+    """y = α x + β, held between 0 and 1.
+
+    Checked against: onnx.reference and onnxruntime, opset 6.
+    """
+    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+    line = alpha * x.rows + beta
+    return Local.switch(np.clip(line, 0.0, 1.0), active=lambda: (line > 0) & (line < 1), on=alpha)
+
+
+@op("Shrink", reach="region")
+def shrink(node: Node, x: Operand) -> Local:
+    """y = x + b where x < -λ, x - b where x > λ, else 0.
+
+    Checked against: onnx.reference and onnxruntime, opset 9.
+    """
+    rows, bias, limit = x.rows, node.attribute("bias", 0.0), node.attribute("lambd", 0.5)
+    value = np.where(rows < -limit, rows + bias, np.where(rows > limit, rows - bias, 0.0))
+    return Local.switch(value, active=lambda: np.abs(rows) > limit)
