@@ -117,6 +117,8 @@ def _prepare(contest: Contest) -> tuple[dict[str, Task], dict[str, str]]:
         try:
             tasks[one.name] = one.prepare()
         except ImportError as error:
+            if one.name == OURS:
+                raise
             missing[one.name] = f"not installed: {error.name or error}"
     return tasks, missing
 
@@ -150,11 +152,11 @@ def _row(
 
 
 def _difference(contest: Contest, results: Mapping[str, Any], name: str) -> float | None:
-    """The largest relative difference of this contender's numbers to ours."""
+    """The largest difference of this contender's numbers to ours, relative to the largest number."""
     if contest.numbers is None or name == OURS or OURS not in results:
         return None
     ours, theirs = (np.asarray(contest.numbers(results[one]), dtype=float) for one in (OURS, name))
-    return float(np.max(np.abs(theirs - ours) / np.maximum(np.abs(ours), np.finfo(float).tiny)))
+    return float(np.max(np.abs(theirs - ours)) / np.max(np.abs(ours)))
 
 
 def cpu_seconds() -> float:
