@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import subprocess
@@ -155,6 +156,18 @@ def test_options_reach_the_verb(fits):
 def test_ridge_takes_a_number(fits):
     assert main(["fit", "rows.csv", "--target", "y", "--ridge", "0.5"]) == 0
     assert fits[0][1]["ridge"] == 0.5
+
+
+HANDLED = {"form", "page_file", "force", "output", "certificate", "check", "latex", "listing"}
+"""Options that the command line handles itself."""
+
+
+@pytest.mark.parametrize("name", [name for name in group.commands if name != "completion"])
+def test_every_option_is_a_parameter_of_the_verb(name):
+    import unbend
+
+    options = {param.name for param in group.commands[name].params} - HANDLED
+    assert options <= set(inspect.signature(getattr(unbend, name)).parameters)
 
 
 @pytest.mark.parametrize("value", ["much", "-1", "inf", "nan"])

@@ -33,13 +33,7 @@ def unbend() -> None:
 @options.target
 @options.order
 @options.holdout
-@click.option(
-    "--scale",
-    type=click.Choice(["auto", "none", "standard", "minmax"]),
-    default="auto",
-    show_default=True,
-    help="How the columns were scaled before they entered the network.",
-)
+@options.scale
 @options.exclude
 @options.folds
 @options.seed
@@ -98,12 +92,13 @@ def explain(model: str | None, latex: bool) -> Result:
 @click.option("--row", type=click.IntRange(min=0), default=0, metavar="N", help="The row; the first is 0.")
 @options.maybe_target
 @options.exclude
+@options.scale
 @shows()
 def near(model: str, data: str, row: int, **how: object) -> Result:
     """The linear regression that MODEL is at one row of DATA."""
     from unbend.bends import near as verb
 
-    return verb(model, data, row, **how)
+    return verb(model, data, row=row, **how)
 
 
 @unbend.command()
@@ -111,6 +106,7 @@ def near(model: str, data: str, row: int, **how: object) -> Result:
 @options.data
 @options.maybe_target
 @options.exclude
+@options.scale
 @shows()
 def bends(model: str, data: str, **how: object) -> Result:
     """Every bend of MODEL: does it do anything on DATA?"""
@@ -160,6 +156,7 @@ def check(data: str, target: str, **how: object) -> Result:
 @options.maybe_model
 @options.target
 @options.holdout
+@options.scale
 @options.exclude
 @options.folds
 @options.seed

@@ -91,6 +91,13 @@ order = click.option(
 exclude = click.option(
     "--exclude", type=ColumnName(), metavar="COLUMN", multiple=True, help="Leave this column out. Repeatable."
 )
+scale = click.option(
+    "--scale",
+    type=click.Choice(["auto", "none", "standard", "minmax"]),
+    default="auto",
+    show_default=True,
+    help="How the columns were scaled before they entered the network.",
+)
 level = click.option(
     "--level",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
