@@ -1,0 +1,119 @@
+"""The verdict in a sentence: which rung is enough, by how much, and how sure that is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unbend.compare.steps import Step, beats, might_beat
+from unbend.compare.words import between, points
+from unbend.document import number
+from unbend.findings import Finding, Grade
+
+
+@dataclass(frozen=True)
+class Case:
+    """What the verdict rests on.
+
+    Attributes
+    ----------
+    labels : by rung, lowest first, what sentences call it
+    steps : from every rung to every higher one
+    target : what is predicted
+    how : which rows are held out
+    rope, unit : the gain that matters
+    may_flatter : whether the network may have seen the rows in training
+    """
+
+    labels: dict[str, str]
+    steps: Sequence[Step]
+    target: str
+    how: str
+    rope: float
+    unit: str
+    may_flatter: bool
+
+    @property
+    def enough(self) -> str:
+        """The lowest rung that no higher one beats by more than what matters."""
+        beaten = {step.lower for step in self.steps if beats(step, self.rope)}
+        return next(name for name in self.labels if name not in beaten)
+
+    @property
+    def above(self) -> list[Step]:
+        """The steps from that rung to higher ones."""
+        return [step for step in self.steps if step.lower == self.enough]
+
+    @property
+    def below(self) -> Step | None:
+        """The step to that rung from the next lower one."""
+        return next((step for step in reversed(self.steps) if step.upper == self.enough), None)
+
+    @property
+    def sure(self) -> bool:
+        """Whether no higher rung may be better by more than what matters."""
+        return not any(might_beat(step, self.rope) for step in self.above)
+
+    @property
+    def grade(self) -> Grade:
+        """How sure the sentence is: it speaks of the network."""
+        return "measured on these rows" if self.may_flatter else "measured on held-out rows"
+
+
+def finding(case: Case) -> Finding:
+    """The verdict."""
+    sentence = f"{_head(case)}: on {case.how}, {_gains(case)}."
+    extra = [_needed(case), _flatters(case)]
+    deciding = case.below if not case.above or case.below else case.above[0]
+    return Finding(
+        "enough",
+        " ".join([sentence, *filter(None, extra)]),
+        case.grade,
+        deciding.gain if deciding else None,
+        deciding.interval if deciding else None,
+        case.how,
+    )
+
+
+def _head(case: Case) -> str:
+    doubt = "" if case.sure else " as far as these rows can tell"
+    if case.enough == "constant":
+        return f"Nothing predicts {case.target} better than {case.labels['constant']}{doubt}"
+    if case.enough == "network":
+        return f"{case.target} needs more than a regression"
+    label = case.labels[case.enough]
+    return f"{label[0].upper()}{label[1:]} is enough{doubt}"
+
+
+def _gains(case: Case) -> str:
+    verb, unit = ("adds", " in R²") if case.unit == "R²" else ("saves", " nats of log-loss")
+    said: list[str] = []
+    if case.below is not None:
+        it = case.labels["network"] if case.enough == "network" else "it"
+        said.append(f"{it} {verb} {_gain(case, case.below, unit)} to {case.labels[case.below.lower]}")
+    for i, step in enumerate(case.above):
+        said.append(
+            f"{case.labels[step.upper]} {verb + ' ' if i == 0 else ''}{_gain(case, step, '' if said else unit)}"
+        )
+    return _listed(said)
+
+
+def _gain(case: Case, step: Step, unit: str) -> str:
+    return f"{points(step.gain, case.rope)}{unit} ({between(step.interval, case.rope)})"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _needed(case: Case) -> str:
+    rows = [step.rows_needed for step in case.above if step.rows_needed is not None]
+    return "" if case.sure or not rows else f"About {number(max(rows))} rows would be needed to tell."
+
+
+def _flatters(case: Case) -> str:
+    if not case.may_flatter:
+        return ""
+    if case.enough == "network":
+        return "But the network may have seen these rows in training, so its score may flatter it."
+    return "The network may have seen these rows in training, which can only flatter it."
