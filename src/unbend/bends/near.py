@@ -16,7 +16,7 @@ import numpy as np
 from unbend.bends.tangent import MAX_INPUTS, Tangent, Visit, tangent, walk
 from unbend.bends.walls import walls
 from unbend.data import Rows, Table, open_table
-from unbend.document import Block, Column, Heading, Paragraph, number
+from unbend.document import Block, Cell, Column, Heading, Paragraph, number
 from unbend.document import Table as Grid
 from unbend.errors import DataError, SelfCheckError
 from unbend.findings import Grade
@@ -76,8 +76,8 @@ class LocalRegression(Result):
 def near(
     model: Any,
     data: Any,
-    *,
     row: int = 0,
+    *,
     example: Any = None,
     target: str | None = None,
     exclude: Sequence[str] = (),
@@ -220,7 +220,7 @@ def _blocks(found: LocalRegression) -> list[Block]:
         blocks.append(_single(found))
     else:
         columns = [Column("column", "left"), Column("value"), *(Column(name) for name in found.outputs)]
-        rows = [(c.name, c.value, *c.weights) for c in found.coefficients]
+        rows: list[tuple[Cell, ...]] = [(c.name, c.value, *c.weights) for c in found.coefficients]
         rows.append(("(intercept)", None, *found.intercept))
         blocks.append(Grid(columns, rows, title="Coefficients of each score"))
     blocks += [Paragraph(note, "quiet") for note in found.notes]
@@ -236,7 +236,9 @@ def _single(found: LocalRegression) -> Grid:
         Column("holds from"),
         Column("to"),
     ]
-    rows = [(c.name, c.weights[0], c.value, c.weights[0] * c.value, c.low, c.high) for c in found.coefficients]
+    rows: list[tuple[Cell, ...]] = [
+        (c.name, c.weights[0], c.value, c.weights[0] * c.value, c.low, c.high) for c in found.coefficients
+    ]
     rows.append(("(intercept)", found.intercept[0], None, found.intercept[0], None, None))
     note = "Holds from … to: the range of this column, the others fixed, on which the network is this regression."
     return Grid(columns, rows, note=note if found.coefficients[0].low is not None and found.exact else "")

@@ -47,10 +47,8 @@ class Straightness(Result):
 
     def document(self) -> list[Block]:
         """The share in a sentence."""
-        blocks: list[Block] = [
-            Heading("Straightness", 3),
-            Paragraph(sentence(self), "strong", "measured on held-out rows"),
-        ]
+        answer = Paragraph(sentence(self), "strong", "measured on held-out rows")
+        blocks: list[Block] = [Heading("Straightness", 3), answer]
         if len(self.outputs) > 1:
             rows = [(i, value) for i, value in enumerate(self.outputs)]
             blocks.append(Table([Column("output"), Column("straightness")], rows))
@@ -73,9 +71,7 @@ def straightness(matched: Pair, *, folds: int = 5, seed: int = 0, level: float =
     return Straightness(
         value=value,
         interval=_ratio_interval(errors.sum(axis=1), spreads.sum(axis=1), value, level),
-        outputs=tuple(
-            float(1.0 - e / s) if s > 0 else float("nan") for e, s in zip(errors.sum(0), spreads.sum(0), strict=True)
-        ),
+        outputs=tuple(1.0 - e / s if s > 0 else float("nan") for e, s in zip(*_sums(errors, spreads), strict=True)),
         agreement=agreement,
         agreement_interval=None if agreement is None else _wilson(agreement, len(same), level),
         rows=len(errors),
@@ -141,6 +137,11 @@ def _judge(
         spreads.append((scores - centre) ** 2)
         same.append(_class_of(scores) == _class_of(fitted))
     return np.concatenate(errors), np.concatenate(spreads), np.concatenate(same)
+
+
+def _sums(*arrays: np.ndarray) -> list[list[float]]:
+    """The column sums of each array."""
+    return [array.sum(axis=0).tolist() for array in arrays]
 
 
 def _class_of(scores: np.ndarray) -> np.ndarray:

@@ -109,7 +109,9 @@ def _backward(network: Network, x: np.ndarray, output: str) -> Tangent:
     for node, found in reversed(visited):
         for name, one in zip(node.outputs, found, strict=False):
             back = gradients.pop(name, None)
-            for position, linear in one.maps.items() if back is not None else ():
+            if back is None:
+                continue
+            for position, linear in one.maps.items():
                 source = node.inputs[position]
                 gradients[source] = gradients.get(source, 0.0) + linear.transpose(back)
     weight = gradients[network.input.name].reshape(value.size, -1)

@@ -2,6 +2,7 @@
 
 from unbend.collapse.certificate import Certificate
 from unbend.collapse.collapse import Collapse, collapse
+from unbend.collapse.explain import Explanation, explain
 from unbend.collapse.stretches import Stretch, Stretches, stretches
 
-__all__ = ["Certificate", "Collapse", "Stretch", "Stretches", "collapse", "stretches"]
+__all__ = ["Certificate", "Collapse", "Explanation", "Stretch", "Stretches", "collapse", "explain", "stretches"]

@@ -1,0 +1,288 @@
+"""`explain`: the collapse worked step by step, W_1 … W_n to W_z and b_z, in numbers and in symbols."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from unbend.collapse import examples
+from unbend.collapse.derivation import Derivation, Line, derive
+from unbend.collapse.stretches import Stretch, Stretches, stretches
+from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
+from unbend.document.formula import Equation, Matrix, Symbol, to_latex
+from unbend.network import Network, Runner, evaluate, input_shape, read
+from unbend.network.local import Unsupported
+from unbend.result import Result
+
+SHOWN = 64
+"""A matrix is shown in full up to this many numbers; a larger one is elided by the renderer or said in words."""
+
+ADDITIVE = 1e-5
+"""f(p) + f(q) − f(p + q) − f(0) is zero for an affine map, up to rounding relative to the largest of the four."""
+
+PAIRS = 32
+"""So many pairs are tried, and the one with the largest gap is shown."""
+
+
+@dataclass(frozen=True)
+class Additivity:
+    """The test that an affine map passes for all p and q: f(p) + f(q) = f(p + q) + f(0), for one pair.
+
+    `left` and `right` are the two sides for the first output, `gap` the largest difference over all outputs.
+    """
+
+    p: tuple[float, ...]
+    q: tuple[float, ...]
+    left: float
+    right: float
+    gap: float
+    holds: bool
+
+
+@dataclass(frozen=True)
+class Worked:
+    """One network worked out: each stretch step by step, and the bends between them."""
+
+    name: str
+    affine: bool
+    derivations: tuple[Derivation, ...]
+    bends: tuple[tuple[str, str], ...]
+    additivity: Additivity | None
+
+
+@dataclass(frozen=True)
+class Explanation(Result):
+    """The worked derivation of a network, or of the three small examples where no network is given."""
+
+    verb: ClassVar[str] = "explain"
+
+    parts: tuple[Worked, ...]
+    example: bool = False
+
+    @property
+    def weight(self) -> np.ndarray | None:
+        """W_z, if the (first) network is affine and small enough."""
+        return self.parts[0].derivations[0].weight if self.parts[0].affine else None
+
+    @property
+    def bias(self) -> np.ndarray | None:
+        """b_z, likewise."""
+        return self.parts[0].derivations[0].bias if self.parts[0].affine else None
+
+    def to_latex(self) -> str:
+        """Every step as LaTeX, one display equation a line."""
+        lines = [
+            f"\\[{to_latex(block.expression)}\\]"
+            for part in self.parts
+            for derivation in part.derivations
+            for block in _derivation_blocks(derivation, part)
+            if isinstance(block, Formula)
+        ]
+        return "\n".join(lines)
+
+    def document(self) -> list[Block]:
+        """The steps to read."""
+        blocks: list[Block] = [Heading("Many linear layers are one linear regression", 1)] if self.example else []
+        for part, lead in zip(self.parts, LEADS if self.example else [""] * len(self.parts), strict=True):
+            blocks += _part_blocks(part, lead, 2 if self.example else 1)
+        return blocks
+
+
+LEADS = (
+    "Three layers without a bend. Each is y = W x + b; putting one into the next multiplies the matrices and carries "
+    "the biases along.",
+    "A convolution is a matrix with the same few numbers on every row, and a residual sum adds the identity. Neither "
+    "bends anything: still one linear regression.",
+    "One ReLU between the layers, and the product stops there. The network is now two regressions with a bend between.",
+)
+
+
+def explain(model: Any = None, example: Any = None) -> Explanation:
+    """Work out `model` step by step; without a model, three small examples.
+
+    Parameters
+    ----------
+    model : anything that `unbend.network.read` reads, or None
+    example : one input with its batch axis, for a torch module
+    """
+    if model is None:
+        networks = (examples.linear(), examples.residual(), examples.bent())
+        return Explanation(tuple(work_out(network) for network in networks), example=True)
+    return Explanation((work_out(read(model, example)),))
+
+
+def work_out(network: Network) -> Worked:
+    """Every stretch of the network, step by step."""
+    found = stretches(network)
+    return Worked(
+        name=network.name,
+        affine=not network.bends and not found.kept and len(found.stretches) == 1,
+        derivations=tuple(_derivations(network, found)),
+        bends=tuple((node.label, node.op_type) for node in network.bends),
+        additivity=_additivity(network),
+    )
+
+
+def _derivations(network: Network, found: Stretches) -> Iterator[Derivation]:
+    """Every stretch from each source to each output; the numbers of W and b go on from stretch to stretch."""
+    count = 0
+    for stretch in found.stretches:
+        worked = [derive(network, stretch, source, output, count) for source, output in _ends(stretch)]
+        count = max((line.number or 0 for one in worked for line in one.lines), default=count)
+        yield from worked
+
+
+def _ends(stretch: Stretch) -> list[tuple[str, str]]:
+    """Each source with each output that it reaches, in order."""
+    pairs = []
+    for source in stretch.sources:
+        reached = {source}
+        for node in stretch.nodes:
+            if reached.intersection(node.inputs):
+                reached.update(node.outputs)
+        pairs += [(source, output) for output in stretch.outputs if output in reached]
+    return pairs
+
+
+def _additivity(network: Network) -> Additivity:
+    """Try f(p) + f(q) = f(p + q) + f(0) for pairs of small whole numbers, and take the pair that is furthest off."""
+    shape = input_shape(network)
+    size = int(np.prod(shape))
+    p, q = np.random.default_rng(0).integers(-3, 4, size=(2, PAIRS, size)).astype(np.float64)
+    f = [_values(network, x) for x in (p, q, p + q, np.zeros((1, size)))]
+    left, right = f[0] + f[1], f[2] + f[3]
+    gaps = np.max(np.abs(left - right), axis=1, initial=0.0)
+    worst = int(gaps.argmax())
+    scale = max(float(np.max(np.abs(values), initial=1e-30)) for values in f)
+    shown = size if size <= 8 else 0
+    return Additivity(
+        tuple(p[worst, :shown]),
+        tuple(q[worst, :shown]),
+        float(left[worst, 0]),
+        float(right[worst, 0]),
+        float(gaps[worst]),
+        float(gaps[worst]) <= ADDITIVE * scale,
+    )
+
+
+def _values(network: Network, x: np.ndarray) -> np.ndarray:
+    """The network's answer in float64, or onnxruntime's where an op has no entry in the table; (rows, outputs)."""
+    x = x.reshape(len(x), *input_shape(network))
+    name = network.output.name
+    try:
+        found = evaluate(network, x)[name]
+    except Unsupported:
+        found = Runner(network)(x)[name].astype(np.float64)
+    return found.reshape(len(x), -1)
+
+
+def _part_blocks(part: Worked, lead: str, level: int) -> list[Block]:
+    blocks: list[Block] = [Heading(part.name[:1].upper() + part.name[1:], level)]
+    if lead:
+        blocks.append(Paragraph(lead))
+    for number, derivation in enumerate(part.derivations, 1):
+        if len(part.derivations) > 1:
+            title = f"Stretch {number} of {len(part.derivations)}: {derivation.source} to {derivation.output}"
+            blocks.append(Heading(title, level + 1))
+        blocks += _derivation_blocks(derivation, part)
+    blocks += _verdict(part)
+    return blocks
+
+
+def _derivation_blocks(derivation: Derivation, part: Worked) -> list[Block]:
+    if _shown(derivation.weight) and all(_small(line) for line in derivation.lines):
+        blocks = [block for line in derivation.lines for block in _line_blocks(line, derivation)]
+    else:
+        blocks = [_outline(derivation)]
+    return blocks + _result(derivation)
+
+
+def _small(line: Line) -> bool:
+    return _shown(line.running_weight) and (line.weight is None or line.weight.size <= SHOWN)
+
+
+def _shown(array: np.ndarray | None) -> bool:
+    return array is not None and array.size <= SHOWN
+
+
+def _line_blocks(line: Line, derivation: Derivation) -> list[Block]:
+    """What one step is, and what the running product has become."""
+    title = f"{line.op_type} ({line.label}): {line.text}"
+    blocks: list[Block] = [Paragraph(title, "quiet"), *(Formula(equation) for equation in _own(line))]
+    if line.formula and line is not derivation.lines[-1] and line is not derivation.lines[0]:
+        for equation, value in zip(line.formula, (line.running_weight, line.running_bias), strict=True):
+            blocks.append(Formula(_with_value(equation, value)))
+    return blocks
+
+
+def _own(line: Line) -> list[Equation]:
+    """W_i = […] and b_i = […] of one step."""
+    found: list[Equation] = []
+    if line.number is not None and line.weight is not None:
+        found.append(Equation((Symbol("W", str(line.number)), Matrix(line.weight))))
+    if line.number is not None and line.bias is not None:
+        found.append(Equation((Symbol("b", str(line.number)), Matrix(line.bias))))
+    return found
+
+
+def _with_value(equation: Equation, value: np.ndarray | None) -> Equation:
+    return equation if value is None or not _shown(value) else Equation((*equation.sides, Matrix(value)))
+
+
+def _result(derivation: Derivation) -> list[Block]:
+    """W_z and b_z."""
+    values = (derivation.weight, derivation.bias)
+    return [Formula(_with_value(equation, value)) for equation, value in zip(derivation.formula, values, strict=True)]
+
+
+def _outline(derivation: Derivation) -> Table:
+    """The steps of a stretch that is too large to write out."""
+    rows = [
+        ("" if line.number is None else str(line.number), line.op_type, line.label, line.text)
+        for line in derivation.lines
+    ]
+    columns = [Column("step", "left"), Column("op", "left"), Column("node", "left"), Column("what it does", "left")]
+    return Table(columns, rows, note=f"W_z is {_shape_text(derivation)}.")
+
+
+def _shape_text(derivation: Derivation) -> str:
+    if derivation.weight is None:
+        return "too large to be written out as a matrix"
+    rows, columns = derivation.weight.shape
+    return f"{rows} × {columns} (all of it in --json)"
+
+
+def _verdict(part: Worked) -> list[Block]:
+    if part.affine:
+        blocks: list[Block] = [
+            Paragraph("No bend: for every input the network is y = W_z x + b_z.", "strong", "exact"),
+        ]
+    else:
+        items = [f"{op} ({label})" for label, op in part.bends[:20]]
+        count = len(part.bends)
+        text = f"{count} bends stand between the stretches." if count != 1 else "One bend stands between the stretches."
+        blocks = [Paragraph(text, "strong", "exact"), Bullets(items)] if count else []
+    if part.additivity is not None:
+        blocks.append(Paragraph(_additivity_text(part.additivity, part.affine), "quiet"))
+    return blocks
+
+
+def _additivity_text(test: Additivity, affine: bool) -> str:
+    where = f" for p = {_vector(test.p)}, q = {_vector(test.q)}" if test.p else ""
+    sides = f"f(p) + f(q) = {_plain(test.left)} and f(p + q) + f(0) = {_plain(test.right)}{where}"
+    if affine:
+        return f"A check from outside: {sides}; for an affine map the two are equal."
+    if test.holds:
+        return f"No bend was crossed by the {PAIRS} pairs tried: {sides}."
+    return f"A check from outside: {sides}; for an affine map the two would be equal."
+
+
+def _vector(values: Sequence[float]) -> str:
+    return "(" + ", ".join(_plain(value) for value in values) + ")"
+
+
+def _plain(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
