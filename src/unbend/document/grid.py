@@ -51,7 +51,7 @@ class _Strip:
 def grids(table: Table, width: int, spell: Spell) -> Iterator[tuple[list[str], list[str]]]:
     """Heads and bodies of the parts that `table` has to be shown in, each within `width` cells."""
     strips = [_strip(column, [row[i] for row in shown_rows(table)], spell) for i, column in enumerate(table.columns)]
-    for part in _parts(strips, width):
+    for part in filter(None, _parts(strips, width)):
         widths = _squeezed(part, width)
         rule = spell("─") * (sum(widths) + _GAP * (len(part) - 1))
         head = _row(part, widths, [strip.heading for strip in part], bottom=True)

@@ -32,6 +32,8 @@ _INDENT = 12
 def to_text(expression: Expression, width: int = 80, encoding: str | None = None) -> str:
     """The equation as lines of at most `width` columns, in characters that `encoding` can carry (None: Unicode).
 
+    Numbers are never cut: two columns of a matrix, and the dots between them, are the least that it shows.
+
     >>> import numpy as np
     >>> from unbend.document.formula import Matrix, Product
     >>> a, b = np.array([[1, 0.5], [2, -1]]), np.array([2.0, 4])
