@@ -7,6 +7,7 @@ crossed (Relu, Clip, MaxPool). `point`: it is only tangent there (Softmax, Tanh,
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -17,6 +18,11 @@ from unbend.affine import Diagonal, Identity, LinearMap, Selection, Shape, shrin
 
 Reach = Literal["everywhere", "region", "point"]
 Numbers = np.ndarray | float
+
+
+def quiet() -> AbstractContextManager[None]:
+    """No warning where a function has no finite value or slope: the infinity or NaN itself says so."""
+    return np.errstate(divide="ignore", invalid="ignore", over="ignore", under="ignore")  # type: ignore[return-value]
 
 
 class Unsupported(Exception):
@@ -107,7 +113,8 @@ class Local:
     @cached_property
     def maps(self) -> dict[int, LinearMap]:
         """The linear map from each variable input, by its position."""
-        return {position: make() for position, make in self.parts.items()}
+        with quiet():
+            return {position: make() for position, make in self.parts.items()}
 
     @cached_property
     def active(self) -> np.ndarray | None:

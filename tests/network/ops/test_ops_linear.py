@@ -107,6 +107,31 @@ test_convolution = promise(
         Example("ConvTranspose", (1, 2, 3, 3), a(2, 2, 2, 2), dilations=[2, 1]),
     ]
 )
+ML = "ai.onnx.ml"
+
+test_einsum = promise(
+    everywhere=[
+        Example("Einsum", (1, 4), a(4, 3), equation="ij,jk->ik"),
+        Example("Einsum", a(2, 3, 5), (1, 4, 5), equation="hdk,btk->bhtd"),
+        Example("Einsum", (1, 4, 5), a(4), a(5, 2), equation="btk,t,kd->btd"),
+        Example("Einsum", (1, 4, 5), a(4), equation="btk,t->bt"),
+        Example("Einsum", (1, 4, 5), a(5, 3), equation="...k,kd->...d"),
+        Example("Einsum", (1, 4), a(4, 3), equation="ij,jk"),
+        Example("Einsum", (1, 4, 5), equation="abc->cb"),
+        Example("Einsum", (1, 4), a(3), equation="ij,k->kji"),
+    ]
+)
+test_classical = promise(
+    everywhere=[
+        Example(
+            "Scaler", (1, 3), domain=ML, without="reference: float32", scale=[1.0, 2.0, 0.5], offset=[0.5, 0.0, 1.0]
+        ),
+        Example("LinearRegressor", (1, 3), domain=ML, coefficients=[1.0, 2.0, 0.5], intercepts=[0.5]),
+        Example(
+            "LinearRegressor", (1, 2), domain=ML, coefficients=[1.0, 2.0, 0.5, -1.0], intercepts=[0.5, 1.0], targets=2
+        ),
+    ]
+)
 test_reduction = promise(
     everywhere=[
         Example("ReduceSum", (1, 3, 4), ints(1)),
@@ -116,5 +141,7 @@ test_reduction = promise(
         Example("ReduceMean", (1, 3, 4), ints(2)),
         Example("ReduceMean", (1, 3, 4, 2), opset=13, axes=[2, 3], keepdims=0),
         Example("ReduceMean", (1, 3, 4), keepdims=0),
+        Example("CumSum", (1, 4), np.array(1)),
+        Example("CumSum", (1, 3, 4), np.array(-2), exclusive=1, reverse=1),
     ]
 )

@@ -2,7 +2,7 @@
 
 import numpy as np
 from onnx import TensorProto
-from op_contract import Example, promise
+from op_contract import Example, Whole, promise
 
 rng = np.random.default_rng(2)
 
@@ -66,7 +66,9 @@ test_parts = promise(
         Example("Trilu", (1, 3, 4), np.array(1), upper=0),
     ],
     region=[
-        Example("Gather", a(4, 3), (1, 2), within=(0.0, 0.0), without="runtime: integer indices", axis=0),
+        Example("Gather", a(4, 3), Whole((1, 2), 4)),
+        Example("Gather", a(2, 4, 3), Whole((1, 2), 4), axis=1),
+        Example("Gather", a(4), Whole((1,), 4)),
     ],
 )
 test_together = promise(
@@ -86,7 +88,7 @@ test_enlarging = promise(
     everywhere=[
         Example("Pad", (1, 3, 4), BORDER),
         Example("Pad", (1, 3, 4), BORDER, np.array(1.5)),
-        Example("Pad", (1, 3, 4), ints(0, 1, -1, 0, 2, 0), np.array(-0.5)),
+        Example("Pad", (1, 3, 4), ints(0, 1, -1, 0, 2, 0), np.array(-0.5), without="reference: no negative pads"),
         Example("Pad", (1, 3, 4), BORDER, np.array(-np.inf)),
         Example("Pad", (1, 3, 4), ints(1, 2), np.array(1.5), ints(-1)),
         Example("Pad", (1, 3, 4), BORDER, mode="reflect"),
@@ -115,7 +117,15 @@ test_pooling = promise(
         ),
         Example("AveragePool", (1, 2, 7, 6), kernel_shape=[3, 3], strides=[2, 2], auto_pad="SAME_UPPER"),
         Example("AveragePool", (1, 2, 7, 6), kernel_shape=[2, 2], strides=[1, 1], auto_pad="SAME_LOWER"),
-        Example("AveragePool", (1, 2, 7, 6), kernel_shape=[2, 2], strides=[2, 2], auto_pad="VALID", ceil_mode=1),
+        Example(
+            "AveragePool",
+            (1, 2, 7, 6),
+            without="reference: no ceil_mode with auto_pad",
+            kernel_shape=[2, 2],
+            strides=[2, 2],
+            auto_pad="VALID",
+            ceil_mode=1,
+        ),
         Example("AveragePool", (1, 2, 7, 6), kernel_shape=[2, 2], dilations=[2, 1]),
         Example("AveragePool", (1, 2, 9), kernel_shape=[4], strides=[3]),
         Example("GlobalAveragePool", (1, 3, 4, 5)),
@@ -130,6 +140,14 @@ test_pooling = promise(
         Example("MaxPool", (1, 2, 7, 6), kernel_shape=[2, 2], auto_pad="SAME_LOWER"),
         Example("MaxPool", (1, 2, 7, 6), kernel_shape=[2, 2], dilations=[2, 1]),
         Example("MaxPool", (1, 2, 9), kernel_shape=[4], strides=[3]),
+        Example(
+            "MaxPool",
+            (1, 2, 6, 5),
+            outputs=2,
+            without="reference: positions count the padding",
+            kernel_shape=[3, 3],
+            pads=[1, 1, 1, 1],
+        ),
         Example("GlobalMaxPool", (1, 3, 4, 5)),
     ],
 )
@@ -149,4 +167,19 @@ test_extremum = promise(
         Example("ArgMin", (1, 4), axis=-1),
     ]
 )
-test_choice = promise(region=[Example("Where", (1, 4), (1, 4), a(4), without="reference: takes a Boolean condition")])
+test_choice = promise(
+    region=[
+        Example("Where", Whole((1, 4)), (1, 4), a(4)),
+        Example("Where", Whole((1, 1)), (1, 4), (3, 1)),
+        Example("Where", Whole((1, 4)), a(1), a(4)),
+    ]
+)
+test_step = promise(
+    region=[
+        *(Example(name, (1, 6)) for name in ("Sign", "Floor", "Ceil", "Round", "IsNaN")),
+        Example("Not", Whole((1, 6))),
+        *(Example(name, (1, 6), a(6)) for name in ("Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Equal")),
+        Example("Greater", (1, 6), (1, 1)),
+        *(Example(name, Whole((1, 6)), Whole((1, 6))) for name in ("And", "Or", "Xor")),
+    ]
+)

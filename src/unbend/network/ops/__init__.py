@@ -12,13 +12,15 @@ import pkgutil
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
 from unbend.network.graph import Node
-from unbend.network.local import Local, Operand, Reach, Unsupported
+from unbend.network.local import Local, Operand, Reach, Unsupported, quiet
 
 Function = Callable[..., Local | tuple[Local, ...]]
+F = TypeVar("F", bound=Function)
 AffineWhen = Callable[[Node, Collection[int]], bool]
 
 
@@ -43,16 +45,14 @@ class Op:
 _TABLE: dict[tuple[str, str], Op] = {}
 
 
-def op(
-    *names: str, reach: Reach, affine_when: AffineWhen | None = None, domain: str = ""
-) -> Callable[[Function], Function]:
+def op(*names: str, reach: Reach, affine_when: AffineWhen | None = None, domain: str = "") -> Callable[[F], F]:
     """Put a function into the table under ONNX's names for the op.
 
     `reach` is how far it holds in general; `affine_when(node, variable)` says when it is affine everywhere although
     `reach` says less, such as a product with only one variable factor.
     """
 
-    def register(function: Function) -> Function:
+    def register(function: F) -> F:
         family = function.__module__.rpartition(".")[2]
         for name in names:
             _TABLE[domain, name] = Op(name, domain, family, reach, affine_when, function)
@@ -92,7 +92,8 @@ def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
     found = lookup(node)
     if found is None:
         raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")
-    answer = found.function(node, *operands)
+    with quiet():
+        answer = found.function(node, *operands)
     return answer if isinstance(answer, tuple) else (answer,)
 
 
@@ -134,3 +135,8 @@ def needed(operand: Operand | None, what: str) -> np.ndarray:
     if value is None:
         raise Unsupported(f"{what} is missing")
     return value.astype(np.float64)
+
+
+def real(node: Node, name: str, default: float) -> float:
+    """A number among the attributes; files store them in 32 bits, so the default is rounded likewise."""
+    return float(np.float32(node.attribute(name, default)))

@@ -9,7 +9,7 @@ import numpy as np
 
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand
-from unbend.network.ops import needed, op
+from unbend.network.ops import needed, op, real
 
 
 @op("Relu", reach="region")
@@ -28,7 +28,7 @@ def leaky_relu(node: Node, x: Operand) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 16.
     """
-    rows, alpha = x.rows, node.attribute("alpha", 0.01)
+    rows, alpha = x.rows, real(node, "alpha", 0.01)
     return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
 
 
@@ -71,7 +71,7 @@ def thresholded_relu(node: Node, x: Operand) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 10.
     """
-    rows, alpha = x.rows, node.attribute("alpha", 1.0)
+    rows, alpha = x.rows, real(node, "alpha", 1.0)
     return Local.switch(np.where(rows > alpha, rows, 0.0), active=lambda: rows > alpha)
 
 
@@ -81,7 +81,7 @@ def hard_sigmoid(node: Node, x: Operand) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 6.
     """
-    alpha, beta = node.attribute("alpha", 0.2), node.attribute("beta", 0.5)
+    alpha, beta = real(node, "alpha", 0.2), real(node, "beta", 0.5)
     line = alpha * x.rows + beta
     return Local.switch(np.clip(line, 0.0, 1.0), active=lambda: (line > 0) & (line < 1), on=alpha)
 
@@ -92,6 +92,6 @@ def shrink(node: Node, x: Operand) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 9.
     """
-    rows, bias, limit = x.rows, node.attribute("bias", 0.0), node.attribute("lambd", 0.5)
+    rows, bias, limit = x.rows, real(node, "bias", 0.0), real(node, "lambd", 0.5)
     value = np.where(rows < -limit, rows + bias, np.where(rows > limit, rows - bias, 0.0))
     return Local.switch(value, active=lambda: np.abs(rows) > limit)

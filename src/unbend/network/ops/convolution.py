@@ -14,7 +14,7 @@ from unbend.network.ops import needed, only_first, op
 
 @dataclass(frozen=True)
 class Windows:
-    """Where a node's windows lie on an image: `extra` is what `ceil_mode` reads beyond the padded end, for each axis."""
+    """Where a node's windows lie on an image; `extra` is what `ceil_mode` reads beyond each axis's padded end."""
 
     kernel: Shape
     strides: Shape
@@ -41,7 +41,7 @@ def windows_of(node: Node, image: Shape, kernel: Shape) -> Windows:
     windows = Windows(kernel, strides, dilations, ((0, 0),) * axes, (0,) * axes)
     pads = _pads(node, image, windows)
     extra = (0,) * axes
-    if node.attribute("ceil_mode", 0) and node.attribute("auto_pad", "NOTSET") == "NOTSET":
+    if node.attribute("ceil_mode", 0):
         extra = tuple(map(_beyond, image, windows.spans, strides, pads))
     return Windows(kernel, strides, dilations, pads, extra)
 

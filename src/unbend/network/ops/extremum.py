@@ -20,8 +20,8 @@ from unbend.network.ops.reduction import reduced_axes
 class Pick:
     """The largest element of each window, the first of several that are equal.
 
-    `x` is (rows, channels, size); `windows` (places, taps) says which elements of a channel each place looks at, with −1
-    for none.
+    `x` is (rows, channels, size); `windows` (places, taps) says which elements of a channel each place looks at, −1 for
+    none.
     """
 
     x: np.ndarray
@@ -51,15 +51,20 @@ class Pick:
         shape = (rows, channels, len(self.windows))
         return taps.reshape(shape), value.reshape(shape)
 
+    @cached_property
+    def positions(self) -> np.ndarray:
+        """(rows, channels, places): where the largest elements stand in a row."""
+        picked = self.windows[np.arange(len(self.windows)), self.taps]
+        return np.arange(self.x.shape[1])[:, None] * self.x.shape[2] + picked
+
     def between(self, source: Shape, target: Shape) -> LinearMap:
         """The map from a tensor of `source` to one of `target` that takes the largest elements.
 
         For one row a selection; for several, where each row takes others, a sum over the taps.
         """
-        channels = np.arange(self.x.shape[1])[:, None] * self.x.shape[2]
         if len(self.x) == 1:
-            index = np.take_along_axis(self.windows, self.taps[0].T, axis=1).T
-            return Selection((channels + index).reshape(target), source)
+            return Selection(self.positions[0].reshape(target), source)
+        channels = np.arange(self.x.shape[1])[:, None] * self.x.shape[2]
         terms = []
         for tap in range(self.windows.shape[1]):
             index = np.where(self.windows[:, tap] >= 0, channels + self.windows[:, tap], -1)

@@ -9,7 +9,7 @@ import numpy as np
 from unbend.affine import Blocks, Dense, Diagonal, Identity, LinearMap, Selection, Shape, compose
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, aligned, broadcast_map
-from unbend.network.ops import only_one, op
+from unbend.network.ops import only_one, op, real
 
 
 def times_right(shape: Shape, b: np.ndarray) -> LinearMap:
@@ -92,7 +92,7 @@ def gemm(node: Node, a: Operand, b: Operand, c: Operand | None = None) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 13.
     """
-    alpha, beta = node.attribute("alpha", 1.0), node.attribute("beta", 1.0)
+    alpha, beta = real(node, "alpha", 1.0), real(node, "beta", 1.0)
     left, right = (_maybe_turned(x, bool(node.attribute(flag, 0))) for x, flag in ((a, "transA"), (b, "transB")))
     target = (left.out_shape[0], right.out_shape[1])
 

@@ -6,6 +6,7 @@ input's number; where they agree the op has filled in a constant of its own, whi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Collection
 
 import numpy as np
@@ -13,7 +14,7 @@ import numpy as np
 from unbend.affine import Diagonal, LinearMap, Selection, Shape, compose
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported, aligned, broadcast_map, target_of
-from unbend.network.ops import needed, only, only_first, op
+from unbend.network.ops import constant_of, needed, only, only_first, op
 from unbend.network.reference import run_node
 
 Parts = dict[int, Callable[[], LinearMap]]
@@ -35,7 +36,6 @@ def _constant_indices(node: Node, variable: Collection[int]) -> bool:
 @op("Squeeze", "Unsqueeze", "Slice", "Expand", "Tile", "Trilu", reach="point", affine_when=only_first)
 @op("GatherND", "GatherElements", reach="point", affine_when=only_first)
 @op("ScatterND", "ScatterElements", reach="point", affine_when=_no_reduction)
-@op("Pad", reach="point", affine_when=only_first)
 def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
     """y_j = x_i(j), or a constant.
 
@@ -48,6 +48,25 @@ def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
         raise Unsupported("which numbers it moves depends on the input")
     moved, filled = _run(node, operands, starts), _run(node, operands, None)
     return tuple(_read(operands, starts, numbers, fill) for numbers, fill in zip(moved, filled, strict=True))
+
+
+@op("Pad", reach="point", affine_when=only_first)
+def pad(node: Node, x: Operand, pads: Operand, fill: Operand | None = None, axes: Operand | None = None) -> Local:
+    """y = x with a border: a constant, or elements of x itself. A negative pad cuts off.
+
+    Checked against: onnx.reference and onnxruntime, opset 21.
+    """
+    widths = np.zeros((2, len(x.shape)), dtype=np.int64)
+    chosen = constant_of(axes, "the list of axes of a Pad")
+    widths[:, slice(None) if chosen is None else chosen] = needed(pads, "the widths of a Pad").reshape(2, -1)
+    cut = tuple(slice(max(0, -a), size - max(0, -b)) for size, a, b in zip(x.shape, *widths.tolist(), strict=True))
+    index = np.arange(math.prod(x.shape)).reshape(x.shape)[cut]
+    border, mode = np.maximum(widths, 0).T, node.attribute("mode", "constant")
+    if mode != "constant":
+        return Local.affine({0: Selection(np.pad(index, border, mode=mode), x.shape)})
+    index = np.pad(index, border, constant_values=-1)
+    value = 0.0 if fill is None else needed(fill, "the value of a Pad").reshape(())
+    return Local.affine({0: Selection(index, x.shape)}, np.where(index < 0, value, 0.0))
 
 
 def _starts(operands: tuple[Operand | None, ...]) -> dict[int, int]:

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from unbend.affine import Convolution, Diagonal, LinearMap, Shape, compose, shrink, total
+from unbend.affine import Convolution, Diagonal, Shape, compose, shrink, total
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported
 from unbend.network.ops import op
@@ -50,13 +50,13 @@ def global_average_pool(node: Node, x: Operand) -> Local:
 
 
 @op("MaxPool", reach="region")
-def max_pool(node: Node, x: Operand) -> Local | tuple[Local, ...]:
+def max_pool(node: Node, x: Operand) -> tuple[Local, Local]:
     """y = the largest element of each window; the first of several that are equal.
 
     Checked against: onnx.reference and onnxruntime, opset 12.
     """
-    if any(node.outputs[1:]):
-        raise Unsupported("the positions that MaxPool gives as a second output have no affine map")
+    if node.attribute("storage_order", 0) and any(node.outputs[1:]):
+        raise Unsupported("MaxPool gives positions in column-major order")
     image = x.shape[2:]
     windows = windows_of(node, image, tuple(node.attribute("kernel_shape")))
     index = _window_index(image, windows)
@@ -81,16 +81,13 @@ def global_max_pool(node: Node, x: Operand) -> Local:
     Checked against: onnx.reference and onnxruntime, opset 1.
     """
     size = math.prod(x.shape[2:])
-    return _largest(x, np.arange(size)[None], (1,) * (len(x.shape) - 2))
+    return _largest(x, np.arange(size)[None], (1,) * (len(x.shape) - 2))[0]
 
 
-def _largest(x: Operand, windows: np.ndarray, places: Shape) -> Local:
-    """The largest element of each window of each channel, as (batch, channels, *places)."""
+def _largest(x: Operand, windows: np.ndarray, places: Shape) -> tuple[Local, Local]:
+    """The largest element of each window of each channel, as (batch, channels, *places), and where it stands in x."""
     channels = x.shape[0] * x.shape[1]
     pick = Pick(x.rows.reshape(len(x.rows), channels, -1), windows)
     target = (*x.shape[:2], *places)
-
-    def tangent() -> LinearMap:
-        return pick.between(x.shape, target)
-
-    return Local.bend(pick.value.reshape(-1, *target), {0: tangent})
+    largest = Local.bend(pick.value.reshape(-1, *target), {0: lambda: pick.between(x.shape, target)})
+    return largest, Local.steps(pick.positions.reshape(-1, *target).astype(np.float64), {0: x.shape})

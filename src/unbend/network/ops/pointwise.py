@@ -1,4 +1,4 @@
-"""Smooth functions of each element: the tangent at the point."""
+"""Exponentials, logarithms, roots and S-shaped functions of each element: the tangent at the point."""
 
 from __future__ import annotations
 
@@ -81,21 +81,22 @@ def reciprocal(node: Node, x: Operand) -> Local:
     return Local.elementwise(y, lambda: -(y**2))
 
 
-@op("Sin", reach="point")
-def sin(node: Node, x: Operand) -> Local:
-    """y = sin x, y' = cos x.
+@op("Softplus", reach="point")
+def softplus(node: Node, x: Operand) -> Local:
+    """y = log(1 + exp x), y' = 1 / (1 + exp(-x)).
 
-    Checked against: onnx.reference and onnxruntime, opset 7.
+    Checked against: onnx.reference and onnxruntime, opset 1.
     """
     rows = x.rows
-    return Local.elementwise(np.sin(rows), lambda: np.cos(rows))
+    return Local.elementwise(np.logaddexp(0.0, rows), lambda: expit(rows))
 
 
-@op("Cos", reach="point")
-def cos(node: Node, x: Operand) -> Local:
-    """y = cos x, y' = -sin x.
+@op("Softsign", reach="point")
+def softsign(node: Node, x: Operand) -> Local:
+    """y = x / (1 + |x|), y' = 1 / (1 + |x|)².
 
-    Checked against: onnx.reference and onnxruntime, opset 7.
+    Checked against: onnx.reference and onnxruntime, opset 1.
     """
     rows = x.rows
-    return Local.elementwise(np.cos(rows), lambda: -np.sin(rows))
+    size = 1 + np.abs(rows)
+    return Local.elementwise(rows / size, lambda: 1 / size**2)
