@@ -158,7 +158,7 @@ def test_ridge_takes_a_number(fits):
     assert fits[0][1]["ridge"] == 0.5
 
 
-HANDLED = {"form", "page_file", "force", "output", "certificate", "check", "latex", "listing"}
+HANDLED = {"form", "page_file", "force", "output", "certificate", "check", "listing"}
 """Options that the command line handles itself."""
 
 
@@ -215,6 +215,11 @@ def test_json_is_the_dict_with_null_for_what_json_has_not(fits, capsys):
 def test_markdown(fits, capsys):
     assert main(["fit", "rows.csv", "--target", "y", "--markdown"]) == 0
     assert "## Small" in capsys.readouterr().out
+
+
+def test_explain_prints_latex(capsys):
+    assert main(["explain", "--latex"]) == 0
+    assert r"W_{z} = W_{3}\,W_{2}\,W_{1}" in capsys.readouterr().out
 
 
 def test_page_is_written_and_written_again(fits, tmp_path, capsys):

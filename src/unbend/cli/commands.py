@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -39,7 +39,7 @@ def unbend() -> None:
 @options.seed
 @options.level
 @shows(page="--page", default_page=lambda model, **_: Path(f"unbend-{Path(model).stem}.html"))
-def examine(model: str, data: str, target: str, **how: object) -> Result:
+def examine(model: str, data: str, target: str, **how: Any) -> Result:
     """The whole answer for MODEL on DATA: a report here, and a page.
 
     Is the network a linear regression? Which bends do anything on these rows? Does the data need a network? May the
@@ -72,9 +72,9 @@ def collapse(model: str, output: Path | None, certificate: Path | None, check: b
 
 @unbend.command()
 @options.maybe_model
-@click.option("--latex", is_flag=True, help="The equations in LaTeX.")
 @shows()
-def explain(model: str | None, latex: bool) -> Result:
+@click.option("--latex", "form", flag_value="latex", help="Print the equations in LaTeX.")
+def explain(model: str | None) -> Result:
     """The collapse of MODEL step by step, in numbers.
 
     W_1, b_1, W_2, …, the running product and sum, W_z, b_z.
@@ -94,7 +94,7 @@ def explain(model: str | None, latex: bool) -> Result:
 @options.exclude
 @options.scale
 @shows()
-def near(model: str, data: str, row: int, **how: object) -> Result:
+def near(model: str, data: str, row: int, **how: Any) -> Result:
     """The linear regression that MODEL is at one row of DATA."""
     from unbend.bends import near as verb
 
@@ -108,7 +108,7 @@ def near(model: str, data: str, row: int, **how: object) -> Result:
 @options.exclude
 @options.scale
 @shows()
-def bends(model: str, data: str, **how: object) -> Result:
+def bends(model: str, data: str, **how: Any) -> Result:
     """Every bend of MODEL: does it do anything on DATA?"""
     from unbend.bends import bends as verb
 
@@ -130,7 +130,7 @@ def bends(model: str, data: str, **how: object) -> Result:
 @options.exclude
 @options.level
 @shows()
-def fit(data: str, target: str, **how: object) -> Result:
+def fit(data: str, target: str, **how: Any) -> Result:
     """Linear regression on the columns of DATA."""
     from unbend.regression import fit as verb
 
@@ -144,7 +144,7 @@ def fit(data: str, target: str, **how: object) -> Result:
 @options.exclude
 @options.level
 @shows()
-def check(data: str, target: str, **how: object) -> Result:
+def check(data: str, target: str, **how: Any) -> Result:
     """May that regression be trusted? Its assumptions, one by one."""
     from unbend.checks import check as verb
 
@@ -162,7 +162,7 @@ def check(data: str, target: str, **how: object) -> Result:
 @options.seed
 @options.level
 @shows()
-def compare(data: str, model: str | None, target: str, **how: object) -> Result:
+def compare(data: str, model: str | None, target: str, **how: Any) -> Result:
     """Would a regression do as well as MODEL?
 
     Constant, linear, quadratic and, if given, MODEL, on the same held-out rows.

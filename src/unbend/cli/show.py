@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
 from unbend.cli.options import Input
 
 if TYPE_CHECKING:
+    from unbend.collapse import Explanation
     from unbend.result import Result
 
 Command = Callable[..., Any]
@@ -83,6 +84,8 @@ def _print(result: Result, form: str | None) -> None:
         from unbend.document import render_markdown
 
         click.echo(render_markdown(result.document()).rstrip("\n"))
+    elif form == "latex":
+        click.echo(cast("Explanation", result).to_latex().rstrip("\n"))
     else:
         from unbend.document import print_blocks
 
