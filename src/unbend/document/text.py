@@ -125,12 +125,10 @@ def cells(text: str) -> int:
 
 
 def split_at(text: str, width: int) -> tuple[str, str]:
-    """The longest beginning of `text` that fits in `width` cells (one character at least), and the rest."""
-    if text.isascii():
-        return text[: max(width, 1)], text[max(width, 1) :]
-    end = 1
-    while end < len(text) and cells(text[: end + 1]) <= width:
-        end += 1
+    """The longest beginning of `text` that fits in `width` cells, and the rest."""
+    end = min(width, len(text))
+    while end and cells(text[:end]) > width:
+        end -= 1
     return text[:end], text[end:]
 
 
@@ -142,9 +140,10 @@ def elided(text: str, width: int, dots: str = "…") -> str:
     """
     if cells(text) <= width:
         return text
-    room = max(width - cells(dots), 2)
-    tail = split_at(text[::-1], room // 2)[0][::-1]
-    return split_at(text, room - room // 2)[0] + dots + tail
+    room = max(width - cells(dots), 0)
+    head, _ = split_at(text, room - room // 2)
+    tail, _ = split_at(text[::-1], room // 2)
+    return head + dots + tail[::-1]
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -158,7 +157,8 @@ def wrapped(text: str, width: int) -> list[str]:
         if lines[-1]:
             lines.append("")
         while cells(word) > width and len(word) > 1:
-            lines[-1], word = split_at(word, width)
+            head, tail = split_at(word, width)
+            lines[-1], word = (head, tail) if head else (word[0], word[1:])
             lines.append("")
         lines[-1] = word
     return lines
