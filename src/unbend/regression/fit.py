@@ -11,23 +11,25 @@ from scipy.special import fdtrc
 
 from unbend.data import Table, open_table
 from unbend.document import Block
-from unbend.errors import DataError, UsageError
+from unbend.errors import DataError, SelfCheckError, UsageError
 from unbend.regression import summary
 from unbend.regression.inference import Coefficient, coefficient_table, covariance, df_resid
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear, ordinary
 from unbend.regression.quadratic import Quadratic, quadratic
 from unbend.regression.rank import relations
-from unbend.regression.reading import table_moments, table_triangle
+from unbend.regression.reading import design_blocks, table_moments, table_triangle
+from unbend.regression.refine import refined
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.solution import Solution
-from unbend.regression.triangle import triangle_of
+from unbend.regression.triangle import EPS, triangle_of
+from unbend.regression.trust import digits_each
 from unbend.result import Result
 
-MOMENTS_CARRY = 1e3
-"""Condition number up to which moments leave ten digits: they square it, so 1e3 costs six of sixteen."""
-ALL_EXPLAINED = 1e-6
-"""Below this share of unexplained variance the residual is a difference of moments that cancels."""
+ENOUGH = 12
+"""Digits of the coefficients and of the residual variance with which one reading is enough."""
+REFINABLE = 1e5
+"""Condition number up to which a step of refinement makes up for the squares in moments: 1e5² roundings are 1e-6."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,13 +217,27 @@ def _ordinary(
     collinear: Collinear,
     optional: Sequence[bool],
 ) -> Solution:
-    """One reading where moments carry the digits, else a second that factors the rows."""
+    """One reading where moments carry the digits, else a second that refines the solution or factors the rows."""
     triangle = triangle_of(moments)
-    if not relations(triangle):
-        solution = ordinary(triangle, names)
-        if solution.condition <= MOMENTS_CARRY and solution.rss > ALL_EXPLAINED * solution.tss:
-            return solution
-    return ordinary(table_triangle(table, moments, terms), names, collinear=collinear, optional=optional)
+    solution = None if relations(triangle) else ordinary(triangle, names)
+    if solution is None or solution.condition > REFINABLE:
+        triangle = table_triangle(table, moments, terms)
+        return _checked(ordinary(triangle, names, collinear=collinear, optional=optional))
+    if solution.digits >= ENOUGH and EPS * solution.tss <= 10**-ENOUGH * solution.rss:
+        return solution
+    return refined(solution, moments, design_blocks(table, terms))
+
+
+def _checked(solution: Solution) -> Solution:
+    """A solution of which rounding leaves something."""
+    if solution.digits > 0:
+        return solution
+    worst = ("intercept", *solution.names)[int(np.argmin(digits_each(solution)))]
+    raise SelfCheckError(
+        f"rounding leaves no digit of the coefficient of {worst}",
+        where=f"the condition number of the columns is {solution.condition:.2g}",
+        try_="leave out columns that are nearly the same, or shrink the coefficients: --ridge auto",
+    )
 
 
 def _refuse_options(degree: int, level: float, collinear: str) -> None:

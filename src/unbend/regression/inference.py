@@ -12,13 +12,15 @@ import numpy as np
 from scipy.special import stdtr, stdtrit
 
 from unbend.regression.solution import Solution
+from unbend.regression.trust import digits_each
 
 
 @dataclass(frozen=True)
 class Coefficient:
     """One row of the coefficient table; NaN where there is no inference (ridge, or a column that was dropped).
 
-    `p` is two-sided, for the hypothesis that the coefficient is 0; `low` and `high` are the confidence interval.
+    `p` is two-sided, for the hypothesis that the coefficient is 0; `low` and `high` are the confidence interval;
+    `digits` decimal digits of the estimate are right against rounding (see `Solution.digits_each`).
     """
 
     name: str
@@ -28,6 +30,7 @@ class Coefficient:
     p: float
     low: float
     high: float
+    digits: int
 
 
 def covariance(solution: Solution) -> np.ndarray:
@@ -53,12 +56,13 @@ def coefficient_table(solution: Solution, level: float) -> tuple[Coefficient, ..
     Checked against: statsmodels OLS and R `lm`, 1e-10.
     """
     estimates = np.array([solution.intercept, *solution.coef])
-    se = np.sqrt(np.diag(covariance(solution)))
+    se = solution.standard_errors
     se[1:][np.isin(solution.names, solution.dropped)] = np.nan
     df = df_resid(solution)
     with np.errstate(divide="ignore", invalid="ignore"):
         t = estimates / se
     p = 2 * stdtr(df, -np.abs(t))
     reach = stdtrit(df, 0.5 + level / 2) * se
-    columns = (("intercept", *solution.names), estimates, se, t, p, estimates - reach, estimates + reach)
-    return tuple(Coefficient(name, *map(float, rest)) for name, *rest in zip(*columns, strict=True))
+    names, digits = ("intercept", *solution.names), digits_each(solution)
+    columns = zip(names, estimates, se, t, p, estimates - reach, estimates + reach, digits, strict=True)
+    return tuple(Coefficient(name, *map(float, rest), digits=int(d)) for name, *rest, d in columns)

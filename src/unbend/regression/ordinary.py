@@ -11,7 +11,7 @@ from scipy.linalg import get_lapack_funcs, solve_triangular
 from unbend.errors import DataError
 from unbend.regression.moments import Moments
 from unbend.regression.rank import Relation, independent, relations
-from unbend.regression.solution import Solution, trusted
+from unbend.regression.solution import Solution
 from unbend.regression.triangle import Triangle, triangle_of, upper_factor
 
 Collinear = Literal["error", "drop"]
@@ -70,7 +70,6 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
     coef[kept] = solve_triangular(upper, r[:k, k], check_finite=False) / scale * y_scale
     root = np.zeros((p, k))
     root[kept] = solve_triangular(upper, np.eye(k), check_finite=False) / scale[:, None]
-    condition = condition_of(upper)
     mean, y_mean = triangle.mean[:p], float(triangle.mean[p])
     return Solution(
         names=names,
@@ -83,8 +82,9 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
         tss=float(np.square(r[:, k] * y_scale).sum()),
         effective_df=k + 1.0,
         root=root,
-        condition=condition,
-        digits=trusted(condition**2 if triangle.from_moments else condition),
+        length=triangle.length[:p] * triangle.scale[:p],
+        squared=triangle.squared,
+        condition=condition_of(upper),
         method=triangle.method,
         dropped=tuple(names[relation.column] for relation in found),
         relations=tuple(relation.sentence(names) for relation in found),

@@ -20,6 +20,9 @@ CLEAR = 1e-4
 PART = 1e-6
 """A column takes part in a relation if its share of the dependent column's length is larger than this."""
 
+SUM = 1e-9
+"""A constant smaller than this share of what it is the difference of is taken for 0."""
+
 
 @dataclass(frozen=True)
 class Relation:
@@ -57,7 +60,7 @@ def relations(triangle: Triangle) -> list[Relation]:
     """The columns of x that depend on earlier ones (the last column of the factor is y and is not looked at)."""
     p = len(triangle.r) - 1
     length = triangle.length[:p]
-    if np.all(np.abs(np.diag(triangle.r)[:p]) > CLEAR * length):
+    if np.all(np.abs(np.diag(triangle.r)[:p]) > CLEAR * np.maximum(length, 1.0)):
         return []
     return _search(triangle, p)
 
@@ -97,7 +100,7 @@ def _split(column: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _rounding(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> float:
     length, scale = triangle.length, triangle.scale
     share = np.abs(weights)
-    in_factor = triangle.noise * (length[j] + share @ length[kept])
+    in_factor = triangle.noise * (max(length[j], 1.0) + share @ length[kept])
     values = np.sqrt(triangle.n) * np.abs(triangle.mean) / scale + length
     in_values = ROUNDINGS * EPS * (values[j] + share @ values[kept])
     return float(in_factor + in_values)
@@ -111,7 +114,7 @@ def _relation(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) 
     constant = mean[j] - sum(weight * mean[k] for weight, k in zip(raw, others, strict=True))
     size = abs(mean[j]) + sum(abs(weight * mean[k]) for weight, k in zip(raw, others, strict=True))
     spread = float(length[j] * scale[j] / np.sqrt(triangle.n))
-    known = abs(constant) > PART * (size + spread)
+    known = abs(constant) > PART * spread + SUM * size
     return Relation(j, others, tuple(raw), _tidy(float(constant)) if known else 0.0)
 
 

@@ -28,9 +28,10 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
         If squares of the numbers overflow.
     """
     total: Moments | None = None
-    for z in design_blocks(table, terms):
-        block = Moments.of(z, None if total is None else total.shift)
-        total = block if total is None else total + block
+    with np.errstate(over="ignore", invalid="ignore"):
+        for z in design_blocks(table, terms):
+            block = Moments.of(z, None if total is None else total.shift)
+            total = block if total is None else total + block
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
     _refuse_overflow(total, (*(table.names if terms is None else terms.names), table.target))

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.linalg import eigh
 from scipy.optimize import minimize_scalar
 
 from unbend.errors import UsageError
 from unbend.regression.moments import Moments
-from unbend.regression.solution import Solution, trusted
+from unbend.regression.solution import Solution
+from unbend.regression.triangle import EPS
 
 WEAKEST, STRONGEST, GRID = 1e-10, 1e4, 57
 """Range of strengths that are tried, in units of the largest eigenvalue, and how many: four a decade."""
@@ -30,17 +30,17 @@ class Spectrum:
     Attributes
     ----------
     n : rows
-    values : (k,) eigenvalues of zᵀz
-    vectors : (k, k)
+    values : (k,) eigenvalues of zᵀz that are not 0
+    vectors : (columns, k)
     along : (k,) vectorsᵀ zᵀ y
-    tss : sum of squares of y about its mean
+    apart : sum of squares of what no strength explains
     """
 
     n: int
     values: np.ndarray
     vectors: np.ndarray
     along: np.ndarray
-    tss: float
+    apart: float
 
     def effective_df(self, strength: float) -> float:
         """Parameters used at this strength, the intercept included."""
@@ -48,20 +48,24 @@ class Spectrum:
 
     def rss(self, strength: float) -> float:
         """Sum of squared residuals at this strength."""
-        shrunk = self.along / (self.values + strength)
-        explained = float(np.sum(shrunk * (2 * self.along - self.values * shrunk)))
-        return max(self.tss - explained, 0.0)
+        left = strength / (self.values + strength)
+        return self.apart + float(np.sum(np.square(self.along * left) / self.values))
+
+    def coefficients(self, strength: float) -> np.ndarray:
+        """Coefficients of the standardised columns at this strength."""
+        return self.vectors @ (self.along / (self.values + strength))
 
     def gcv(self, strength: float) -> float:
         """Generalised cross-validation: n RSS / (n − effective df)².
 
         Source: Golub, Heath and Wahba (1979), Technometrics 21, 215-223.
         """
-        return self.n * self.rss(strength) / (self.n - self.effective_df(strength)) ** 2
+        free = self.n - 1 - len(self.values) + float(np.sum(strength / (self.values + strength)))
+        return self.n * self.rss(strength) / free**2
 
     def best_strength(self) -> float:
         """The strength with the least generalised cross-validation error."""
-        largest = max(float(self.values[-1]), 1e-300)
+        largest = float(self.values.max(initial=1e-300))
         grid = np.linspace(np.log(WEAKEST), np.log(STRONGEST), GRID)
         errors = [self.gcv(largest * float(np.exp(step))) for step in grid]
         best = int(np.argmin(errors))
@@ -90,13 +94,11 @@ def ridge(moments: Moments, strength: float | Literal["gcv"], names: Sequence[st
     spread = np.sqrt(np.maximum(np.diag(centred), 0.0) / moments.weight)
     kept = np.flatnonzero(spread[:p] > 0)
     scaled = centred[np.ix_(kept, kept)] / np.outer(spread[kept], spread[kept])
-    values, vectors = eigh(scaled) if len(kept) else (np.zeros(0), np.zeros((0, 0)))
-    along = vectors.T @ (centred[kept, p] / spread[kept])
-    spectrum = Spectrum(moments.n, np.maximum(values, 0.0), vectors, along, float(centred[p, p]))
+    spectrum = _spectrum(moments.n, scaled, centred[kept, p] / spread[kept], float(centred[p, p]))
     chosen = _strength(spectrum, strength)
     coef = np.zeros(p)
-    coef[kept] = vectors @ (along / (spectrum.values + chosen)) / spread[kept]
-    condition = float((spectrum.values[-1] + chosen) / (spectrum.values[0] + chosen)) if len(kept) else 1.0
+    coef[kept] = spectrum.coefficients(chosen) / spread[kept]
+    condition = float((spectrum.values.max(initial=0) + chosen) / (spectrum.values.min(initial=0) + chosen))
     how = "strength by generalised cross-validation" if strength == "gcv" else "strength as given"
     return Solution(
         names=tuple(names) if names is not None else tuple(f"x{j}" for j in range(p)),
@@ -106,14 +108,24 @@ def ridge(moments: Moments, strength: float | Literal["gcv"], names: Sequence[st
         mean=mean[:p],
         y_mean=float(mean[p]),
         rss=spectrum.rss(chosen),
-        tss=spectrum.tss,
+        tss=float(centred[p, p]),
         effective_df=spectrum.effective_df(chosen),
         root=None,
+        length=spread[:p] * np.sqrt(moments.weight),
+        squared=True,
         condition=condition,
-        digits=trusted(condition),
         method=f"ridge on standardised columns, eigenvalues of shifted moments, {how}",
         strength=chosen,
     )
+
+
+def _spectrum(n: int, gram: np.ndarray, cross: np.ndarray, tss: float) -> Spectrum:
+    values, vectors = np.linalg.eigh(gram)
+    kept = values > len(gram) * EPS * values.max(initial=0.0)
+    values, vectors = values[kept], vectors[:, kept]
+    along = vectors.T @ cross
+    apart = tss - float(np.sum(np.square(along) / values)) if len(values) < n - 1 else 0.0
+    return Spectrum(n, values, vectors, along, max(apart, 0.0))
 
 
 def _strength(spectrum: Spectrum, strength: float | str) -> float:

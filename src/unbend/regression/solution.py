@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from unbend.regression.trust import digits_each
+
 
 @dataclass(frozen=True, eq=False)
 class Solution:
@@ -22,8 +24,9 @@ class Solution:
     rss, tss : sum of squared residuals, and about the mean
     effective_df : parameters that the fit uses, the intercept included
     root : (p, k) with root rootᵀ = inverse of the centred cross products; None for ridge
+    length : (p,) root of the centred sum of squares of each column
+    squared : whether it was computed from squares, which carry half the digits
     condition : of the columns, centred and each of length 1 (1-norm estimate); for ridge of the penalised problem
-    digits : decimal digits of the coefficients that rounding leaves
     method : in words
     dropped : names of the columns that were left out
     relations : a sentence for each of them
@@ -40,8 +43,9 @@ class Solution:
     tss: float
     effective_df: float
     root: np.ndarray | None
+    length: np.ndarray
+    squared: bool
     condition: float
-    digits: int
     method: str
     dropped: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
@@ -57,7 +61,16 @@ class Solution:
             return np.full(len(x), np.nan)
         return 1.0 / self.n + np.square((x - self.mean) @ self.root).sum(axis=1)
 
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """(1 + p,) of the intercept and of each coefficient; NaN for ridge, 0 where a column was dropped."""
+        if self.root is None:
+            return np.full(len(self.coef) + 1, np.nan)
+        of_mean = 1.0 / self.n + np.square(self.mean @ self.root).sum()
+        variances = np.array([of_mean, *np.square(self.root).sum(axis=1)])
+        return np.sqrt(variances * self.rss / (self.n - self.effective_df))
 
-def trusted(lost: float) -> int:
-    """Whole decimal digits that are left of float64's after a relative error of `lost` roundings."""
-    return int(np.clip(np.floor(15.95 - np.log10(max(lost, 1.0))), 0, 15))
+    @property
+    def digits(self) -> int:
+        """Decimal digits that rounding leaves of the worst coefficient (see `unbend.regression.trust`)."""
+        return int(digits_each(self).min())

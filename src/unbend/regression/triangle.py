@@ -26,7 +26,7 @@ class Triangle:
     ----------
     n : rows
     mean : (q,) means of the columns
-    scale : (q,) powers of two
+    scale : (q,) powers of two that make the columns of r about as long as 1, unless they are 0
     r : (q, q) upper triangular; rᵀ r scaled back by `scale` is the centred cross products
     noise : relative error of the length of a column in r
     method : in words
@@ -45,7 +45,7 @@ class Triangle:
         return np.linalg.norm(self.r, axis=0)
 
     @property
-    def from_moments(self) -> bool:
+    def squared(self) -> bool:
         """Whether the factor was formed from squares, which carry half the digits."""
         return self.noise > np.sqrt(EPS)
 
@@ -109,11 +109,12 @@ class RowFactor:
         """The factor of the centred columns: what is left below the row of the ones."""
         mean = self.shift + self.scale * self._r[0, 1:] / self._r[0, 0]
         q = len(mean)
+        size = power_of_two(np.sqrt([self.n]))
         r = np.zeros((q, q))
         below = self._r[1:, 1:]
-        r[: len(below)] = below
+        r[: len(below)] = below / size
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
-        return Triangle(self.n, mean, self.scale, r, noise, "QR of the rows in blocks")
+        return Triangle(self.n, mean, self.scale * size, r, noise, "QR of the rows in blocks")
 
 
 def upper_factor(rows: np.ndarray) -> np.ndarray:

@@ -1,0 +1,61 @@
+"""How far rounding can have moved each coefficient: a first-order bound, and the decimal digits that it leaves.
+
+With G = root rootᵀ the inverse of the centred cross products, a factor of the rows gives an error of
+u (|root_j| (|y| + Σ |b_k| |x_k|) + Σ |G_jk| |x_k| |r|); moments, which round squares, one of
+u Σ |G_jk| |x_k| (|y| + Σ |b_k| |x_k|). Lengths are about the mean. The intercept is y_mean − mean · b, so its row of
+root is mean · root.
+
+Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, sections 20.1 and 20.4.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from unbend.regression.triangle import EPS
+
+if TYPE_CHECKING:
+    from unbend.regression.solution import Solution
+
+NOTHING = 1e-6
+"""A coefficient that moves the target by less than this share of its spread is judged as if it moved it by that."""
+
+
+def rounding_errors(solution: Solution) -> np.ndarray:
+    """Bound on the rounding error of the intercept and of each coefficient; (1 + p,)."""
+    errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root)
+    in_sum = np.abs(solution.y_mean) + np.abs(solution.mean * solution.coef).sum()
+    return errors + EPS * np.array([in_sum, *np.zeros(len(solution.coef))])
+
+
+def _of_factor(solution: Solution, root: np.ndarray) -> np.ndarray:
+    rows = np.vstack([solution.mean @ root, root])
+    total = np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length
+    spread = np.abs(rows @ root.T) @ solution.length
+    if solution.squared:
+        return EPS * spread * total
+    return EPS * (np.linalg.norm(rows, axis=1) * total + spread * np.sqrt(solution.rss))
+
+
+def _of_ridge(solution: Solution) -> np.ndarray:
+    """By norms: the condition number of the penalised moments times the largest effect of a column."""
+    largest = float(np.max(np.abs(solution.coef * solution.length), initial=0.0))
+    length = np.where(solution.length > 0, solution.length, np.inf)
+    errors = EPS * solution.condition * largest / length
+    return np.array([np.abs(solution.mean) @ errors, *errors])
+
+
+def digits_each(solution: Solution) -> np.ndarray:
+    """Whole decimal digits, 0 to 15, that rounding leaves of the intercept and of each coefficient; (1 + p,) int.
+
+    Counted from the first digit of the number, or of its standard error if that is larger.
+    """
+    spread = np.sqrt(solution.tss)
+    length = np.where(solution.length > 0, solution.length, np.inf)
+    least = NOTHING * spread / np.array([np.sqrt(solution.n), *length])
+    sizes = np.fmax(np.abs([solution.intercept, *solution.coef]), solution.standard_errors)
+    sizes = np.maximum(np.fmax(sizes, least), np.finfo(float).tiny)
+    share = np.clip(rounding_errors(solution) / sizes, EPS, 1.0)
+    return np.floor(-np.log10(share)).astype(int)

@@ -1,0 +1,87 @@
+"""What cannot be fitted: one error that says what, where and what to do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from unbend.errors import DataError, UsageError
+from unbend.regression import Moments, fit, quadratic, ridge
+
+
+@pytest.fixture
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    return pd.DataFrame(rng.normal(size=(20, 3)), columns=["a", "b", "y"])
+
+
+def refused(*arguments, **options) -> DataError:
+    with pytest.raises(DataError) as caught:
+        fit(*arguments, **options)
+    return caught.value
+
+
+def test_constant_target(frame: pd.DataFrame) -> None:
+    error = refused(frame.assign(y=0.1), "y")
+    assert error.what == "the target y is the same in every row: there is nothing to explain"
+    assert error.where == "20 complete rows, all 0.1"
+
+
+def test_constant_class(frame: pd.DataFrame) -> None:
+    assert "the same in every row" in refused(frame.assign(y="yes"), "y").what
+
+
+@pytest.mark.parametrize("target", [["no", "yes"] * 10, [True, False] * 10, ["a", "b", "c", "d"] * 5])
+def test_class_target(frame: pd.DataFrame, target: list) -> None:
+    error = refused(frame.assign(y=target), "y")
+    assert error.what == "the target y is a class, which linear regression does not explain"
+    assert "logistic regression" in error.try_
+
+
+def test_whole_numbers_asked_as_classes(frame: pd.DataFrame) -> None:
+    whole = frame.assign(y=[0, 1] * 10)
+    assert fit(whole, "y").p == 2
+    assert "its 2 classes are 0, 1" in refused(whole, "y", classes=True).where
+
+
+def test_fewer_rows_than_columns(frame: pd.DataFrame) -> None:
+    error = refused(frame.iloc[:3], "y")
+    assert error.what == "3 rows cannot determine 2 columns and an intercept and leave a residual"
+    assert "--ridge auto" in error.try_
+    assert fit(frame.iloc[:4], "y").df_resid == 1
+    assert fit(frame.iloc[:3], "y", ridge="gcv").n == 3
+
+
+def test_only_constant_columns(frame: pd.DataFrame) -> None:
+    error = refused(frame.assign(a=1, b="x"), "y")
+    assert error.what == "every column of pandas DataFrame that could explain y is the same in every row"
+    assert error.where == "a, b"
+
+
+def test_numbers_too_large_to_square(frame: pd.DataFrame) -> None:
+    assert "b are too large to be squared" in refused(frame.assign(b=frame["b"] * 1e200), "y").what
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"degree": 3},
+        {"level": 1.0},
+        {"collinear": "ignore"},
+        {"ridge": -1.0},
+        {"ridge": np.nan},
+        {"ridge": "loo"},
+    ],
+)
+def test_options_that_mean_nothing(frame: pd.DataFrame, options: dict) -> None:
+    with pytest.raises(UsageError):
+        fit(frame, "y", **options)
+
+
+def test_too_many_products() -> None:
+    with pytest.raises(UsageError, match="100 columns have 5150 squares and products"):
+        quadratic([f"x{j}" for j in range(100)])
+
+
+def test_ridge_names_default_to_numbers() -> None:
+    z = np.random.default_rng(0).normal(size=(9, 3))
+    assert ridge(Moments.of(z), 1.0).names == ("x0", "x1")
