@@ -146,8 +146,8 @@ class _Counter:
         active = self._active(values)
         if active is not None:
             on, off = active.any(axis=0), (~active).any(axis=0)
-            self.ever_on = on if self.ever_on is None else np.logical_or(self.ever_on, on)
-            self.ever_off = off if self.ever_off is None else np.logical_or(self.ever_off, off)
+            self.ever_on = on if self.ever_on is None else np.asarray(self.ever_on | on)
+            self.ever_off = off if self.ever_off is None else np.asarray(self.ever_off | off)
 
     def _active(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         wide = {name: values[name].astype(np.float64) for name in self.variable}

@@ -216,32 +216,26 @@ def _distances(visit: Visit) -> np.ndarray | None:
 
 def _blocks(found: LocalRegression) -> list[Block]:
     blocks: list[Block] = [Paragraph(_sentence(found), "strong", _grade(found))]
-    if len(found.outputs) == 1:
-        blocks.append(_single(found))
-    else:
-        columns = [Column("column", "left"), Column("value"), *(Column(name) for name in found.outputs)]
-        rows: list[tuple[Cell, ...]] = [(c.name, c.value, *c.weights) for c in found.coefficients]
-        rows.append(("(intercept)", None, *found.intercept))
-        blocks.append(Grid(columns, rows, title="Coefficients of each score"))
+    blocks.append(coefficients(found))
     blocks += [Paragraph(note, "quiet") for note in found.notes]
     return blocks
 
 
-def _single(found: LocalRegression) -> Grid:
-    columns = [
-        Column("column", "left"),
-        Column("coefficient"),
-        Column("value"),
-        Column("contribution"),
-        Column("holds from"),
-        Column("to"),
-    ]
-    rows: list[tuple[Cell, ...]] = [
-        (c.name, c.weights[0], c.value, c.weights[0] * c.value, c.low, c.high) for c in found.coefficients
-    ]
-    rows.append(("(intercept)", found.intercept[0], None, found.intercept[0], None, None))
+def coefficients(found: LocalRegression) -> Grid:
+    """A row for each column: its value, its coefficients, and the range on which they hold where that is limited."""
+    limited = found.exact and found.walls > 0 and found.coefficients[0].low is not None
+    several = len(found.outputs) > 1
+    columns = [Column("column", "left"), Column("value")]
+    columns += [Column(name) for name in found.outputs] if several else [Column("coefficient"), Column("contribution")]
+    columns += [Column("holds from"), Column("to")] if limited else []
+    rows: list[tuple[Cell, ...]] = []
+    for c in found.coefficients:
+        own = c.weights if several else (c.weights[0], c.weights[0] * c.value)
+        rows.append((c.name, c.value, *own, *((c.low, c.high) if limited else ())))
+    intercept = found.intercept if several else (found.intercept[0], found.intercept[0])
+    rows.append(("(intercept)", None, *intercept, *((None, None) if limited else ())))
     note = "Holds from … to: the range of this column, the others fixed, on which the network is this regression."
-    return Grid(columns, rows, note=note if found.coefficients[0].low is not None and found.exact else "")
+    return Grid(columns, rows, note=note if limited else "")
 
 
 def _grade(found: LocalRegression) -> Grade:

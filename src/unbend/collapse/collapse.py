@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -18,8 +16,9 @@ from unbend.collapse.rewrite import Plan, plan, rewrite
 from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.write import Overflow
 from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
-from unbend.errors import ModelError, SelfCheckError, UsageError
+from unbend.errors import ModelError, SelfCheckError
 from unbend.network import Network, network_of, read
+from unbend.output import replacing
 from unbend.result import Result
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
@@ -95,16 +94,11 @@ class Collapse(Result):
         Raises
         ------
         UsageError
-            `path` is the file that was read, or exists and `force` is not given.
+            `path` is the file that was read, or exists, was not made by unbend, and `force` is not given.
         """
-        target = Path(path)
-        if self.path is not None and target.exists() and target.samefile(self.path):
-            raise UsageError(
-                f"{target} is the network that was read; it is not overwritten", try_="choose another name"
-            )
-        if target.exists() and not force:
-            raise UsageError(f"{target} exists already", try_="choose another name, or say --force (force=True)")
-        return _write_whole(self.model, target)
+        with replacing(path, inputs=[self.path] if self.path else [], force=force) as draft:
+            ir.save(self.model, draft)
+        return Path(path)
 
     def document(self) -> list[Block]:
         """The answer, what it saves, each stretch, and the evidence."""
@@ -225,26 +219,11 @@ def _report(one: Plan) -> StretchReport:
     )
 
 
-def _write_whole(model: ir.Model, target: Path) -> Path:
-    """Save beside the target first, then put it in place in one step."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(suffix=".onnx", prefix=f".{target.stem}-", dir=target.parent)
-    os.close(handle)
-    try:
-        ir.save(model, temporary)
-        Path(temporary).replace(target)
-    except OSError as error:
-        raise ModelError(f"cannot write {target}", where=str(error)) from error
-    finally:
-        Path(temporary).unlink(missing_ok=True)
-    return target
-
-
 def _document(result: Collapse) -> list[Block]:
-    blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(_answer(result), "strong", "exact")]
+    blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(answer(result), "strong", "exact")]
     if result.changed:
-        blocks.append(_sizes(result))
-    blocks.append(_strip(result))
+        blocks.append(sizes(result))
+    blocks.append(strip(result))
     if result.kept:
         items = [f"{kept.op_type} {kept.label}: {kept.reason}" for kept in result.kept]
         blocks += [Heading("Affine, and yet left alone", 3), Bullets(items)]
@@ -253,7 +232,8 @@ def _document(result: Collapse) -> list[Block]:
     return blocks
 
 
-def _answer(result: Collapse) -> str:
+def answer(result: Collapse) -> str:
+    """What the network is, and what collapses, in sentences."""
     if result.affine:
         first = "This network has no bend: it is one linear regression, W_z x + b_z."
     else:
@@ -269,7 +249,8 @@ def _answer(result: Collapse) -> str:
     return f"{first} {done} of {len(result.stretches)} collapse, which saves {share}."
 
 
-def _sizes(result: Collapse) -> Table:
+def sizes(result: Collapse) -> Table:
+    """The sizes before and after."""
     rows = [
         (name, getattr(result.before, key), getattr(result.after, key))
         for name, key in (
@@ -282,7 +263,8 @@ def _sizes(result: Collapse) -> Table:
     return Table([Column("", "left"), Column("before"), Column("after")], rows)
 
 
-def _strip(result: Collapse) -> Table:
+def strip(result: Collapse) -> Table:
+    """A row for each stretch: what it is, what it becomes, why it is kept."""
     rows = [
         (
             stretch.label,

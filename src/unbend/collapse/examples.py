@@ -53,7 +53,7 @@ def residual() -> Network:
         helper.make_node("Gemm", ["f", "W_2", "b_2"], ["y"], "layer", transB=1),
     ]
     constants = {"kernel_1": [[[1, 2, -1]]], "b_1": [1], "W_2": [[1, 0, 1, 0], [0, 1, 0, 1]], "b_2": [0, 3]}
-    return _network("a convolution with a residual sum", [1, 4], nodes, constants)
+    return _network("A convolution with a residual sum", [1, 4], nodes, constants)
 
 
 def bent() -> Network:
@@ -64,4 +64,4 @@ def bent() -> Network:
         _gemm(2, "r", "h_2"),
         _gemm(3, "h_2", "y"),
     ]
-    return _network("the same with one ReLU", [2], nodes, LAYERS)
+    return _network("The same with one ReLU", [2], nodes, LAYERS)

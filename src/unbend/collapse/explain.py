@@ -180,7 +180,7 @@ def _values(network: Network, x: np.ndarray) -> np.ndarray:
 
 
 def _part_blocks(part: Worked, lead: str, level: int) -> list[Block]:
-    blocks: list[Block] = [Heading(part.name[:1].upper() + part.name[1:], level)]
+    blocks: list[Block] = [Heading(part.name, level)]
     if lead:
         blocks.append(Paragraph(lead))
     for number, derivation in enumerate(part.derivations, 1):

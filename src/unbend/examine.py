@@ -1,0 +1,195 @@
+"""`examine`: every part asked about one network and one table, and their findings gathered into an Answer."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from unbend.bends import Bends, LocalRegression, Straightness, straightness
+from unbend.bends.activity import count, summary
+from unbend.bends.near import local_regression
+from unbend.bends.straightness import sentence
+from unbend.checks import Checks, check
+from unbend.collapse import Collapse, collapse
+from unbend.compare import Comparison, compare
+from unbend.data import Rows, open_table
+from unbend.errors import DataError, ModelError
+from unbend.findings import Finding
+from unbend.network import Network, read
+from unbend.pairing import Pair, head, pair
+from unbend.pairing.pair import Scale
+from unbend.report import Answer
+
+
+def examine(
+    model: Any,
+    data: Any,
+    target: str,
+    *,
+    example: Any = None,
+    order: str | None = None,
+    holdout: Any = None,
+    holdout_column: str | None = None,
+    exclude: Sequence[str] = (),
+    scale: Scale = "auto",
+    folds: int = 5,
+    seed: int = 0,
+    level: float = 0.95,
+) -> Answer:
+    """Is this network a linear regression, and would one have done as well?
+
+    Parameters
+    ----------
+    model : path of an ONNX file, onnx.ModelProto, torch module (with `example`), scikit-learn network
+    data : a table: a path, a folder, a glob, a frame
+    target : the column that the network predicts
+    example : one input with its batch axis, for a torch module
+    order : a column that says which row comes after which
+    holdout, holdout_column : other rows, or a column that is true for rows, that the network has not seen in training
+    exclude : columns that are not used
+    scale : scaling of the columns before the network (see `unbend.pairing.pair`)
+    folds, seed, level : of the cross-validation and of the intervals
+
+    Raises
+    ------
+    UnbendError
+        The network or the table cannot be read, or they do not fit together; see `unbend.errors`.
+    """
+    network = read(model, example)
+    shape = collapse(network)
+    unused = (*exclude, *([holdout_column] if holdout_column else []))
+    ordering = [order] if order else []
+    classes = head(network).classifier or head(network).kind == "numbers"
+    table = open_table(data, target, exclude=(*unused, *ordering), classes=True if classes else None)
+    matched = pair(network, table, scale=scale)
+    ran, why_not = _runs(matched)
+    comparison = compare(
+        data,
+        target,
+        network if ran else None,
+        holdout=holdout,
+        holdout_column=holdout_column,
+        folds=folds,
+        seed=seed,
+        scale=scale,
+        level=level,
+        exclude=(*exclude, *ordering),
+        classes=True if classes else None,
+    )
+    straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
+    found = count(matched) if ran else None
+    regression = _regression(matched, network) if ran else None
+    checks, not_checked = _checks(
+        data, target, order, level, tuple(name for name in left_out if name != order), table.classes
+    )
+    return Answer(
+        model=network.name,
+        data=table.source.name,
+        target=target,
+        collapse=shape,
+        regression=regression,
+        until=matched.head.last if regression is not None else "",
+        straightness=straight,
+        bends=found,
+        comparison=comparison,
+        checks=checks,
+        findings=tuple(_findings(shape, regression, matched, straight, found, comparison, checks)),
+        notes=tuple(dict.fromkeys((*table.notes, *matched.notes, *((why_not,) if why_not else ())))),
+        command=_command(model, data, target, order, holdout, holdout_column, exclude, scale),
+        unasked={"bends": why_not, "checks": not_checked},
+        classes=network.classes or table.classes,
+    )
+
+
+def _runs(matched: Pair) -> tuple[bool, str]:
+    """Whether onnxruntime can run the network, and why not."""
+    try:
+        _ = matched.runner
+    except ModelError as error:
+        return False, f"{error.what}: {error.where}" if error.where else error.what
+    return True, ""
+
+
+def _regression(matched: Pair, network: Network) -> LocalRegression | None:
+    """The one regression that the network is, if no bend stands before its scores."""
+    if any(node in network.bends for node in _before(network, matched.head.logits)):
+        return None
+    first = next(matched.table.blocks(1))
+    row = Rows(first.x[:1], first.y[:1], first.index[:1], first.batch.slice(0, 1))
+    return local_regression(matched, row)
+
+
+def _before(network: Network, value: str) -> set[Any]:
+    """The nodes that a value is made from."""
+    needed, nodes = {value}, set()
+    for node in reversed(network.nodes):
+        if needed.intersection(node.outputs):
+            nodes.add(node)
+            needed.update(node.inputs)
+    return nodes
+
+
+def _checks(
+    data: Any, target: str, order: str | None, level: float, exclude: Sequence[str], classes: tuple[str, ...] | None
+) -> tuple[Checks | None, str]:
+    if classes is not None:
+        return None, f"{target} is a class; these assumptions are those of a regression of a number"
+    try:
+        return check(data, target, order=order, level=level, exclude=exclude), ""
+    except DataError as error:
+        return None, error.what
+
+
+def _findings(
+    shape: Collapse,
+    regression: LocalRegression | None,
+    matched: Pair,
+    straight: Straightness | None,
+    found: Bends | None,
+    comparison: Comparison,
+    checks: Checks | None,
+) -> Iterator[Finding]:
+    """One finding for each question."""
+    yield Finding("is_regression", _is_regression(shape, regression, matched), "exact")
+    if straight is not None and regression is None:
+        yield Finding(
+            "straightness", sentence(straight), "measured on held-out rows", straight.value, straight.interval
+        )
+    if found is not None and found.bends:
+        share = found.switching / found.units if found.units else None
+        yield Finding("bends", summary(found), "measured on these rows", share)
+    yield comparison.answer
+    if checks is not None:
+        yield Finding("trust", f"May the linear fit be trusted? {checks.sentence}", "measured on these rows")
+
+
+def _is_regression(shape: Collapse, regression: LocalRegression | None, matched: Pair) -> str:
+    if regression is None:
+        kinds = sorted({bend.op_type for bend in shape.bends})
+        return f"The network is no linear regression: it bends at {len(shape.bends)} nodes ({', '.join(kinds)})."
+    if matched.head.classifier:
+        return f"The network is a logistic regression: W_z x + b_z, then {matched.head.last}."
+    return "The network is a linear regression: it has no bend, and W_z and b_z are below."
+
+
+def _command(
+    model: Any,
+    data: Any,
+    target: str,
+    order: str | None,
+    holdout: Any,
+    holdout_column: str | None,
+    exclude: Sequence[str],
+    scale: str,
+) -> str:
+    """What to type for the same again; empty if a part of it is no file."""
+    if not all(isinstance(part, (str, Path)) for part in (model, data, holdout or "")):
+        return ""
+    words = ["unbend", "examine", str(model), str(data), "--target", target]
+    for option, value in (("--order", order), ("--holdout", holdout), ("--holdout-column", holdout_column)):
+        words += [option, str(value)] if value else []
+    for name in exclude:
+        words += ["--exclude", name]
+    return shlex.join([*words, *(["--scale", scale] if scale != "auto" else [])])
