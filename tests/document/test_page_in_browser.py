@@ -41,6 +41,15 @@ def test_wide_tables_scroll_in_their_own_box(browser: Any, page: Path) -> None:
     assert browser.ask(wider) >= 2
 
 
+def test_a_table_of_sentences_is_read_downwards_where_it_is_narrow(browser: Any, page: Path) -> None:
+    cell = "document.querySelector('td.prose').getBoundingClientRect().left"
+    name = "document.querySelector('.stacks tbody th').getBoundingClientRect().left"
+    browser.open(page, 360)
+    assert browser.ask(cell) == browser.ask(name)
+    browser.open(page, 1200)
+    assert browser.ask(cell) > browser.ask(name)
+
+
 def test_light_and_dark_differ_and_pictures_follow(browser: Any, page: Path) -> None:
     seen = []
     for dark in (False, True):
