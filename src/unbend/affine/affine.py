@@ -43,8 +43,7 @@ class Affine:
     def _offset_through(self, second: Affine) -> np.ndarray:
         if not self.offset.any():
             return second.offset
-        full = np.broadcast_to(self.offset, self.linear.out_shape)
-        return second.linear.apply(full[None])[0] + second.offset
+        return second.linear.image(self.offset) + second.offset
 
     def plus(self, other: Affine) -> Affine:
         """x ↦ self(x) + other(x)."""

@@ -59,6 +59,27 @@ class Convolution(LinearMap):
             out[block] = self._cut(self._overlapped(back @ grouped))
         return out.reshape(len(y), *self.in_shape)
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        if any(size != 1 for size in (offset.shape[0], *offset.shape[2:])):
+            return super().image(offset)
+        kernel, classes = self.kernel, []
+        for axis, seen in enumerate(self._seen()):
+            patterns, numbers = np.unique(seen, axis=0, return_inverse=True)
+            kernel = np.moveaxis(np.tensordot(kernel, patterns, (2 + axis, 1)), -1, 2 + axis)
+            classes.append(numbers)
+        channels = np.broadcast_to(offset.reshape(-1), self.source[1:2]).reshape(self.groups, -1)
+        grouped = kernel.reshape(self.groups, -1, *kernel.shape[1:])
+        sums = np.einsum("goi...,gi->go...", grouped, channels).reshape(kernel.shape[0], *kernel.shape[2:])
+        return sums[np.ix_(range(len(sums)), *classes)][None]
+
+    def _seen(self) -> Iterator[np.ndarray]:
+        """For each axis (places, taps): 1 where the tap of the window at that place lies on the image, else 0."""
+        for axis, size in enumerate(self.source[2:]):
+            taps = np.arange(self.kernel.shape[2 + axis]) * self.dilations[axis]
+            first = np.arange(self.out_shape[2 + axis]) * self.strides[axis] - self.pads[axis][0]
+            read = first[:, None] + taps
+            yield ((read >= 0) & (read < size)).astype(np.float64)
+
     @property
     def cost(self) -> Cost:
         return Cost(self.source[0] * self._positions * self.kernel.size, self.kernel.size)

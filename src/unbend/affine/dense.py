@@ -35,6 +35,9 @@ class Dense(LinearMap):
     def transpose(self, y: np.ndarray) -> np.ndarray:
         return y @ self.weight
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        return np.broadcast_to(offset, (*offset.shape[:-1], self.weight.shape[1])) @ self.weight.T
+
     @property
     def cost(self) -> Cost:
         return Cost(math.prod(self.leading) * self.weight.size, self.weight.size)

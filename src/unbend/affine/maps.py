@@ -62,6 +62,14 @@ class LinearMap(ABC):
     def transpose(self, y: np.ndarray) -> np.ndarray:
         """The transposed map: (rows, *out_shape) to (rows, *in_shape)."""
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        """The image of one tensor: from an array that broadcasts to `in_shape` to one that broadcasts to `out_shape`.
+
+        Where the tensor does not change along an axis the forms compute one position for all, so that rounding cannot
+        make them differ.
+        """
+        return self.apply(np.broadcast_to(offset, self.in_shape)[None])[0]
+
     @property
     def cost(self) -> Cost:
         """What this form costs."""
@@ -124,6 +132,9 @@ class Identity(LinearMap):
     def transpose(self, y: np.ndarray) -> np.ndarray:
         return y
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        return offset
+
 
 @dataclass(frozen=True, eq=False)
 class Diagonal(LinearMap):
@@ -156,6 +167,9 @@ class Diagonal(LinearMap):
     def transpose(self, y: np.ndarray) -> np.ndarray:
         return y * self.scale
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        return offset * self.scale[0]
+
     @property
     def cost(self) -> Cost:
         return Cost(self.in_size, self.scale.size)
@@ -185,6 +199,11 @@ class Chain(LinearMap):
             y = step.transpose(y)
         return y
 
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        for step in self.maps:
+            offset = shrink(step.image(offset))
+        return offset
+
     @property
     def cost(self) -> Cost:
         return Cost.total(step.cost for step in self.maps)
@@ -209,6 +228,9 @@ class Sum(LinearMap):
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
         return sum((term.transpose(y) for term in self.maps[1:]), start=self.maps[0].transpose(y))
+
+    def image(self, offset: np.ndarray) -> np.ndarray:
+        return sum((term.image(offset) for term in self.maps[1:]), start=self.maps[0].image(offset))
 
     @property
     def cost(self) -> Cost:
