@@ -41,7 +41,7 @@ def render_html(blocks: Sequence[Block]) -> str:
 
 def render_page(blocks: Sequence[Block], title: str) -> str:
     """The blocks as one self-contained HTML page. The first heading of level 1, else `title`, stands at its top."""
-    from unbend import __version__
+    from importlib.metadata import version
 
     titled = any(isinstance(block, Heading) and block.level == 1 for block in blocks)
     blocks = blocks if titled else [Heading(title, 1), *blocks]
@@ -50,7 +50,7 @@ def render_page(blocks: Sequence[Block], title: str) -> str:
     opening, body = writer.html(blocks[:first]), writer.html(blocks[first:])
     return _template("page.html.j2").render(
         title=visible(title),
-        version=__version__,
+        version=version("unbend"),
         light=declarations("light"),
         dark=declarations("dark"),
         contents=writer.sections if len(writer.sections) >= _CONTENTS_FROM else [],
