@@ -81,9 +81,7 @@ def examine(
     straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
     found = count(matched) if ran else None
     regression = _regression(matched, network) if ran else None
-    checks, not_checked = _checks(
-        data, target, order, level, tuple(name for name in left_out if name != order), table.classes
-    )
+    checks, not_checked = _checks(data, target, order, level, unused, table.classes)
     return Answer(
         model=network.name,
         data=table.source.name,
@@ -96,11 +94,16 @@ def examine(
         comparison=comparison,
         checks=checks,
         findings=tuple(_findings(shape, regression, matched, straight, found, comparison, checks)),
-        notes=tuple(dict.fromkeys((*table.notes, *matched.notes, *((why_not,) if why_not else ())))),
+        notes=_notes(table.notes, matched.notes, comparison.notes, checks.notes if checks else (), (why_not,)),
         command=_command(model, data, target, order, holdout, holdout_column, exclude, scale),
         unasked={"bends": why_not, "checks": not_checked},
         classes=network.classes or table.classes,
     )
+
+
+def _notes(*parts: Sequence[str]) -> tuple[str, ...]:
+    """What the parts did, each said once."""
+    return tuple(dict.fromkeys(note for part in parts for note in part if note))
 
 
 def _runs(matched: Pair) -> tuple[bool, str]:

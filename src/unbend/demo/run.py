@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from unbend.output import made_by_unbend, refuse, replacing, write
 from unbend.result import Result
 
 if TYPE_CHECKING:
-    from unbend.examine import Answer
+    from unbend.report import Answer
 
 HELD_OUT = "held_out"
 """The column that says which rows the network has not seen."""
@@ -36,7 +35,8 @@ class Demo(Result):
     verb: ClassVar[str] = "demo"
 
     case: str
-    about: str
+    question: str
+    shows: str
     origin: str
     model: Path
     data: Path
@@ -62,11 +62,12 @@ class Demo(Result):
                     [str(self.page), "this answer as a page"],
                 ],
             ),
-            Paragraph("The same again, on these files or on your own:"),
-            Code(self.command),
-            Paragraph("The other cases:"),
-            Code("\n".join(f"unbend demo {name}" for name in CASES if name != self.case)),
+            Paragraph("Your own network and data, and the other cases:"),
+            Code("\n".join(["unbend examine MODEL.onnx DATA.csv --target NAME", *self._others()])),
         ]
+
+    def _others(self) -> list[str]:
+        return [f"unbend demo {name}" for name in CASES if name != self.case]
 
 
 @dataclass(frozen=True)
@@ -75,16 +76,27 @@ class Cases(Result):
 
     verb: ClassVar[str] = "demo"
 
-    cases: tuple[tuple[str, str, str], ...]
+    cases: tuple[tuple[str, str, str, str], ...]
 
     def document(self) -> list[Block]:
-        """A table of the cases."""
-        return [Table([Heads("case", "left"), Heads("what it shows", "left"), Heads("data", "left")], self.cases)]
+        """A paragraph and the command, case by case."""
+        return [block for case in self.cases for block in self._case(*case)]
+
+    def _case(self, name: str, question: str, shows: str, origin: str) -> list[Block]:
+        return [
+            Heading(name, 3),
+            Paragraph(f"{question} {_sentence(shows)} Data: {origin}."),
+            Code(f"unbend demo {name}"),
+        ]
 
 
 def cases() -> Cases:
-    """The cases that `demo` knows: name, what it shows, where the data are from."""
-    return Cases(tuple((case.name, case.about, case.origin) for case in CASES.values()))
+    """The cases that `demo` knows: name, question, what it shows, where the data are from."""
+    return Cases(tuple((case.name, case.question, case.shows, case.origin) for case in CASES.values()))
+
+
+def _sentence(text: str) -> str:
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def demo(case: str | None = None, folder: str | Path | None = None, *, force: bool = False) -> Demo:
@@ -118,8 +130,17 @@ def demo(case: str | None = None, folder: str | Path | None = None, *, force: bo
     write(data, _as_csv(trained), force=force)
     answer = examine(model, data, chosen.target, holdout_column=HELD_OUT)
     write(page, render_page(answer.document(), f"unbend demo {chosen.name}"), force=force)
-    command = ["unbend", "examine", str(model), str(data), "--target", chosen.target, "--holdout-column", HELD_OUT]
-    return Demo(chosen.name, chosen.about, chosen.origin, model, data, page, shlex.join(command), answer)
+    return Demo(
+        case=chosen.name,
+        question=chosen.question,
+        shows=chosen.shows,
+        origin=chosen.origin,
+        model=model,
+        data=data,
+        page=page,
+        command=answer.command,
+        answer=answer,
+    )
 
 
 def _write_model(path: Path, case: Case, trained: Trained, force: bool) -> None:

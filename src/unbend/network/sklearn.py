@@ -1,8 +1,8 @@
 """A fitted scikit-learn network, with the scaler before it, as an ONNX model.
 
 Steps that are understood: StandardScaler, MinMaxScaler, MaxAbsScaler, RobustScaler and PCA, and at the end
-MLPRegressor, MLPClassifier, LinearRegression, Ridge or LogisticRegression. The model computes in float32 unless asked otherwise; a
-classifier's output is its probabilities.
+MLPRegressor, MLPClassifier, LinearRegression, Ridge or LogisticRegression. The model computes in float32 unless asked
+otherwise; a classifier's output is its probabilities.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import onnx_ir as ir
+from onnx_ir.passes.common import ShapeInferencePass
 from onnx_ir.tape import Tape
 
 from unbend.errors import ModelError
@@ -75,6 +76,7 @@ def _model(writer: _Writer, estimator: Any, last: Any) -> ir.Model:
     model = ir.Model(graph, ir_version=9, producer_name="unbend")
     names = getattr(estimator, "feature_names_in_", None)
     classes = getattr(last, "classes_", None)
+    ShapeInferencePass()(model)
     describe(model, features=names, classes=None if classes is None else [str(c) for c in classes])
     return model
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 import unbend.report
-from unbend.document import Block, Heading
+from unbend.document import Block, Bullets, Heading, Paragraph
 from unbend.report.answer import Answer
 
 Function = Callable[[Answer], list[Block]]
@@ -52,19 +52,23 @@ def table() -> tuple[Section, ...]:
 
 
 def document(answer: Answer) -> list[Block]:
-    """The whole report."""
+    """The whole report. A sentence that stands in the summary already is not said again below it."""
     blocks: list[Block] = [Heading(f"{answer.model} on {answer.data}", 1)]
+    said: set[str] = set()
     for entry in table():
-        found = entry.function(answer)
+        found = [block for block in entry.function(answer) if not (isinstance(block, Paragraph) and block.text in said)]
         if found:
             blocks += [Heading(entry.title, 2), *found]
+        said |= {finding.sentence for finding in answer.findings}
     return blocks
 
 
-def without_title(blocks: list[Block]) -> list[Block]:
-    """A part's own document without its title, one level deeper, to stand within a section."""
-    return [Heading(block.text, 3) if isinstance(block, Heading) else block for block in blocks if not _is_title(block)]
+def part(blocks: list[Block], notes: Sequence[str]) -> list[Block]:
+    """A part's own document, to stand within a section: without its title, and without its notes, which stand last."""
 
+    def left_out(block: Block) -> bool:
+        if isinstance(block, Heading):
+            return block.level == 1 or block.text == "Notes"
+        return isinstance(block, Bullets) and tuple(block.items) == tuple(notes)
 
-def _is_title(block: Block) -> bool:
-    return isinstance(block, Heading) and block.level == 1
+    return [block for block in blocks if not left_out(block)]
