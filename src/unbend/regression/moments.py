@@ -52,7 +52,12 @@ class Moments:
     @property
     def mean(self) -> np.ndarray:
         """Weighted mean of each column; (q,)."""
-        return self.shift + self.sums / self.weight
+        return self.shift + self.offset
+
+    @property
+    def offset(self) -> np.ndarray:
+        """The mean less the shift, which has digits that the mean of a column with a large mean has not; (q,)."""
+        return self.sums / self.weight
 
     @property
     def centred(self) -> np.ndarray:

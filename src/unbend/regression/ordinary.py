@@ -11,7 +11,7 @@ from scipy.linalg import get_lapack_funcs, solve_triangular
 from unbend.errors import DataError
 from unbend.regression.moments import Moments
 from unbend.regression.rank import Relation, independent, relations
-from unbend.regression.solution import Solution
+from unbend.regression.solution import Solution, intercept_of
 from unbend.regression.triangle import Triangle, triangle_of, upper_factor
 
 Collinear = Literal["error", "drop"]
@@ -74,7 +74,7 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
     return Solution(
         names=names,
         coef=coef,
-        intercept=float(y_mean - mean @ coef),
+        intercept=intercept_of(triangle.shift, triangle.offset, coef),
         n=triangle.n,
         mean=mean,
         y_mean=y_mean,

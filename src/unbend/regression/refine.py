@@ -12,12 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
 from unbend.regression.moments import Moments
-from unbend.regression.solution import Solution
+from unbend.regression.solution import Solution, intercept_of
 
 
 def refined(solution: Solution, moments: Moments, blocks: Iterable[np.ndarray]) -> Solution:
@@ -31,34 +30,25 @@ def refined(solution: Solution, moments: Moments, blocks: Iterable[np.ndarray]) 
     root = solution.root
     if root is None:
         raise TypeError("ridge has no error of squares to refine")
-    shift, y_shift = moments.shift[:-1], moments.shift[-1]
-    offset = solution.mean - shift
-    base = float((solution.y_mean - y_shift) - offset @ solution.coef)
-    total, cross, squares = 0.0, np.zeros(len(shift)), 0.0
+    offset = moments.offset[:-1]
+    base = float(moments.offset[-1] - offset @ solution.coef)
+    total, cross, squares = 0.0, np.zeros(len(offset)), 0.0
     for z in blocks:
-        x = z[:, :-1] - shift
-        residual = (z[:, -1] - y_shift) - x @ solution.coef - base
+        moved = z - moments.shift
+        x, residual = moved[:, :-1], moved[:, -1] - moved[:, :-1] @ solution.coef - base
         total += residual.sum()
         cross += residual @ x
         squares += residual @ residual
     gradient = cross - offset * total
     step = root @ (root.T @ gradient)
     coef = solution.coef + step
-    constant = base + total / solution.n - float(offset @ step)
+    y_offset = moments.offset[-1] + total / solution.n
     rss = max(float(squares - total**2 / solution.n - gradient @ step), 0.0)
     return replace(
         solution,
         coef=coef,
-        intercept=_intercept(y_shift, shift, solution.coef, step, constant),
+        intercept=intercept_of(moments.shift, np.array([*offset, y_offset]), solution.coef, step),
         rss=rss,
         squared=False,
         method=f"{solution.method}, refined by a second reading",
     )
-
-
-def _intercept(y_shift: float, shift: np.ndarray, coef: np.ndarray, step: np.ndarray, constant: float) -> float:
-    """constant + y_shift − shift · (coef + step), rounded once."""
-    exact = Fraction(constant) + Fraction(y_shift)
-    for mean, *parts in zip(shift.tolist(), coef.tolist(), step.tolist(), strict=True):
-        exact -= Fraction(mean) * sum(map(Fraction, parts))
-    return float(exact)

@@ -16,7 +16,7 @@ from scipy.optimize import minimize_scalar
 
 from unbend.errors import UsageError
 from unbend.regression.moments import Moments
-from unbend.regression.solution import Solution
+from unbend.regression.solution import Solution, intercept_of
 from unbend.regression.triangle import EPS
 
 WEAKEST, STRONGEST, GRID = 1e-10, 1e4, 57
@@ -103,7 +103,7 @@ def ridge(moments: Moments, strength: float | Literal["gcv"], names: Sequence[st
     return Solution(
         names=tuple(names) if names is not None else tuple(f"x{j}" for j in range(p)),
         coef=coef,
-        intercept=float(mean[p] - mean[:p] @ coef),
+        intercept=intercept_of(moments.shift, moments.offset, coef),
         n=moments.n,
         mean=mean[:p],
         y_mean=float(mean[p]),

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fractions import Fraction
 
 import numpy as np
 
 from unbend.regression.trust import digits_each
+
+
+def intercept_of(shift: np.ndarray, offset: np.ndarray, *coef: np.ndarray) -> float:
+    """Mean of the target less mean · coef, rounded once; means in two parts (target last), coef a sum of parts."""
+    exact = Fraction(float(shift[-1])) + Fraction(float(offset[-1]))
+    for a, b, *parts in zip(shift[:-1].tolist(), offset[:-1].tolist(), *(part.tolist() for part in coef), strict=True):
+        exact -= (Fraction(a) + Fraction(b)) * sum(map(Fraction, parts))
+    return float(exact)
 
 
 @dataclass(frozen=True, eq=False)

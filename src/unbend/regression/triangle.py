@@ -25,7 +25,7 @@ class Triangle:
     Attributes
     ----------
     n : rows
-    mean : (q,) means of the columns
+    shift, offset : (q,) the means of the columns in two parts, the second small
     scale : (q,) powers of two that make the columns of r about as long as 1, unless they are 0
     r : (q, q) upper triangular; rᵀ r scaled back by `scale` is the centred cross products
     noise : relative error of the length of a column in r
@@ -33,11 +33,17 @@ class Triangle:
     """
 
     n: int
-    mean: np.ndarray
+    shift: np.ndarray
+    offset: np.ndarray
     scale: np.ndarray
     r: np.ndarray
     noise: float
     method: str
+
+    @property
+    def mean(self) -> np.ndarray:
+        """Means of the columns; (q,)."""
+        return self.shift + self.offset
 
     @property
     def length(self) -> np.ndarray:
@@ -62,7 +68,7 @@ def triangle_of(moments: Moments) -> Triangle:
     scaled = centred / np.outer(scale, scale)
     noise = float(np.sqrt(ROUNDINGS * EPS * len(scale)))
     r = _cholesky(scaled)
-    return Triangle(moments.n, moments.mean, scale, r, noise, "Cholesky factor of shifted moments")
+    return Triangle(moments.n, moments.shift, moments.offset, scale, r, noise, "Cholesky factor of shifted moments")
 
 
 def _cholesky(scaled: np.ndarray) -> np.ndarray:
@@ -107,14 +113,14 @@ class RowFactor:
 
     def triangle(self) -> Triangle:
         """The factor of the centred columns: what is left below the row of the ones."""
-        mean = self.shift + self.scale * self._r[0, 1:] / self._r[0, 0]
-        q = len(mean)
+        offset = self.scale * self._r[0, 1:] / self._r[0, 0]
+        q = len(offset)
         size = power_of_two(np.sqrt([self.n]))
         r = np.zeros((q, q))
         below = self._r[1:, 1:]
         r[: len(below)] = below / size
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
-        return Triangle(self.n, mean, self.scale * size, r, noise, "QR of the rows in blocks")
+        return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, "QR of the rows in blocks")
 
 
 def upper_factor(rows: np.ndarray) -> np.ndarray:

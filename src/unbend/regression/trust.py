@@ -3,7 +3,7 @@
 With G = root rootᵀ the inverse of the centred cross products, a factor of the rows gives an error of
 u (|root_j| (|y| + Σ |b_k| |x_k|) + Σ |G_jk| |x_k| |r|); moments, which round squares, one of
 u Σ |G_jk| |x_k| (|y| + Σ |b_k| |x_k|). Lengths are about the mean. The intercept is y_mean − mean · b, so its row of
-root is mean · root.
+root is mean · root, and the rounding of y_mean comes on top.
 
 Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, sections 20.1 and 20.4.
 """
@@ -19,20 +19,21 @@ from unbend.regression.triangle import EPS
 if TYPE_CHECKING:
     from unbend.regression.solution import Solution
 
-NOTHING = 1e-6
+NOTHING = 1e-8
 """A coefficient that moves the target by less than this share of its spread is judged as if it moved it by that."""
 
 
 def rounding_errors(solution: Solution) -> np.ndarray:
     """Bound on the rounding error of the intercept and of each coefficient; (1 + p,)."""
-    errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root)
+    total = float(np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length)
+    errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root, total)
     in_sum = np.abs(solution.y_mean) + np.abs(solution.mean * solution.coef).sum()
-    return errors + EPS * np.array([in_sum, *np.zeros(len(solution.coef))])
+    errors[0] += EPS * (in_sum + total / np.sqrt(solution.n))
+    return errors
 
 
-def _of_factor(solution: Solution, root: np.ndarray) -> np.ndarray:
+def _of_factor(solution: Solution, root: np.ndarray, total: float) -> np.ndarray:
     rows = np.vstack([solution.mean @ root, root])
-    total = np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length
     spread = np.abs(rows @ root.T) @ solution.length
     if solution.squared:
         return EPS * spread * total
@@ -50,7 +51,7 @@ def _of_ridge(solution: Solution) -> np.ndarray:
 def digits_each(solution: Solution) -> np.ndarray:
     """Whole decimal digits, 0 to 15, that rounding leaves of the intercept and of each coefficient; (1 + p,) int.
 
-    Counted from the first digit of the number, or of its standard error if that is larger.
+    Counted from the first digit of the number, or of its standard error if that is larger, or of `NOTHING`.
     """
     spread = np.sqrt(solution.tss)
     length = np.where(solution.length > 0, solution.length, np.inf)
