@@ -153,3 +153,10 @@ def test_one_file_a_check():
     files = [entry.kind.__module__ for entry in entries()]
     assert len(files) >= 5
     assert len(files) == len(set(files))
+
+
+def test_every_file_of_the_report_registers_a_section():
+    from unbend.report.sections import NOT_SECTIONS, table
+
+    files = _files("unbend.report") - NOT_SECTIONS
+    assert {entry.function.__module__.rpartition(".")[2] for entry in table()} == files

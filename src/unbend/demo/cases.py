@@ -28,10 +28,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class Case:
-    """A data set for the demo: `columns()` gives every column, the target last; `origin` says where they are from."""
+    """A data set for the demo.
+
+    `question` is what it asks and `shows` the answer that it is there for; `origin` says where the data are from;
+    `columns()` gives every column, the target last.
+    """
 
     name: str
-    about: str
+    question: str
+    shows: str
     target: str
     origin: str
     network: Settings
@@ -41,12 +46,12 @@ class Case:
 CASES: dict[str, Case] = {}
 
 
-def case(about: str, *, target: str, origin: str, network: Settings) -> Callable:
+def case(question: str, *, shows: str, target: str, origin: str, network: Settings) -> Callable:
     """Register a function that returns columns as the case of its own name."""
 
     def register(columns: Callable[[], Mapping[str, np.ndarray]]) -> Callable[[], Mapping[str, np.ndarray]]:
         name = columns.__name__
-        CASES[name] = Case(name, about, target, origin, network, columns)
+        CASES[name] = Case(name, question, shows, target, origin, network, columns)
         return columns
 
     return register
@@ -66,7 +71,8 @@ def find(name: str | None) -> Case:
 
 
 @case(
-    "how far a patient's diabetes has progressed after a year: a linear regression is enough",
+    "How far has a patient's diabetes progressed after a year?",
+    shows="a linear regression is enough",
     target="progression",
     origin="scikit-learn's diabetes data: 442 patients (Efron, Hastie, Johnstone and Tibshirani 2004)",
     network=Settings(hidden=(32, 16), penalty=1.0, batch=32, rounds=300),
@@ -82,7 +88,8 @@ def diabetes() -> Mapping[str, np.ndarray]:
 
 
 @case(
-    "the area of cell nuclei from their radius and shape: it goes with the square of a length, a quadratic is enough",
+    "How large is the area of cell nuclei of a given radius and shape?",
+    shows="a quadratic is enough: an area goes with the square of a length",
     target="area",
     origin="scikit-learn's breast cancer data: 569 samples (Wolberg, Street and Mangasarian 1995)",
     network=Settings(hidden=(32, 32), penalty=1e-4, batch=32, rounds=300),
@@ -107,7 +114,8 @@ KM_PER_DEGREE = 111.32
 
 
 @case(
-    "the height of real terrain from the position: hills and valleys need the bends",
+    "How high is the ground at a place?",
+    shows="hills and valleys need the bends",
     target="height_m",
     origin=f"matplotlib's Jacksboro fault elevation model (USGS), Tennessee: {POINTS} of its points",
     network=Settings(hidden=(64, 64, 64), penalty=1e-4, batch=200, rounds=300),

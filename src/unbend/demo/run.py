@@ -48,9 +48,10 @@ class Demo(Result):
         """What was done, the answer, and how to go on."""
         return [
             Heading(f"Demo: {self.case}", level=1),
-            Paragraph(f"Question: {self.about}. Data: {self.origin}."),
+            Paragraph(self.question, "strong"),
             Paragraph(
-                "A small ReLU network was trained just now on two thirds of the rows, and is judged on the rest."
+                f"Data: {self.origin}. A small ReLU network was trained just now on two thirds of the rows, and is "
+                f"judged on the rest. What this case is there to show: {self.shows}."
             ),
             *self.answer.document(),
             Heading("Go on from here"),

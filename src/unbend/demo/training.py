@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 HELD_OUT = 1 / 3
 """Share of the rows that the network does not see: the intervals need them more than the training does."""
 
+ONE_THREAD = 1
+"""The matrices of so small a network are multiplied faster by one thread than shared out among several."""
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -42,11 +45,12 @@ def _fit(case: Case, x: np.ndarray, y: np.ndarray, seed: int) -> Pipeline:
     from sklearn.neural_network import MLPRegressor
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from threadpoolctl import threadpool_limits
 
     network = MLPRegressor(**_settings(case.network), random_state=seed)
     pipeline = make_pipeline(StandardScaler(), network)
     mean, spread = y.mean(), y.std()
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(ONE_THREAD):
         warnings.simplefilter("ignore")  # "maximum iterations reached": the rounds are limited on purpose
         pipeline.fit(x, (y - mean) / spread)
     _into_unit_of_target(network, mean, spread)
