@@ -23,8 +23,10 @@ class Features:
     note: str
 
 
-def match(network: Network, table: Table) -> Features:
-    """Match the table's columns to the network's input.
+def match(network: Network, table: Table) -> tuple[Features, ...]:
+    """Every way in which the table's columns may be the network's input, the likeliest first.
+
+    By name there is one; by position there are several where orders of the same number of columns differ.
 
     Raises
     ------
@@ -35,7 +37,7 @@ def match(network: Network, table: Table) -> Features:
     if network.features is not None and len(network.features) == wanted:
         found = _by_name(network.features, table)
         if found is not None:
-            return found
+            return (found,)
     return _by_position(network, table, wanted)
 
 
@@ -78,26 +80,34 @@ def _coding(table: Table, terms: tuple[Term, ...]) -> Coding:
     return Coding(terms, {name: levels for name, levels in table.onehot().levels.items() if name in columns})
 
 
-def _by_position(network: Network, table: Table, wanted: int) -> Features:
+def _by_position(network: Network, table: Table, wanted: int) -> tuple[Features, ...]:
     shape = input_shape(network)
-    codings = {
-        "its columns": table.onehot(),
-        "its columns, numbers first and then the categories": _numbers_first(table),
-        "its columns, each category without its first level": _first_level_out(table),
-        "its number columns": table.numeric(),
+    levels = table.onehot().levels
+    whole = table.onehot().terms
+    without_first = tuple(t for t in whole if t.level is None or t.level != levels[t.column][0])
+    orders = {
+        "in the table's order": whole,
+        "number columns first, then the categories": _numbers_first(whole),
+        "in the table's order, each category without its first level": without_first,
+        "number columns first, then the categories without their first levels": _numbers_first(without_first),
+        "number columns only": table.numeric().terms,
     }
-    for what, coding in codings.items():
-        if len(coding.terms) == wanted:
-            return Features(coding, "by position", _position_note(table, coding, what, shape))
-    raise _wrong_count(network, table, wanted)
-
-
-def _position_note(table: Table, coding: Coding, what: str, shape: tuple[int, ...]) -> str:
-    note = (
-        f"Columns are matched to the network's input by position, in the table's order ({what}: "
-        f"{_listed(coding.names)}), since the model file does not name them."
+    fitting = {what: terms for what, terms in orders.items() if len(terms) == wanted}
+    if not fitting:
+        raise _wrong_count(network, table, wanted)
+    distinct = {terms: what for what, terms in reversed(fitting.items())}
+    return tuple(
+        Features(_coding(table, terms), f"by position, {what}", _position_note(table, terms, what, shape))
+        for terms, what in reversed(distinct.items())
     )
-    unused = [name for name in table.features if name not in {term.column for term in coding.terms}]
+
+
+def _position_note(table: Table, terms: tuple[Term, ...], what: str, shape: tuple[int, ...]) -> str:
+    note = (
+        f"The model file does not name its columns, so they are matched by position, {what}: "
+        f"{_listed(tuple(term.name for term in terms))}."
+    )
+    unused = [name for name in table.features if name not in {term.column for term in terms}]
     if unused:
         note += f" The network does not read {', '.join(unused)}."
     if len(shape) > 2:
@@ -111,17 +121,9 @@ def _listed(names: tuple[str, ...], most: int = 6) -> str:
     return f"{', '.join(names[: most - 1])}, …, {names[-1]}"
 
 
-def _numbers_first(table: Table) -> Coding:
-    """pandas.get_dummies puts the number columns first."""
-    terms = table.onehot().terms
-    ordered = (*(t for t in terms if t.level is None), *(t for t in terms if t.level is not None))
-    return _coding(table, ordered)
-
-
-def _first_level_out(table: Table) -> Coding:
-    levels = table.onehot().levels
-    terms = tuple(t for t in table.onehot().terms if t.level is None or t.level != levels[t.column][0])
-    return _coding(table, terms)
+def _numbers_first(terms: tuple[Term, ...]) -> tuple[Term, ...]:
+    """As pandas.get_dummies puts them: the number columns, then those of the categories."""
+    return (*(t for t in terms if t.level is None), *(t for t in terms if t.level is not None))
 
 
 def _wrong_count(network: Network, table: Table, wanted: int) -> DataError:

@@ -133,10 +133,38 @@ def pair(network: Network, table: Table, *, scale: Scale = "auto") -> Pair:
     features, end = match(network, table), head(network)
     _check_head(network, table, end)
     order = _class_order(network, table, end)
-    found = Pair(network, table, features.coding, features.how, end, (features.note,), order=order)
+    ways = [Pair(network, table, one.coding, one.how, end, (one.note,), order=order) for one in features]
     if scale in KINDS:
-        return _scaled(found, scale, f"The columns are scaled to {WORDS[scale]} before the network, as asked.")
-    return _asked(found) if scale == "auto" and table.target else found
+        note = f"The columns are scaled to {WORDS[scale]} before the network, as asked."
+        ways = [_scaled(way, scale, note) for way in ways]
+    if not table.target:
+        return ways[0]
+    found = _likeliest(ways, scale)
+    return _asked(found) if scale == "auto" else found
+
+
+def _likeliest(ways: list[Pair], scale: Scale) -> Pair:
+    """Of several orders of the columns, the one in which the network predicts clearly best; else the first."""
+    if len(ways) == 1:
+        return ways[0]
+    rows = _sample(ways[0].table)
+    shapes = [_best_shape(way, rows, scale) for way in ways]
+    best = int(np.argmax(shapes))
+    clear = shapes[best] > shapes[0] + CLEARLY
+    note = (
+        f"{len(ways)} orders of the columns have the right number; in this one the network predicts best on these rows."
+        if clear or best == 0
+        else f"{len(ways)} orders of the columns have the right number, and these rows do not tell which is the "
+        "network's: name its columns in the model file, or check their order."
+    )
+    chosen = ways[best if clear else 0]
+    return replace(chosen, notes=(*chosen.notes, note))
+
+
+def _best_shape(way: Pair, rows: Rows, scale: Scale) -> float:
+    """How well the answers follow the target, with the scaling that suits them best where that is open."""
+    variants = [way, *(_scaled(way, kind, "") for kind in KINDS)] if scale == "auto" else [way]
+    return max(_scored(variant, rows)[1] for variant in variants)
 
 
 def _check_head(network: Network, table: Table, end: Head) -> None:
