@@ -14,7 +14,17 @@ from unbend.errors import DataError, ModelError, UsageError
 from unbend.network import Network, Runner, input_shape
 from unbend.pairing.features import match
 from unbend.pairing.head import Head, head
-from unbend.pairing.scaling import CLEARLY, KINDS, ROWS, WORDS, WORTH_RESCALING, Scaling, correlation_squared, r_squared
+from unbend.pairing.scaling import (
+    CLEARLY,
+    KINDS,
+    ROWS,
+    WORDS,
+    WORTH_RESCALING,
+    Scaling,
+    correlation_squared,
+    inner,
+    r_squared,
+)
 
 Scale = Literal["auto", "none", "standard", "minmax"]
 
@@ -237,11 +247,17 @@ def _scored(found: Pair, rows: Rows) -> tuple[float, float]:
 
 
 def _on_target_scale(found: Pair, rows: Rows) -> Pair:
-    """Take a + b f where the network's answer f follows the target in shape and not in units."""
+    """Take a + b f where the network's answer f follows the target in shape and not in units.
+
+    A few wild answers are no other scale, so the question is asked of the rows without the most extreme ones.
+    """
     r2, shape = _scored(found, rows)
     if r2 >= 0 or shape < WORTH_RESCALING:
         return found
     predicted = found.predict(rows)
+    usual = inner(predicted)
+    if r_squared(rows.y[usual], predicted[usual]) >= 0:
+        return found
     slope = float(np.cov(rows.y, predicted)[0, 1] / np.var(predicted, ddof=1))
     intercept = float(rows.y.mean() - slope * predicted.mean())
     note = (

@@ -21,6 +21,10 @@ WORTH_RESCALING = 0.1
 """An answer worse than a constant is put on the target's scale only if its squared correlation is this large."""
 
 
+USUAL = 0.98
+"""This share of the answers is taken for usual where the question is of scale."""
+
+
 @dataclass(frozen=True, eq=False)
 class Scaling:
     """(x − shift) / scale for each column, applied before the network."""
@@ -48,6 +52,12 @@ def minmax(x: np.ndarray) -> Scaling:
 
 KINDS = {"standard": standard, "minmax": minmax}
 WORDS = {"standard": "mean 0 and standard deviation 1", "minmax": "the range 0 to 1"}
+
+
+def inner(values: np.ndarray) -> np.ndarray:
+    """Which values are not among the most extreme: the 98 % closest to the median."""
+    distance = np.abs(values - np.median(values))
+    return distance <= np.quantile(distance, USUAL)
 
 
 def r_squared(y: np.ndarray, predicted: np.ndarray) -> float:
