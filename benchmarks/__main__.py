@@ -17,9 +17,11 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 
 HEAD = """# Measured against peers
 
-Written by `{command}`; do not edit. Every table is one run in one process: the contenders take turns, the first round
-is dropped, the figure is the median of the CPU time over all threads, and its range is beside it. A ratio above 1
-means that the contender needs more than unbend. Ratios carry over to other machines, seconds do not.
+Written by `{command}`; do not edit.
+
+Every table is one run in one process: the contenders take turns, the first round is dropped, the figure is the median
+of the CPU time over all threads, and its range is beside it. A ratio above 1 means that the contender needs more than
+unbend. Ratios carry over to other machines, seconds do not.
 
 Python {python}. BLAS and OpenMP run with one thread if the environment says so: `OPENBLAS_NUM_THREADS=1
 OMP_NUM_THREADS=1`, which `make benchmark` sets.
