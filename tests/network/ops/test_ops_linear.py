@@ -145,3 +145,37 @@ test_reduction = promise(
         Example("CumSum", (1, 3, 4), np.array(-2), exclusive=1, reverse=1),
     ]
 )
+NONE = np.array([], dtype=np.float32)
+TWICE = np.array([1.0, 1.0, 2.0, 2.0], dtype=np.float32)
+SCALES = np.array([1.0, 1.0, 0.625, 2.5], dtype=np.float32)
+
+test_resize = promise(
+    everywhere=[
+        *(
+            Example("Resize", (1, 2, 5, 4), None, factors, opset=19, mode=mode, coordinate_transformation_mode=places)
+            for mode in ("nearest", "linear", "cubic")
+            for factors, places in (
+                (TWICE, "half_pixel"),
+                (TWICE, "asymmetric"),
+                (TWICE, "align_corners"),
+                (SCALES, "pytorch_half_pixel"),
+            )
+        ),
+        *(
+            Example("Resize", (1, 1, 5, 4), None, SCALES, opset=19, nearest_mode=mode)
+            for mode in ("round_prefer_floor", "round_prefer_ceil", "floor", "ceil")
+        ),
+        Example("Resize", (1, 1, 5, 4), None, SCALES, opset=19, mode="cubic", exclude_outside=1, cubic_coeff_a=-0.5),
+        Example("Resize", (1, 2, 5, 4), NONE, NONE, ints(1, 2, 8, 3), opset=13, mode="linear"),
+        Example("Resize", (1, 2, 5, 4), None, None, ints(8, 3), opset=19, mode="linear", axes=[2, 3]),
+        Example(
+            "Resize",
+            (1, 1, 5, 4),
+            None,
+            SCALES,
+            opset=19,
+            mode="linear",
+            coordinate_transformation_mode="half_pixel_symmetric",
+        ),
+    ]
+)

@@ -128,6 +128,7 @@ test_pooling = promise(
         ),
         Example("AveragePool", (1, 2, 7, 6), kernel_shape=[2, 2], dilations=[2, 1]),
         Example("AveragePool", (1, 2, 9), kernel_shape=[4], strides=[3]),
+        Example("AveragePool", (1, 1, 5), kernel_shape=[2], strides=[2], pads=[1, 1], ceil_mode=1),
         Example("GlobalAveragePool", (1, 3, 4, 5)),
         Example("GlobalAveragePool", (1, 3, 4)),
     ],
@@ -140,6 +141,7 @@ test_pooling = promise(
         Example("MaxPool", (1, 2, 7, 6), kernel_shape=[2, 2], auto_pad="SAME_LOWER"),
         Example("MaxPool", (1, 2, 7, 6), kernel_shape=[2, 2], dilations=[2, 1]),
         Example("MaxPool", (1, 2, 9), kernel_shape=[4], strides=[3]),
+        Example("MaxPool", (1, 1, 5), kernel_shape=[2], strides=[2], pads=[1, 1], ceil_mode=1),
         Example(
             "MaxPool",
             (1, 2, 6, 5),

@@ -19,8 +19,12 @@ from unbend.network.reference import run_node
 
 Parts = dict[int, Callable[[], LinearMap]]
 
-CARRIED = {"Concat": set(range(1 << 16)), "ScatterND": {0, 2}, "ScatterElements": {0, 2}, "Where": {1, 2}}
-"""Positions of the inputs whose numbers an op moves, where that is not just the first."""
+
+def _carried(node: Node) -> Collection[int]:
+    """Positions of the inputs whose numbers the op moves; the others say where to."""
+    if node.op_type == "Concat":
+        return range(len(node.inputs))
+    return {"ScatterND": {0, 2}, "ScatterElements": {0, 2}, "Where": {1, 2}}.get(node.op_type, {0})
 
 
 def _no_reduction(node: Node, variable: Collection[int]) -> bool:
@@ -44,7 +48,7 @@ def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
     if node.attribute("reduction", "none") != "none":
         raise Unsupported(f"{node.op_type} with reduction {node.attribute('reduction')} does more than move numbers")
     starts = _starts(operands)
-    if not set(starts) <= CARRIED.get(node.op_type, {0}):
+    if not set(starts) <= set(_carried(node)):
         raise Unsupported("which numbers it moves depends on the input")
     moved, filled = _run(node, operands, starts), _run(node, operands, None)
     return tuple(_read(operands, starts, numbers, fill) for numbers, fill in zip(moved, filled, strict=True))
