@@ -185,6 +185,8 @@ def test_ridge_refuses_what_is_no_strength(value, capsys):
         ("fit rows.csv", "missing option '--target'"),
         ("near m.onnx rows.csv --row -1", "-1"),
         ("fit rows.csv --target y --level 1", "0<x<1"),
+        ("examine rows.csv m.onnx --target y", "'MODEL': rows.csv is a table, and a network belongs here"),
+        ("compare m.onnx rows.csv --target y", "'DATA': m.onnx is a network, and a table belongs here"),
         ("examine m.onnx rows.csv --target y --scale log", "standard"),
     ],
 )
@@ -326,15 +328,18 @@ def test_control_characters_do_not_reach_the_terminal(fails, capsys):
     assert capsys.readouterr().err == 'error: no column "\\x1b[2Jage"\n'
 
 
-def test_a_closed_pipe_ends_in_silence():
+@pytest.mark.parametrize("form", ["--json", "--markdown", "--force"])
+def test_a_closed_pipe_ends_in_silence(form):
     program = (
         "import sys, types, unbend\n"
+        "from unbend.document import Column, Table\n"
         "from unbend.cli import main\n"
         "from unbend.result import Result\n"
         "class Long(Result):\n"
         "    def to_dict(self): return {'numbers': list(range(200000))}\n"
+        "    def document(self): return [Table([Column('n')], [[n] for n in range(20000)], limit=20000)]\n"
         "sys.modules['unbend.regression'] = types.SimpleNamespace(fit=lambda *a, **k: Long())\n"
-        "sys.exit(main(['fit', 'rows.csv', '--target', 'y', '--json']))\n"
+        f"sys.exit(main(['fit', 'rows.csv', '--target', 'y', '{form}']))\n"
     )
     buffered = os.environ | {"PYTHONUNBUFFERED": ""}  # else Python itself drops the rest, without an error
     command = [sys.executable, "-c", program]

@@ -12,10 +12,27 @@ from click.shell_completion import CompletionItem
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
+NETWORKS = (".onnx",)
+TABLES = (".csv", ".parquet", ".arrow", ".feather", ".ipc", ".npz", ".npy")
+
+
 class Input(click.ParamType):
-    """A file, folder or glob to read. The verb opens it, so that a message about it is the same from Python."""
+    """A file, folder or glob to read. The verb opens it, so that a message about it is the same from Python.
+
+    A file that ends in one of `others` has changed places with another argument.
+    """
 
     name = "file"
+
+    def __init__(self, others: tuple[str, ...] = ()) -> None:
+        self.others = others
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The path as it is."""
+        if Path(value).suffix.lower() in self.others and param is not None:
+            kinds = ("a table", "a network") if self.others is TABLES else ("a network", "a table")
+            self.fail(f"{value} is {kinds[0]}, and {kinds[1]} belongs here", param, ctx)
+        return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
         """Names of files, from the shell."""
@@ -78,9 +95,9 @@ def column_names(path: Path) -> list[str]:
     return pyarrow.ipc.open_file(path).schema.names
 
 
-model = click.argument("model", type=Input())
-maybe_model = click.argument("model", type=Input(), required=False)
-data = click.argument("data", type=Input())
+model = click.argument("model", type=Input(others=TABLES))
+maybe_model = click.argument("model", type=Input(others=TABLES), required=False)
+data = click.argument("data", type=Input(others=NETWORKS))
 target = click.option("--target", type=ColumnName(), required=True, metavar="NAME", help="The column to predict.")
 maybe_target = click.option(
     "--target", type=ColumnName(), metavar="NAME", help="A column of DATA that is not an input of the model."
@@ -133,5 +150,8 @@ def holdout(command: Callable[..., Any]) -> Callable[..., Any]:
         help="A yes/no column of DATA: yes where the network has not seen the row in training.",
     )(command)
     return click.option(
-        "--holdout", type=Input(), metavar="FILE", help="More rows, that the network has not seen in training."
+        "--holdout",
+        type=Input(others=NETWORKS),
+        metavar="FILE",
+        help="More rows, that the network has not seen in training.",
     )(command)

@@ -89,7 +89,10 @@ def _print(result: Result, form: str | None) -> None:
     else:
         from unbend.document import print_blocks
 
-        print_blocks(result.document())
+        try:
+            print_blocks(result.document())
+        except SystemExit:  # what rich makes of a closed pipe
+            raise BrokenPipeError from None
 
 
 def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> None:
