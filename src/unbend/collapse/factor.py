@@ -12,7 +12,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unbend.affine import Affine, Chain, Convolution, Dense, Identity, LinearMap, Selection, Shape, Sum, shrink
+from unbend.affine import (
+    Affine,
+    Chain,
+    Convolution,
+    Dense,
+    Diagonal,
+    Identity,
+    LinearMap,
+    Selection,
+    Shape,
+    Sum,
+    Transposed,
+    shrink,
+)
 from unbend.network import Node
 
 MAX_DENSE = 1 << 22
@@ -23,14 +36,15 @@ MAX_DENSE = 1 << 22
 class Step:
     """One affine map on the way.
 
-    `node` is the file's own node where the step still is one, and `stored` how many numbers that node keeps; a new
-    step says by which `rules` it was made.
+    `node` is the file's own node where the step still is one, `position` the one input of it that varies, and `stored`
+    how many numbers it keeps; a new step says by which `rules` it was made.
     """
 
     affine: Affine
     node: Node | None = None
     rules: tuple[str, ...] = ()
     stored: int = 0
+    position: int = 0
 
     @property
     def in_shape(self) -> Shape:
@@ -66,36 +80,54 @@ class Price:
 
 def form_name(affine: Affine) -> str:
     """The ONNX op that a form is written as."""
-    names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Identity": "Identity", "Selection": "Reshape"}
+    if isinstance(affine.linear, Identity):
+        return "Add" if affine.offset.any() else "Identity"
+    names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Selection": "Reshape"}
     return names.get(type(affine.linear).__name__, "Gemm")
 
 
 def price(step: Step) -> Price:
     """The price of one step; a step that is still the file's own node counts as that one node."""
-    cost = step.affine.cost
     if step.node is not None:
-        return Price(cost.macs, step.stored, 1)
-    return Price(cost.macs, cost.parameters, nodes_needed(step.affine))
+        return Price(step.affine.cost.macs, step.stored, 1)
+    costs = [part.cost for part in parts(step.affine)]
+    return Price(sum(cost.macs for cost in costs), sum(cost.parameters for cost in costs), len(costs))
 
 
-def nodes_needed(affine: Affine) -> int:
-    """How many nodes writing the map takes."""
-    linear, biased = affine.linear, bool(affine.offset.any())
-    if isinstance(linear, Chain):
-        return sum(nodes_needed(Affine(part, np.zeros((1,) * len(part.out_shape)))) for part in linear.maps) + biased
-    if isinstance(linear, Identity):
-        return int(biased)
-    return 1 + (biased and not takes_bias(affine))
-
-
-def takes_bias(affine: Affine) -> bool:
-    """Whether the op that writes the map has room for its offset: Gemm for a row, Conv for a number a channel."""
+def parts(affine: Affine) -> tuple[Affine, ...]:
+    """The map as it is written, one node each: an offset goes where an op has room for it, else it is a node itself."""
     linear, offset = affine.linear, affine.offset
-    if isinstance(linear, Dense):
-        return len(linear.in_shape) == 2 and offset.shape[0] == 1
-    if isinstance(linear, Convolution):
-        return all(size == 1 for axis, size in enumerate(offset.shape) if axis != 1)
-    return False
+    if isinstance(linear, Chain):
+        return tuple(part for one in _chain_parts(linear, offset) for part in parts(one))
+    if not offset.any():
+        return () if isinstance(linear, Identity) else (Affine(linear, _zero(linear.out_shape)),)
+    if isinstance(linear, Convolution) and _for_channels(offset):
+        return (Affine(linear, np.broadcast_to(offset, (1, linear.out_shape[1], *offset.shape[2:]))),)
+    if isinstance(linear, Identity) or (isinstance(linear, Dense) and _for_columns(linear, offset)):
+        return (affine,)
+    return Affine(linear, _zero(linear.out_shape)), Affine(Identity(linear.out_shape), offset)
+
+
+def _chain_parts(chain: Chain, offset: np.ndarray) -> list[Affine]:
+    """The chain's steps, with the offset at the matrix that only reshapes follow."""
+    offsets = [_zero(linear.out_shape) for linear in chain.maps]
+    last = max((i for i, linear in enumerate(chain.maps) if isinstance(linear, Dense)), default=len(chain.maps) - 1)
+    offsets[last] = shrink(np.broadcast_to(offset, chain.out_shape).reshape(chain.maps[last].out_shape))
+    return [Affine(linear, own) for linear, own in zip(chain.maps, offsets, strict=True)]
+
+
+def _for_channels(offset: np.ndarray) -> bool:
+    """Whether Conv has room for the offset: a number for each channel."""
+    return all(size == 1 for axis, size in enumerate(offset.shape) if axis != 1)
+
+
+def _for_columns(dense: Dense, offset: np.ndarray) -> bool:
+    """Whether Gemm has room for the offset: it is the same for every row."""
+    return len(dense.in_shape) == 2 and offset.shape[0] == 1
+
+
+def _zero(shape: Shape) -> np.ndarray:
+    return np.zeros((1,) * len(shape))
 
 
 def total(steps: Sequence[Step]) -> Price:
@@ -104,17 +136,35 @@ def total(steps: Sequence[Step]) -> Price:
 
 
 def cheapest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
-    """The cheapest exact factoring of the chain `steps`."""
-    if len(steps) <= 1:
-        return tuple(steps)
+    """The cheapest exact factoring of the chain `steps`.
+
+    An offset that no op had room for is a step of its own: where there are such, the path is looked for once more, as
+    they may join what follows them.
+    """
+    best = _shortest(steps, batched)
+    while len(pieces := tuple(piece for step in best for piece in _pieces(step))) > len(best):
+        again = _shortest(pieces, batched)
+        if not total(again) < total(best):
+            break
+        best = again
+    return best
+
+
+def _pieces(step: Step) -> list[Step]:
+    if step.node is not None or not isinstance(step.affine.linear, (Diagonal, Dense, Convolution, Transposed)):
+        return [step]
+    return [Step(part, None, step.rules if i == 0 else ()) for i, part in enumerate(parts(step.affine))]
+
+
+def _shortest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
+    """The shortest path over the values that are kept."""
     best: list[tuple[Price, tuple[Step, ...]]] = [(Price(), ())]
-    runs = [list(_runs(steps, start, batched)) for start in range(len(steps))]
+    runs = [dict(_runs(steps, start, batched)) for start in range(len(steps))]
     for end in range(1, len(steps) + 1):
         options = [
             (best[start][0] + price(step), (*best[start][1], step))
             for start in range(end)
-            for length, step in runs[start]
-            if start + length == end
+            if (step := runs[start].get(end - start)) is not None
         ]
         best.append(min(options, key=lambda option: option[0]))
     return best[-1][1]
@@ -122,18 +172,25 @@ def cheapest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
 
 def _runs(steps: Sequence[Step], start: int, batched: bool) -> Iterator[tuple[int, Step]]:
     """Every run of the chain from `start` that can be one step, with its length."""
-    yield 1, steps[start]
     product = steps[start].affine
+    yield 1, min((steps[start], *_forms(product, steps[start : start + 1], batched)), key=price)
     for end in range(start + 1, len(steps)):
         product = product.then(steps[end].affine)
-        run = steps[start : end + 1]
-        rules = (" ∘ ".join(step.name for step in reversed(run)),)
-        forms = [Step(product, None, rules)] if writable(product, batched) else []
-        if (dense := dense_form(product, total(run), batched)) is not None:
-            forms.append(Step(dense, None, (*rules, "written as one dense matrix")))
-        forms = [step for step in forms if price(step).no_dearer(total(run))]
+        forms = _forms(product, steps[start : end + 1], batched)
         if forms:
-            yield len(run), min(forms, key=price)
+            yield end + 1 - start, min(forms, key=price)
+
+
+def _forms(product: Affine, run: Sequence[Step], batched: bool) -> list[Step]:
+    """The forms of one step that a run of steps may take, none of them dearer than the run."""
+    limit = total(run)
+    rules = tuple(rule for step in run for rule in step.rules)
+    if len(run) > 1:
+        rules += (" ∘ ".join(step.name for step in reversed(run)),)
+    forms = [Step(product, None, rules)] if len(run) > 1 and writable(product, batched) else []
+    if (dense := dense_form(product, limit, batched)) is not None:
+        forms.append(Step(dense, None, (*rules, f"{run[0].name} … {run[-1].name} written as one dense matrix")))
+    return [step for step in forms if price(step).no_dearer(limit)]
 
 
 def writable(affine: Affine, batched: bool) -> bool:

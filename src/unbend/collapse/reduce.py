@@ -44,6 +44,7 @@ class Reduction:
     batched: bool
     closed: set[Node] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
+    prices: dict[Edge, Price] = field(default_factory=dict)
 
     def into(self, value: str) -> list[Edge]:
         """The edges that make a value."""
@@ -61,7 +62,14 @@ class Reduction:
 
     def best(self, edge: Edge) -> Price:
         """The price of an edge's cheapest factoring."""
-        return total(cheapest(edge.steps, self.batched))
+        if edge not in self.prices:
+            self.prices[edge] = total(cheapest(edge.steps, self.batched))
+        return self.prices[edge]
+
+    @property
+    def price(self) -> Price:
+        """The price of all edges as they stand."""
+        return sum((total(edge.steps) for edge in self.edges), Price(0, 0, len(self.edges)))
 
     @property
     def inner(self) -> list[str]:
@@ -101,7 +109,7 @@ def _open(graph: Reduction, network: Network, node: Node, one: Local) -> None:
     offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
     if len(one.maps) == 1:
         ((position, linear),) = one.maps.items()
-        step = Step(Affine(linear, offset), node, stored=network.stored(node))
+        step = Step(Affine(linear, offset), node, stored=network.stored(node), position=position)
         graph.edges.append(Edge(node.inputs[position], name, (step,)))
         graph.offsets[name] = _zero(graph.shapes[name])
         return
@@ -115,9 +123,13 @@ def _zero(shape: Shape) -> np.ndarray:
 
 
 def reduce(graph: Reduction) -> Reduction:
-    """Make moves until none helps."""
-    while _any_value(graph) or _parallels(graph):
-        pass
+    """Make moves, and write each edge in its cheapest factoring, until neither helps."""
+    before = None
+    while before is None or graph.price < before:
+        before = graph.price
+        while _any_value(graph) or _parallels(graph):
+            pass
+        graph.edges = [replace(edge, steps=cheapest(edge.steps, graph.batched)) for edge in graph.edges]
     return graph
 
 

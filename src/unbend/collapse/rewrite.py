@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
-from unbend.collapse.factor import Price, cheapest, total
+from unbend.collapse.factor import Price, total
 from unbend.collapse.reduce import Edge, Reduction, reduce, reduction
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.write import Writer
@@ -42,9 +42,7 @@ class Plan:
 def plan(network: Network, stretch: Stretch) -> Plan:
     """Reduce the stretch and decide whether its new form is worth writing."""
     graph = reduce(reduction(network, stretch))
-    edges = tuple(
-        Edge(edge.source, edge.target, cheapest(edge.steps, graph.batched)) for edge in _in_order(graph, stretch)
-    )
+    edges = tuple(_in_order(graph, stretch))
     before, after = _price_before(network, stretch), _price_after(network, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     kept = _reason(before, after, rules) or _disagreement(network, stretch, graph, edges)
@@ -75,7 +73,19 @@ def _price_after(network: Network, graph: Reduction, edges: Sequence[Edge]) -> P
     sums = len(edges) - len(targets)
     shifts = [graph.offsets[value] for value in targets if graph.offsets[value].any()]
     closed = Price(0, sum(network.stored(node) for node in graph.closed), len(graph.closed))
-    return price + closed + Price(0, sum(shift.size for shift in shifts), sums + len(shifts))
+    renamed = len([value for value in targets & public_names(network) if not _is_new(graph, edges, value)])
+    return price + closed + Price(0, sum(shift.size for shift in shifts), sums + len(shifts) + renamed)
+
+
+def public_names(network: Network) -> set[str]:
+    """Values whose names must stay: the network's outputs, and what subgraphs read."""
+    return {port.name for port in network.outputs} | network.captured
+
+
+def _is_new(graph: Reduction, edges: Sequence[Edge], value: str) -> bool:
+    """Whether a node of the reduced graph makes the value; otherwise it is another value, passed on."""
+    made = [edge for edge in edges if edge.target == value]
+    return len(made) > 1 or graph.offsets[value].any() or total(made[0].steps).nodes > 0
 
 
 def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
@@ -134,6 +144,7 @@ def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
 
 
 def _write(writer: Writer, one: Plan) -> None:
+    public = public_names(writer.network)
     for target in dict.fromkeys(edge.target for edge in one.edges):
         dtype = writer.network.types.get(target, np.dtype(np.float32))
         parts = [_edge(writer, edge, target, dtype) for edge in one.edges if edge.target == target]
@@ -141,7 +152,7 @@ def _write(writer: Writer, one: Plan) -> None:
         for part in parts[1:]:
             value = writer.node("Add", [value, part], target, dtype)
         value = writer.affine(Affine(Identity(()), one.graph.offsets[target]), value, target, dtype)
-        writer.finish(target, value, target in one.graph.fixed)
+        writer.finish(target, value, target in public)
 
 
 def _edge(writer: Writer, edge: Edge, stem: str, dtype: np.dtype) -> ir.Value:

@@ -1,7 +1,8 @@
 """Write a collapsed stretch back into the graph as ONNX.
 
-Steps that are still the file's own nodes are kept as they are; a merged one becomes Gemm, MatMul, Conv, Mul, Add or
-Reshape with its numbers rounded once, from float64 to the type of the tensor. Names of inputs and outputs stay.
+Steps that are still the file's own nodes are kept as they are; a merged one becomes Gemm, MatMul, Conv, ConvTranspose,
+Mul, Add or Reshape with its numbers rounded once, from float64 to the type of the tensor. Names of inputs and outputs
+stay.
 """
 
 from __future__ import annotations
@@ -12,9 +13,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import onnx_ir as ir
 
-from unbend.affine import Affine, Chain, Convolution, Dense, Diagonal, Identity, Selection, Shape
-from unbend.collapse.factor import Step
-from unbend.network import Network
+from unbend.affine import Affine, Convolution, Dense, Diagonal, Selection, Shape, Transposed
+from unbend.collapse.factor import Step, parts
+from unbend.network import Network, Node
 
 
 class Overflow(Exception):
@@ -31,15 +32,18 @@ class Writer:
     nodes: list[ir.Node] = field(default_factory=list)
     values: dict[str, ir.Value] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
+    named: set[ir.Value] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         graph = self.model.graph
         made = (value for node in graph for value in node.outputs)
         self.values = {value.name: value for value in (*graph.inputs, *made) if value.name}
-        self.taken = set(self.values) | set(graph.initializers) | {node.name for node in graph if node.name}
+        inner = (node for node in graph.all_nodes())
+        self.taken = set(self.values) | set(graph.initializers)
+        self.taken |= {name for node in inner for name in (node.name, *(value.name for value in node.outputs)) if name}
 
     def fresh(self, stem: str) -> str:
-        """A name that no value has yet."""
+        """A name that nothing in the graph has yet."""
         name, count = stem, 1
         while name in self.taken:
             count += 1
@@ -48,11 +52,17 @@ class Writer:
         return name
 
     def constant(self, array: np.ndarray, stem: str, dtype: np.dtype) -> ir.Value:
-        """An initializer, rounded once to `dtype`."""
+        """An initializer, rounded once to `dtype`.
+
+        Raises
+        ------
+        Overflow
+            A number is too large for the type.
+        """
         with np.errstate(over="ignore"):
             rounded = np.ascontiguousarray(array.astype(dtype))
-        if dtype.kind not in "iub" and not np.all(np.isfinite(rounded.astype(np.float64))):
-            raise Overflow(f"a merged weight is too large for {dtype.name}")
+        if np.isfinite(array).all() and not np.isfinite(rounded.astype(np.float64)).all():
+            raise Overflow(f"a merged number is too large for {dtype.name}")
         name = self.fresh(stem)
         value = ir.Value(name=name, const_value=ir.tensor(rounded, name=name), shape=ir.Shape(rounded.shape))
         value.dtype = ir.DataType.from_numpy(rounded.dtype)
@@ -74,99 +84,86 @@ class Writer:
     def step(self, step: Step, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """One step of a factored chain."""
         if step.node is not None:
-            return self._own(step, source)
+            return self._own(step.node, step.position, source)
         return self.affine(step.affine, source, stem, dtype)
 
-    def _own(self, step: Step, source: ir.Value) -> ir.Value:
-        """The file's own node again, reading `source`."""
-        assert step.node is not None
-        original = self.values[step.node.outputs[0]].producer()
+    def _own(self, node: Node, position: int, source: ir.Value) -> ir.Value:
+        """The file's own node again, reading `source` at the one input that varies."""
+        original = self.values[node.outputs[0]].producer()
         assert original is not None
-        inputs = [
-            source if value is not None and self.network.variable(value.name or "") else value
-            for value in original.inputs
-        ]
         clone = ir.Node(
             original.domain,
             original.op_type,
-            inputs,
+            [source if i == position else value for i, value in enumerate(original.inputs)],
             list(original.attributes.values()),
+            overload=original.overload,
             num_outputs=1,
             name=self.fresh(original.name or original.op_type),
+            doc_string=original.doc_string,
+            metadata_props=dict(original.metadata_props),
         )
         clone.outputs[0].name = self.fresh(f"{original.outputs[0].name}_kept")
         clone.outputs[0].type = original.outputs[0].type
         self.nodes.append(clone)
         return clone.outputs[0]
 
-    def finish(self, name: str, value: ir.Value, read_outside: bool) -> None:
-        """Let `value` be what the graph calls `name` from now on."""
-        if not read_outside:
-            self.values[name] = value
-            return
+    def finish(self, name: str, value: ir.Value, public: bool) -> None:
+        """Let `value` be what the graph calls `name` from now on; a `public` name (an output's) must stay."""
         old = self.values[name]
-        if value.producer() not in self.nodes:
-            value = self.node("Identity", [value], name, old.dtype.numpy() if old.dtype else np.dtype(np.float32))
-        old.name, value.name = self.fresh(f"{name}_before"), name
-        value.type, value.shape = old.type, old.shape
+        if public:
+            if value in self.named or value.producer() not in self.nodes:
+                value = self.node("Identity", [value], name, old.dtype.numpy() if old.dtype else np.dtype(np.float32))
+            old.name, value.name = self.fresh(f"{name}_before"), name
+            value.type, value.shape = old.type, old.shape
+            self.named.add(value)
         ir.convenience.replace_all_uses_with(old, value, replace_graph_outputs=True)
         self.values[name] = value
 
     def affine(self, affine: Affine, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """One map and its offset."""
-        linear, offset = affine.linear, affine.offset
+        for part in parts(affine):
+            source = self._part(part, source, stem, dtype)
+        return source
+
+    def _part(self, part: Affine, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
+        linear, offset = part.linear, part.offset
         if isinstance(linear, Dense):
             return self._dense(linear, offset, source, stem, dtype)
         if isinstance(linear, Convolution):
-            return self._convolution(linear, offset, source, stem, dtype)
-        if isinstance(linear, Chain):
-            return self._chain(linear, offset, source, stem, dtype)
+            return self._convolution("Conv", linear, offset, source, stem, dtype)
+        if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
+            return self._transposed(linear.of, source, stem, dtype)
+        if isinstance(linear, Selection):
+            return self._reshape(linear.out_shape, source, stem, dtype)
         if isinstance(linear, Diagonal):
-            source = self.node("Mul", [source, self.constant(linear.scale[0], f"{stem}_scale", dtype)], stem, dtype)
-        elif isinstance(linear, Selection):
-            source = self._reshape(linear.out_shape, source, stem, dtype)
-        else:
-            assert isinstance(linear, Identity)
-        return self._plus(offset, source, stem, dtype)
-
-    def _plus(self, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
-        if not offset.any():
-            return source
+            return self.node("Mul", [source, self.constant(linear.scale[0], f"{stem}_scale", dtype)], stem, dtype)
         return self.node("Add", [source, self.constant(offset, f"{stem}_b", dtype)], stem, dtype)
 
-    def _chain(self, chain: Chain, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
-        """Reshape – dense – reshape, with the offset in the product where only reshapes follow it."""
-        for linear in chain.maps:
-            own = np.zeros((1,) * len(linear.out_shape))
-            if isinstance(linear, Dense):
-                own = np.broadcast_to(offset, chain.out_shape).reshape(linear.out_shape)
-            source = self.affine(Affine(linear, own), source, stem, dtype)
-        return source
-
     def _dense(self, dense: Dense, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
-        rank = len(dense.in_shape)
-        fits = offset.size == 1 or offset.shape == (*(1,) * (rank - 1), dense.weight.shape[0])
-        if rank == 2 and fits:
-            weight = self.constant(dense.weight, f"{stem}_W", dtype)
-            inputs = [source, weight]
-            if offset.any():
-                bias = np.broadcast_to(offset.reshape(-1), dense.weight.shape[:1])
-                inputs.append(self.constant(bias, f"{stem}_b", dtype))
-            return self.node("Gemm", inputs, stem, dtype, transB=1)
-        product = self.node("MatMul", [source, self.constant(dense.weight.T, f"{stem}_W", dtype)], stem, dtype)
-        return self._plus(offset, product, stem, dtype)
+        """Gemm for a matrix, MatMul for a tensor of more axes or fewer."""
+        if len(dense.in_shape) != 2:
+            return self.node("MatMul", [source, self.constant(dense.weight.T, f"{stem}_W", dtype)], stem, dtype)
+        inputs = [source, self.constant(dense.weight, f"{stem}_W", dtype)]
+        if offset.any():
+            inputs.append(self.constant(offset.reshape(-1), f"{stem}_b", dtype))
+        return self.node("Gemm", inputs, stem, dtype, transB=1)
 
     def _convolution(
-        self, convolution: Convolution, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype
+        self,
+        op_type: str,
+        convolution: Convolution,
+        offset: np.ndarray,
+        source: ir.Value,
+        stem: str,
+        dtype: np.dtype,
+        **attributes: object,
     ) -> ir.Value:
-        channels = convolution.kernel.shape[0]
-        per_channel = all(size == 1 for axis, size in enumerate(offset.shape) if axis != 1)
         inputs = [source, self.constant(convolution.kernel, f"{stem}_W", dtype)]
-        if per_channel and offset.any():
-            inputs.append(self.constant(np.broadcast_to(offset.reshape(-1), (channels,)), f"{stem}_b", dtype))
+        if offset.any():
+            inputs.append(self.constant(offset.reshape(-1), f"{stem}_b", dtype))
         begins, ends = zip(*convolution.pads, strict=True)
-        output = self.node(
-            "Conv",
+        return self.node(
+            op_type,
             inputs,
             stem,
             dtype,
@@ -175,8 +172,18 @@ class Writer:
             pads=[*begins, *ends],
             dilations=list(convolution.dilations),
             group=convolution.groups,
+            **attributes,
         )
-        return output if per_channel else self._plus(offset, output, stem, dtype)
+
+    def _transposed(self, of: Convolution, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
+        """ConvTranspose; what the strides leave open of its output's size is its output_padding."""
+        axes = zip(of.source[2:], of.out_shape[2:], of.strides, of.dilations, of.kernel.shape[2:], of.pads, strict=True)
+        extra = [
+            size + sum(pads) - stride * (positions - 1) - dilation * (taps - 1) - 1
+            for size, positions, stride, dilation, taps, pads in axes
+        ]
+        none = np.zeros((1,) * len(of.source))
+        return self._convolution("ConvTranspose", of, none, source, stem, dtype, output_padding=extra)
 
     def _reshape(self, target: Shape, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         axes = [0, *target[1:]] if self.batched else list(target)
