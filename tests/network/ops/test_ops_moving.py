@@ -62,6 +62,8 @@ test_parts = promise(
         Example("Gather", (1, 5, 3), np.array(2), axis=1),
         Example("GatherND", (1, 3, 4), np.array([[[0, 2, 1]], [[0, 0, -1]]])),
         Example("GatherElements", (1, 4), np.array([[3, 0, -2]]), axis=1),
+        Example("Compress", (1, 4), MASK, axis=1),
+        Example("CenterCropPad", (1, 3, 4), ints(5, 2), opset=18, axes=[1, 2]),
         Example("Trilu", (1, 3, 4)),
         Example("Trilu", (1, 3, 4), np.array(1), upper=0),
     ],

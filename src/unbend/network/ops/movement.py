@@ -38,7 +38,7 @@ def _constant_indices(node: Node, variable: Collection[int]) -> bool:
 @op("Reshape", reach="point", affine_when=only_first)
 @op("Flatten", "Transpose", "Split", "Concat", "DepthToSpace", "SpaceToDepth", reach="everywhere")
 @op("Squeeze", "Unsqueeze", "Slice", "Expand", "Tile", "Trilu", reach="point", affine_when=only_first)
-@op("GatherND", "GatherElements", reach="point", affine_when=only_first)
+@op("GatherND", "GatherElements", "Compress", "CenterCropPad", reach="point", affine_when=only_first)
 @op("ScatterND", "ScatterElements", reach="point", affine_when=_no_reduction)
 def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
     """y_j = x_i(j), or a constant.

@@ -139,8 +139,15 @@ def reduce_log_sum_exp(node: Node, x: Operand, axes: Operand | None = None) -> L
 
 @op("ReduceProd", reach="point")
 def reduce_prod(node: Node, x: Operand, axes: Operand | None = None) -> Local:
-    """y = Π x, ∂y/∂x = y / x.
+    """y = Π x, ∂y/∂x_i = the product of the others.
 
     Checked against: onnx.reference and onnxruntime, opset 18.
     """
-    return _bent(node, x, axes, lambda x, over: x.prod(axis=over, keepdims=True), lambda x, y: y / x)
+    over, target = reduced_axes(node, x, axes)
+    rows, along_axes = x.rows, tuple(axis + 1 for axis in over)
+    zero = rows == 0
+    zeros = zero.sum(axis=along_axes, keepdims=True)
+    others = np.where(zero, 1.0, rows).prod(axis=along_axes, keepdims=True) / np.where(zero, 1.0, rows)
+    slope = np.where(zeros == zero, others, 0.0)
+    value = rows.prod(axis=along_axes).reshape(-1, *target)
+    return Local.bend(value, {0: lambda: compose(_sums(x, over, target), Diagonal(slope, x.shape))})
