@@ -24,7 +24,9 @@ import pyarrow as pa
 from unbend.errors import DataError
 
 BLOCK = 65_536
-"""Rows in a batch: large enough for BLAS, small enough that 100 columns take 50 MB."""
+"""Most rows in a batch."""
+NUMBERS = 2_000_000
+"""About how many numbers a block holds, 16 MB: large enough for BLAS, and there are several copies at a time."""
 
 
 @runtime_checkable
@@ -136,6 +138,15 @@ def _near_names(path: Path) -> str:
     if not near:
         return "check the path"
     return "did you mean " + " or ".join(str(folder / name) for name in near) + "?"
+
+
+def block_rows(columns: int) -> int:
+    """How many rows of so many columns to take at a time.
+
+    >>> block_rows(10), block_rows(1000)
+    (65536, 2000)
+    """
+    return max(1, min(BLOCK, NUMBERS // max(columns, 1)))
 
 
 def slices(batch: pa.RecordBatch, rows: int) -> Iterator[pa.RecordBatch]:

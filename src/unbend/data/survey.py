@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches
-from unbend.data.source import Source
+from unbend.data.source import Source, block_rows
 from unbend.errors import DataError
 
 LEVELS = 200
@@ -140,7 +140,7 @@ def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], orde
     found.missing = dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0)
     spelling = {name: SpellingTally() for name in texts}
     order_tally = OrderTally()
-    for batch in source.batches():
+    for batch in source.batches(block_rows(len(source.schema))):
         whole = np.ones(batch.num_rows, dtype=bool)
         for name in found.missing:
             lacking = is_missing(batch.column(name))

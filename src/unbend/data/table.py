@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from unbend.data.coding import Coding, level_codes, terms_of, unknown_level
 from unbend.data.columns import as_numbers, as_text, first_place, kind_of, sorting
-from unbend.data.source import BLOCK, Source, open_source, slices
+from unbend.data.source import Source, block_rows, open_source, slices
 from unbend.data.survey import complete, sortable, survey
 from unbend.errors import DataError
 
@@ -78,8 +78,9 @@ class Table:
         """How many coded columns there are."""
         return len(self.coding.terms)
 
-    def blocks(self, rows: int = BLOCK) -> Iterator[Rows]:
-        """The complete rows, at most `rows` at a time."""
+    def blocks(self, rows: int | None = None) -> Iterator[Rows]:
+        """The complete rows, at most `rows` at a time (as many as make a block of some 16 MB if None)."""
+        rows = rows or block_rows(max(self.p, len(self.source.schema)))
         batches = self._complete(rows) if self.in_order else self._sorted(rows)
         for batch in batches:
             index = batch.column(ROW_NUMBER).to_numpy()
@@ -171,9 +172,9 @@ class Table:
         for batch in self.source.batches(rows):
             numbered = batch.append_column(ROW_NUMBER, pa.array(np.arange(start, start + batch.num_rows)))
             start += batch.num_rows
-            kept = numbered.filter(pa.array(complete(batch, self._used())))
-            if kept.num_rows:
-                yield kept
+            whole = complete(batch, self._used())
+            if whole.any():
+                yield numbered if whole.all() else numbered.filter(pa.array(whole))
 
     def _sorted(self, rows: int) -> Iterator[pa.RecordBatch]:
         table = pa.Table.from_batches(self._complete(rows))

@@ -60,9 +60,8 @@ def relations(triangle: Triangle) -> list[Relation]:
     """The columns of x that depend on earlier ones (the last column of the factor is y and is not looked at)."""
     p = len(triangle.r) - 1
     length = triangle.length[:p]
-    if np.all(np.abs(np.diag(triangle.r)[:p]) > CLEAR * np.maximum(length, 1.0)):
-        return []
-    return _search(triangle, p)
+    unclear = np.flatnonzero(np.abs(np.diag(triangle.r)[:p]) <= CLEAR * np.maximum(length, 1.0))
+    return _search(triangle, p, int(unclear[0])) if len(unclear) else []
 
 
 def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
@@ -71,30 +70,35 @@ def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
     return [j for j in range(len(triangle.r) - 1) if j not in dependent]
 
 
-def _search(triangle: Triangle, p: int) -> list[Relation]:
-    """Gram and Schmidt, each column orthogonalised twice, which is enough (Giraud, Langou and Rozložník 2005)."""
+def _search(triangle: Triangle, p: int, clear: int) -> list[Relation]:
+    """Gram and Schmidt, each column orthogonalised twice, which is enough (Giraud, Langou and Rozložník 2005).
+
+    The first `clear` columns are independent, and as the factor is triangular the first axes are a basis for them.
+    """
     found: list[Relation] = []
-    kept: list[int] = []
-    basis = np.empty((len(triangle.r), p))
-    upper = np.zeros((p, p))
-    for j in range(p):
+    kept = list(range(clear))
+    basis = np.zeros((p, len(triangle.r)))
+    basis[:clear, :clear] = np.eye(clear)
+    upper = np.zeros((p, p), order="F")
+    upper[:clear, :clear] = triangle.r[:clear, :clear]
+    for j in range(clear, p):
         k = len(kept)
-        along, rest = _split(triangle.r[:, j], basis[:, :k])
+        along, rest = _split(triangle.r[:, j], basis[:k])
         size = float(np.linalg.norm(rest))
         weights = solve_triangular(upper[:k, :k], along, check_finite=False) if k else along
         if size <= _rounding(triangle, j, kept, weights):
             found.append(_relation(triangle, j, kept, weights))
             continue
-        upper[:k, k], upper[k, k], basis[:, k] = along, size, rest / size
+        upper[:k, k], upper[k, k], basis[k] = along, size, rest / size
         kept.append(j)
     return found
 
 
 def _split(column: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    along = basis.T @ column
-    rest = column - basis @ along
-    again = basis.T @ rest
-    return along + again, rest - basis @ again
+    along = basis @ column
+    rest = column - along @ basis
+    again = basis @ rest
+    return along + again, rest - again @ basis
 
 
 def _rounding(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> float:

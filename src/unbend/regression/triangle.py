@@ -16,6 +16,8 @@ from unbend.regression.moments import Moments
 EPS = float(np.finfo(float).eps)
 ROUNDINGS = 16.0
 """How many roundings an entry of a factor may have collected, in units of eps and of the root of its size."""
+WORTH_A_FACTORIZATION = 4
+"""Rows are factored when there are this many times as many as columns: fewer would cost a factorization too often."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -98,26 +100,32 @@ class RowFactor:
         size = np.sqrt(np.maximum(np.diag(moments.centred), 0.0) / moments.weight)
         self.shift, self.scale = moments.shift, power_of_two(size)
         self.n = 0
-        self._r = np.empty((0, len(size) + 1))
+        self._rows = [np.empty((0, len(size) + 1))]
 
     def see(self, z: np.ndarray) -> None:
         """Take in a block of rows; z is (n, q)."""
-        block = np.column_stack([np.ones(len(z)), (z - self.shift) / self.scale])
-        self._r = upper_factor(np.vstack([self._r, block]))
+        self._rows.append(np.column_stack([np.ones(len(z)), (z - self.shift) / self.scale]))
         self.n += len(z)
+        if sum(map(len, self._rows)) > WORTH_A_FACTORIZATION * len(self.scale):
+            self._reduce()
 
     def merge(self, other: RowFactor) -> None:
         """Take in the rows of another factor of the same shift and scale."""
-        self._r = upper_factor(np.vstack([self._r, other._r]))
+        self._rows += other._rows
         self.n += other.n
+
+    def _reduce(self) -> np.ndarray:
+        self._rows = [upper_factor(np.vstack(self._rows))]
+        return self._rows[0]
 
     def triangle(self) -> Triangle:
         """The factor of the centred columns: what is left below the row of the ones."""
-        offset = self.scale * self._r[0, 1:] / self._r[0, 0]
+        whole = self._reduce()
+        offset = self.scale * whole[0, 1:] / whole[0, 0]
         q = len(offset)
         size = power_of_two(np.sqrt([self.n]))
         r = np.zeros((q, q))
-        below = self._r[1:, 1:]
+        below = whole[1:, 1:]
         r[: len(below)] = below / size
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
         return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, "QR of the rows in blocks")

@@ -7,6 +7,7 @@ tab and `|` that the header has most of.
 
 from __future__ import annotations
 
+import gzip
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -19,45 +20,61 @@ from unbend.data.columns import trimmed
 from unbend.data.source import BLOCK, Source, slices, source, unreadable_as_data_error
 from unbend.errors import DataError
 
-BYTES_AT_A_TIME = 8 << 20
+BYTES_AT_A_TIME = 1 << 20
+"""Enough to fit a cache."""
+HEADERS_AT_A_TIME = 16
+"""Where the header is long, rows are too, and a row must fit into what is read at a time."""
+LONGEST_HEADER = 1 << 26
 MISSING = [*pacsv.ConvertOptions().null_values, "None", "<NA>"]
 KINDS = (pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
 """What a column may be, the narrowest first; text if it is none of these."""
 
 
 @dataclass(frozen=True)
-class CsvSource:
-    """One text file whose columns' types are known."""
+class Separated:
+    """A text file of which the separator is known, and how much of it to read at a time."""
 
     path: Path
     separator: str
+    bytes_at_a_time: int
+
+    def read(self, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        """All rows, with the columns in these types."""
+        with unreadable_as_data_error(self.path.name, "separated values"), self._open(types) as reader:
+            yield from reader
+
+    def names(self) -> list[str]:
+        """Names of the columns."""
+        with unreadable_as_data_error(self.path.name, "separated values"), self._open({}) as reader:
+            return reader.schema.names
+
+    def _open(self, types: Mapping[str, pa.DataType]) -> pacsv.CSVStreamingReader:
+        return pacsv.open_csv(
+            self.path,
+            read_options=pacsv.ReadOptions(block_size=self.bytes_at_a_time, use_threads=False),
+            parse_options=pacsv.ParseOptions(delimiter=self.separator, newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict(types), null_values=MISSING, strings_can_be_null=True
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    """A text file whose columns' types are known."""
+
+    file: Separated
     schema: pa.Schema
 
     @property
     def name(self) -> str:
         """The file's name."""
-        return self.path.name
+        return self.file.path.name
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
-        types = dict(zip(self.schema.names, self.schema.types, strict=True))
-        for batch in _read(self.path, self.separator, types):
+        for batch in self.file.read(dict(zip(self.schema.names, self.schema.types, strict=True))):
             yield from slices(batch, rows)
-
-
-def _read(path: Path, separator: str, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
-    with (
-        unreadable_as_data_error(path.name, "separated values"),
-        pacsv.open_csv(
-            path,
-            read_options=pacsv.ReadOptions(block_size=BYTES_AT_A_TIME, use_threads=False),
-            parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(
-                column_types=dict(types), null_values=MISSING, strings_can_be_null=True
-            ),
-        ) as reader,
-    ):
-        yield from reader
 
 
 @source(suffixes=(".csv", ".tsv", ".csv.gz"))
@@ -65,43 +82,33 @@ def open_csv(path: Path) -> Source:
     """Find the separator and the type of every column."""
     with unreadable_as_data_error(path.name, "separated values"):
         header = _header(path)
-    separator = _separator(header)
-    names = _names(path, separator)
-    return CsvSource(path, separator, _types(path, separator, names))
+    outside_quotes = re.sub(r'"[^"]*"', "", header)
+    separator = max(",;\t|", key=outside_quotes.count)
+    file = Separated(path, separator, max(BYTES_AT_A_TIME, HEADERS_AT_A_TIME * len(header)))
+    names = file.names()
+    _refuse_numbers_for_names(path, names)
+    return CsvSource(file, _types(file, names))
 
 
 def _header(path: Path) -> str:
-    with pa.input_stream(str(path), compression="detect") as file:
-        start = file.read(1 << 20)
-    if not start.strip():
+    with gzip.open(path) if path.suffix.lower() == ".gz" else path.open("rb") as file:
+        line = file.readline(LONGEST_HEADER)
+        while line.strip() == b"" != line:
+            line = file.readline(LONGEST_HEADER)
+    if not line:
         raise DataError(f"{path.name} is empty", try_="give a file with a header line and rows")
-    if start[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in start:
+    if line[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\0" in line:
         raise DataError(f"{path.name} is not UTF-8 text", try_="save it as CSV in UTF-8")
-    return start.decode("utf-8-sig", errors="replace").lstrip("\r\n").partition("\n")[0]
+    return line.decode("utf-8", errors="replace")
 
 
-def _separator(header: str) -> str:
-    outside_quotes = re.sub(r'"[^"]*"', "", header)
-    return max(",;\t|", key=outside_quotes.count)
-
-
-def _names(path: Path, separator: str) -> list[str]:
-    with (
-        unreadable_as_data_error(path.name, "separated values"),
-        pacsv.open_csv(
-            path,
-            read_options=pacsv.ReadOptions(block_size=BYTES_AT_A_TIME, use_threads=False),
-            parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
-        ) as reader,
-    ):
-        names = reader.schema.names
+def _refuse_numbers_for_names(path: Path, names: list[str]) -> None:
     if names and all(re.fullmatch(r"[-+]?[\d.]+(e[-+]?\d+)?", name, re.IGNORECASE) for name in names):
         raise DataError(
             f"the first line of {path.name} holds numbers, not the names of the columns",
             where=f"it reads {', '.join(names[:5])}",
             try_="put a line with the names of the columns before the first row",
         )
-    return names
 
 
 @dataclass
@@ -117,7 +124,7 @@ class _Column:
             return
         self.any_value = True
         if self.possible[0] == pa.int64() and _reads_as(values, pa.int64()):
-            self.possible = (pa.int64(), pa.float64())[: len(self.possible)]
+            self.possible = KINDS[:2]
         else:
             self.possible = tuple(kind for kind in self.possible if _reads_as(values, kind))
 
@@ -135,11 +142,12 @@ def _reads_as(values: pa.Array, kind: pa.DataType) -> bool:
     return True
 
 
-def _types(path: Path, separator: str, names: list[str]) -> pa.Schema:
+def _types(file: Separated, names: list[str]) -> pa.Schema:
+    """The narrowest type of each column that holds all of its values."""
     if len(set(names)) < len(names):
         return pa.schema([(name, pa.string()) for name in names])
     columns = {name: _Column() for name in names}
-    for batch in _read(path, separator, dict.fromkeys(names, pa.string())):
+    for batch in file.read(dict.fromkeys(names, pa.string())):
         for name, column in columns.items():
             column.see(batch.column(name))
     return pa.schema([(name, column.type()) for name, column in columns.items()])
