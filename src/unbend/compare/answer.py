@@ -86,15 +86,14 @@ def _head(case: Case) -> str:
 
 
 def _gains(case: Case) -> str:
-    verb, unit = ("adds", " in R²") if case.unit == "R²" else ("saves", " nats of log-loss")
+    adds, unit, to = ("adds", " in R²", "to") if case.unit == "R²" else ("saves", " nats of log-loss", "over")
     said: list[str] = []
     if case.below is not None:
         it = case.labels["network"] if case.enough == "network" else "it"
-        said.append(f"{it} {verb} {_gain(case, case.below, unit)} to {case.labels[case.below.lower]}")
+        said.append(f"{it} {adds} {_gain(case, case.below, unit)} {to} {case.labels[case.below.lower]}")
     for i, step in enumerate(case.above):
-        said.append(
-            f"{case.labels[step.upper]} {verb + ' ' if i == 0 else ''}{_gain(case, step, '' if said else unit)}"
-        )
+        verb = f"{adds} " if i == 0 else ""
+        said.append(f"{case.labels[step.upper]} {verb}{_gain(case, step, '' if said else unit)}")
     return _listed(said)
 
 

@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from unbend.compare.climb import Judged, climb
 from unbend.compare.comparison import Comparison
 from unbend.compare.expansion import expansion
-from unbend.compare.ladder import Judged, Task, climb, rungs
+from unbend.compare.ladder import Task, rungs
 from unbend.compare.report import report
 from unbend.compare.split import Split, refuse_folds
 from unbend.compare.training import IN_MEMORY, Expansion, Gathered, gather
@@ -19,6 +20,9 @@ from unbend.errors import DataError, UsageError
 from unbend.network import Network, read
 from unbend.pairing import Pair, head, pair
 from unbend.pairing.pair import Scale
+
+NOTHING_LOST = 1e-20
+"""A constant whose loss is below this share of the target's variance is right to ten digits: the rest is rounding."""
 
 
 def compare(
@@ -133,7 +137,7 @@ def _compare(split: Split, paired: Pair | None, level: float) -> Comparison:
     gathered = gather(split, _expansion(split, task), in_memory)
     _refuse_gathered(gathered)
     judged = climb(gathered, fitted, paired)
-    _refuse_judged(judged, split)
+    _refuse_judged(judged, gathered)
     return report(gathered, judged, paired, level)
 
 
@@ -158,14 +162,17 @@ def _refuse_gathered(gathered: Gathered) -> None:
         )
 
 
-def _refuse_judged(judged: Judged, split: Split) -> None:
+def _refuse_judged(judged: Judged, gathered: Gathered) -> None:
+    split = gathered.split
     if len(judged.losses) < 2:
         raise DataError(
             f"{split.table.source.name} has too few rows to fit anything but a constant",
             where="\n".join(judged.left_out.values()),
             try_="leave columns out with --exclude NAME, or give more rows",
         )
-    if not judged.losses["constant"].sum() > 0:
+    moments = gathered.everything().moments
+    spread = 1.0 if moments is None else float(moments.centred[-1, -1] / moments.weight)
+    if judged.losses["constant"].mean() <= NOTHING_LOST * spread:
         raise DataError(
             f"a constant predicts {split.table.target} exactly on every held-out row: there is nothing to explain",
             where=f"held out: {split.how}",

@@ -9,7 +9,8 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from unbend.compare.folds import fold_of
-from unbend.compare.ladder import LEAST_PROBABILITY, Model
+from unbend.compare.ladder import Model
+from unbend.compare.loss import losses
 from unbend.compare.multilayer import spread_out
 from unbend.compare.standard import Standard
 from unbend.compare.training import LeftOutError, Training
@@ -45,8 +46,7 @@ def _strength(x: np.ndarray, y: np.ndarray, seed: int) -> float:
 
 
 def _loss(model: LogisticRegression, x: np.ndarray, y: np.ndarray) -> float:
-    probabilities = spread_out(model, x, int(max(y.max(), model.classes_.max())) + 1)
-    return float(-np.log(np.clip(probabilities[np.arange(len(y)), y], LEAST_PROBABILITY, 1.0)).mean())
+    return float(losses(spread_out(model, x, int(max(y.max(), model.classes_.max())) + 1), y).mean())
 
 
 def _fitted(x: np.ndarray, y: np.ndarray, strength: float) -> LogisticRegression:

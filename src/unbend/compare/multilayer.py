@@ -13,6 +13,9 @@ from unbend.compare.standard import Standard
 from unbend.compare.training import LeftOutError, Training
 
 HIDDEN = (64, 64)
+STEPS_PER_ROUND = 40
+"""Batches that the rows are cut into, of 8 to 200 rows: with few rows one large batch a round would stop too early."""
+PENALTY = 1e-2
 VALIDATION = 0.2
 """Share of its rows that the network sets aside to know when to stop."""
 LEAST_ROWS = 30
@@ -32,7 +35,7 @@ def for_number(training: Training) -> Model:
     model = MLPRegressor(**_settings(training))
     _fit(model, x(training.x), y(training.y[:, None])[:, 0])
     mean, spread = float(y.mean[0]), float(y.spread[0])
-    return Model(lambda rows: mean + spread * model.predict(x(rows)), _size(model), (LIMITS,))
+    return Model(lambda rows: mean + spread * np.asarray(model.predict(x(rows))), _size(model), (LIMITS,))
 
 
 def for_classes(training: Training) -> Model:
@@ -60,6 +63,8 @@ def spread_out(model: Any, x: np.ndarray, classes: int) -> np.ndarray:
 def _settings(training: Training) -> dict[str, Any]:
     return {
         "hidden_layer_sizes": HIDDEN,
+        "alpha": PENALTY,
+        "batch_size": int(np.clip(len(training.y) // STEPS_PER_ROUND, 8, 200)),
         "early_stopping": True,
         "validation_fraction": VALIDATION,
         "random_state": training.seed % 2**32,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from unbend.compare.climb import Judged
 from unbend.compare.comparison import Score
-from unbend.compare.ladder import Judged
 from unbend.compare.training import Gathered
 from unbend.document import number
 from unbend.pairing import Pair

@@ -9,13 +9,15 @@ from typing import Literal
 import numpy as np
 
 from unbend.compare.answer import Case, finding
+from unbend.compare.climb import Judged
 from unbend.compare.comparison import Comparison, Score
-from unbend.compare.ladder import Judged, Rung, rungs
+from unbend.compare.intervals import overlap_noise, row_wise
+from unbend.compare.ladder import Rung, rungs
 from unbend.compare.notes import notes
 from unbend.compare.split import Split
 from unbend.compare.steps import ROPE, Estimate, Step, estimate, step
 from unbend.compare.training import Gathered
-from unbend.findings import Grade
+from unbend.findings import Grade, Interval
 from unbend.pairing import Pair
 
 
@@ -87,26 +89,34 @@ class _Ladder:
     def grade(self, *names: str) -> Grade:
         return "measured on these rows" if self.may_flatter and "network" in names else "measured on held-out rows"
 
-    def estimate(self, difference: np.ndarray, *entries: Rung) -> Estimate:
-        unstable = any(self.unstable(entry) for entry in entries)
-        return estimate(difference, self.null, self.judged.fold, self.level, unstable)
+    def gain(self, lower: Rung, upper: Rung) -> Estimate:
+        """How much less the upper rung loses."""
+        names = lower.name, upper.name
+        difference = self.judged.losses[lower.name] - self.judged.losses[upper.name]
+        overlap = 0.0 if self.split.holdout else overlap_noise(float(difference.mean()), self.judged.apart[names])
+        unstable = self.unstable(lower) or self.unstable(upper)
+        return estimate(difference, self.null, self.judged.fold, self.level, overlap, unstable)
 
     def score(self, entry: Rung) -> Score:
         """A rung's own figures."""
         loss, right = self.judged.losses[entry.name], self.judged.right[entry.name]
-        constant = self.judged.losses["constant"]
-        r2 = None if self.classes else 1 - float(loss.sum() / constant.sum())
-        own = self.estimate(loss if self.classes else constant - loss).interval
+        r2 = None if self.classes else 1 - float(loss.sum() / self.judged.losses["constant"].sum())
         return Score(
             name=entry.name,
             label=entry.label,
             loss=float(loss.mean()),
             r2=r2,
             accuracy=float(right.mean()) if self.classes else None,
-            interval=None if entry.name == "constant" and not self.classes else own,
+            interval=self._interval(entry, loss),
             parameters=self.judged.parameters[entry.name],
             grade=self.grade(entry.name),
         )
+
+    def _interval(self, entry: Rung, loss: np.ndarray) -> Interval | None:
+        """Of the log-loss, or of R², which is the gain over the constant (its own is 0 by definition)."""
+        if self.classes:
+            return row_wise(loss, self.level)
+        return None if entry.name == "constant" else self.gain(self.entries[0], entry).by_rows
 
     @property
     def steps(self) -> tuple[Step, ...]:
@@ -114,9 +124,8 @@ class _Ladder:
         return tuple(self._step(lower, upper) for lower, upper in combinations(self.entries, 2))
 
     def _step(self, lower: Rung, upper: Rung) -> Step:
-        gain = self.estimate(self.judged.losses[lower.name] - self.judged.losses[upper.name], lower, upper)
         grade = self.grade(lower.name, upper.name)
-        return step(lower.name, upper.name, gain, len(self.judged.fold), self.rope, grade)
+        return step(lower.name, upper.name, self.gain(lower, upper), len(self.judged.fold), self.rope, grade)
 
     def case(self) -> Case:
         """What the verdict rests on."""

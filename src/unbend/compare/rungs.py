@@ -70,7 +70,7 @@ def linear_logistic(training: Training) -> Model:
     return logistic.fit(training, lambda x: x, len(training.names))
 
 
-@rung("quadratic logistic", "the quadratic logistic regression", task="classes", needs="rows")
+@rung("quadratic", "the quadratic", task="classes", needs="rows")
 def quadratic_logistic(training: Training) -> Model:
     """Softmax of W [x, squares and products] + b by penalised likelihood, strength by inner validation."""
     if training.expansion.terms is None:

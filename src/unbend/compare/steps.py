@@ -62,10 +62,12 @@ class Estimate:
     interval: Interval
 
 
-def estimate(difference: np.ndarray, null: np.ndarray, fold: np.ndarray, level: float, unstable: bool) -> Estimate:
+def estimate(
+    difference: np.ndarray, null: np.ndarray, fold: np.ndarray, level: float, overlap: float, unstable: bool
+) -> Estimate:
     """Σ difference / Σ null over rows (n,); for an unstable rung the wider interval is believed."""
     values = contributions(difference, null)
-    by_rows, by_folds = row_wise(values, level), across_folds(values, fold, level)
+    by_rows, by_folds = row_wise(values, level, overlap), across_folds(values, fold, level)
     return Estimate(float(values.mean()), by_rows, by_folds, wider(by_rows, by_folds) if unstable else by_rows)
 
 

@@ -178,11 +178,12 @@ class _Reading:
 
     def see(self, rows: Rows, fold: np.ndarray) -> None:
         """One block of rows with their folds."""
-        z = None if self.split.table.classes else np.column_stack([self.expansion.expand(rows.x), rows.y])
-        for number in np.unique(fold).tolist():
-            here = fold == number
-            part = self._class_counts(rows.y[here]) if z is None else self._moments(z, here)
-            self.parts[number] = self.parts.get(number, _Part()) + part
+        with np.errstate(over="ignore", invalid="ignore"):  # refused at the end, by name
+            z = None if self.split.table.classes else np.column_stack([self.expansion.expand(rows.x), rows.y])
+            for number in np.unique(fold).tolist():
+                here = fold == number
+                part = self._class_counts(rows.y[here]) if z is None else self._moments(z, here)
+                self.parts[number] = self.parts.get(number, _Part()) + part
         if self.share:
             here = np.ones(len(fold), bool) if self.share >= 1 else sampled(rows.index, self.share, self.split.seed)
             self.kept.append((rows.x[here], rows.y[here], fold[here]))

@@ -12,12 +12,12 @@ LARGE = 100
 
 
 def places(rope: float) -> int:
-    """Decimals: one more than the first digit of `rope`.
+    """Decimals: one more than `rope` takes, rounded to one digit.
 
-    >>> places(0.01), places(0.0069)
-    (3, 4)
+    >>> places(0.01), places(0.0069), places(0.0002)
+    (3, 3, 5)
     """
-    return max(1 - math.floor(math.log10(rope)), 0)
+    return max(1 - round(math.log10(rope)), 0)
 
 
 def points(value: float, rope: float) -> str:
