@@ -12,6 +12,7 @@ from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
 from unbend.affine.maps import Diagonal, Identity, LinearMap, Sum
 from unbend.affine.selection import Selection
+from unbend.affine.windows import sum_of
 
 
 def add(first: LinearMap, second: LinearMap) -> LinearMap:
@@ -38,8 +39,8 @@ def _join(terms: list[LinearMap], term: LinearMap) -> None:
 
 def _added(first: LinearMap, second: LinearMap) -> LinearMap | None:
     """The sum of two maps in a form of its own, if it has one."""
-    if isinstance(first, Convolution) and isinstance(second, Convolution):
-        return first.with_kernel(first.kernel + second.kernel) if first.window == second.window else None
+    if isinstance(first, Convolution) or isinstance(second, Convolution):
+        return sum_of(first, second)
     if isinstance(first, Blocks) and isinstance(second, Blocks):
         return Blocks(first.weights + second.weights, first.leading) if first.in_shape == second.in_shape else None
     one, other = _as_diagonal(first), _as_diagonal(second)

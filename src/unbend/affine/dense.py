@@ -68,12 +68,19 @@ class Blocks(LinearMap):
         return (*self.leading, self.weights.shape[-2])
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        return np.matmul(self.weights, x[..., None])[..., 0]
+        return _products(x, np.swapaxes(self.weights, -1, -2))
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
-        return np.matmul(np.swapaxes(self.weights, -1, -2), y[..., None])[..., 0]
+        return _products(y, self.weights)
 
     @property
     def cost(self) -> Cost:
         macs = math.prod(self.leading) * self.weights.shape[-1] * self.weights.shape[-2]
         return Cost(macs, self.weights.size)
+
+
+def _products(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """x_i W_i for each position i; positions of the last axis that share their W are one product of matrices."""
+    if x.ndim > 2 and weights.shape[-3] == 1:
+        return np.matmul(x, weights[..., 0, :, :])
+    return np.matmul(x[..., None, :], weights)[..., 0, :]

@@ -1,0 +1,180 @@
+"""Products and sums of convolutions that are convolutions again, and when they are not.
+
+A product: tap t_1 of the second meets tap t_0 of the first at t_1 d_1 s_0 + t_0 d_0, strides multiply, and the padding
+is the first's. That is exact at the border only if the second does not pad, or the first neither pads nor spreads (a
+1 × 1 kernel): a padded convolution of a padded one sees zeros where the first would have seen part of the image.
+A sum: kernels are laid on one grid of taps that holds both, which zero padding allows always.
+
+Checked against: onnxruntime, on all combinations of stride, padding, dilation and groups in the contract tests.
+Source: Ding et al. (2021), "Diverse Branch Block", for the 1 × 1 and the branch cases.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from unbend.affine.compose import rule
+from unbend.affine.convolution import Convolution, Pads
+from unbend.affine.maps import Diagonal, Identity, LinearMap, Shape
+
+MAX_TAPS = 1 << 12
+"""No kernel grows beyond this many taps: no cost would choose it, and making it takes memory."""
+
+
+@rule(Convolution, Convolution)
+def _convolution_convolution(second: Convolution, first: Convolution) -> LinearMap | None:
+    """Two convolutions are one where no border stands between them."""
+    if not _borderless(second, first):
+        return None
+    groups = math.gcd(first.groups, second.groups)
+    steps = [
+        _grid([first.dilations[a]] * (k0 > 1) + [second.dilations[a] * first.strides[a]] * (k1 > 1))
+        for a, (k0, k1) in enumerate(zip(first.kernel.shape[2:], second.kernel.shape[2:], strict=True))
+    ]
+    if math.prod(first.kernel.shape[2:]) * math.prod(second.kernel.shape[2:]) > MAX_TAPS:
+        return None
+    kernel = _product_kernel(second, first, groups, steps)
+    strides = tuple(a * b for a, b in zip(first.strides, second.strides, strict=True))
+    pads = _product_pads(second, first)
+    product = Convolution(kernel, first.source, strides, pads, tuple(steps), groups)
+    return _ending_at(product, second.out_shape)
+
+
+def _borderless(second: Convolution, first: Convolution) -> bool:
+    """Whether the second convolution sees what one convolution of the image would see, at the border too."""
+    unpadded = not any(pad for pair in second.pads for pad in pair)
+    pointwise = all(k == 1 for k in first.kernel.shape[2:]) and not any(pad for pair in first.pads for pad in pair)
+    return unpadded or pointwise
+
+
+def _grid(steps: list[int]) -> int:
+    """The widest dilation whose grid holds every tap."""
+    return math.gcd(*steps) if steps else 1
+
+
+def _regrouped(convolution: Convolution, groups: int) -> np.ndarray:
+    """The kernel (groups, out, in, *taps) with fewer groups: zeros where a filter does not read a channel."""
+    inner = convolution.groups // groups
+    outputs, per_group, *taps = convolution.kernel.shape
+    blocks = convolution.kernel.reshape(groups, inner, outputs // convolution.groups, per_group, *taps)
+    wide = np.zeros((groups, inner, outputs // convolution.groups, inner, per_group, *taps))
+    for i in range(inner):
+        wide[:, i, :, i] = blocks[:, i]
+    return wide.reshape(groups, outputs // groups, inner * per_group, *taps)
+
+
+def _product_kernel(second: Convolution, first: Convolution, groups: int, steps: Sequence[int]) -> np.ndarray:
+    """Σ over the middle channels; each pair of taps stands where it falls on the grid of `steps`."""
+    after, before = _regrouped(second, groups), _regrouped(first, groups)
+    far = [d * s for d, s in zip(second.dilations, first.strides, strict=True)]
+    sizes = [
+        ((k1 - 1) * f + (k0 - 1) * d) // step + 1
+        for k1, f, k0, d, step in zip(after.shape[3:], far, before.shape[3:], first.dilations, steps, strict=True)
+    ]
+    kernel = np.zeros((groups, after.shape[1], before.shape[2], *sizes))
+    for late in np.ndindex(*after.shape[3:]):
+        left = after[(..., *late)]
+        for early in np.ndindex(*before.shape[3:]):
+            place = tuple(
+                (t1 * f + t0 * d) // step
+                for t1, f, t0, d, step in zip(late, far, early, first.dilations, steps, strict=True)
+            )
+            kernel[(..., *place)] += left @ before[(..., *early)]
+    return kernel.reshape(-1, *kernel.shape[2:])
+
+
+def _product_pads(second: Convolution, first: Convolution) -> Pads:
+    """The first's own padding, and the second's in the first's strides where the first is 1 × 1."""
+    return tuple(
+        (own[0] + stride * other[0], own[1] + stride * other[1])
+        for own, other, stride in zip(first.pads, second.pads, first.strides, strict=True)
+    )
+
+
+def _ending_at(convolution: Convolution, target: Shape) -> Convolution | None:
+    """The convolution with its padding at the end set so that it has the target's size, if that can be."""
+    pads = []
+    for axis, size in enumerate(convolution.source[2:]):
+        begin, _ = convolution.pads[axis]
+        reach = convolution.dilations[axis] * (convolution.kernel.shape[2 + axis] - 1) + 1
+        needed = (target[2 + axis] - 1) * convolution.strides[axis] + reach - begin - size
+        spare = needed + convolution.strides[axis] - 1
+        if spare < 0 or begin < 0:
+            return None
+        pads.append((begin, max(needed, 0)))
+    return Convolution(
+        convolution.kernel,
+        convolution.source,
+        convolution.strides,
+        tuple(pads),
+        convolution.dilations,
+        convolution.groups,
+    )
+
+
+def sum_of(first: LinearMap, second: LinearMap) -> Convolution | None:
+    """The sum of two maps of one image, at least one of them a convolution, as one convolution; None if it is none."""
+    if not (isinstance(first, Convolution) or isinstance(second, Convolution)):
+        return None
+    one, other = _as_convolution(first), _as_convolution(second)
+    if one is None or other is None or one.strides != other.strides or one.out_shape != other.out_shape:
+        return None
+    if one.window == other.window:
+        return one.with_kernel(one.kernel + other.kernel)
+    groups = math.gcd(one.groups, other.groups)
+    axes = range(len(one.strides))
+    starts = [max(one.pads[a][0], other.pads[a][0], 0) for a in axes]
+    steps = [_common_step(one, other, a) for a in axes]
+    sizes = [max(_last_tap(c, a) for c in (one, other)) for a in axes]
+    taps = [(starts[a] + sizes[a]) // steps[a] + 1 for a in axes]
+    if math.prod(taps) > MAX_TAPS:
+        return None
+    kernel = sum(_laid_out(c, groups, starts, steps, taps) for c in (one, other))
+    pads = tuple((start, 0) for start in starts)
+    whole = Convolution(np.asarray(kernel), one.source, one.strides, pads, tuple(steps), groups)
+    return _ending_at(whole, one.out_shape)
+
+
+def _as_convolution(linear: LinearMap) -> Convolution | None:
+    """A scale for each channel is a 1 × 1 convolution in as many groups as there are channels."""
+    if isinstance(linear, Convolution):
+        return linear
+    if not isinstance(linear, Identity | Diagonal) or len(linear.in_shape) < 3:
+        return None
+    channels, spatial = linear.in_shape[1], len(linear.in_shape) - 2
+    scale = np.ones(1) if isinstance(linear, Identity) else linear.scale
+    if isinstance(linear, Diagonal) and any(size != 1 for axis, size in enumerate(scale.shape) if axis != 2):
+        return None
+    kernel = np.broadcast_to(scale.reshape(-1), (channels,)).reshape(channels, 1, *(1,) * spatial).copy()
+    ones = (1,) * spatial
+    return Convolution(kernel, linear.in_shape, ones, ((0, 0),) * spatial, ones, channels)
+
+
+def _last_tap(convolution: Convolution, axis: int) -> int:
+    """Where the last tap reads, counted from the window's own place on the image."""
+    return convolution.dilations[axis] * (convolution.kernel.shape[2 + axis] - 1) - convolution.pads[axis][0]
+
+
+def _common_step(one: Convolution, other: Convolution, axis: int) -> int:
+    """The widest grid that begins at the earlier of the two windows and holds the taps of both."""
+    steps = [c.dilations[axis] for c in (one, other) if c.kernel.shape[2 + axis] > 1]
+    start = max(one.pads[axis][0], other.pads[axis][0], 0)
+    steps += [start - c.pads[axis][0] for c in (one, other) if start != c.pads[axis][0]]
+    return _grid(steps)
+
+
+def _laid_out(
+    convolution: Convolution, groups: int, starts: Sequence[int], steps: Sequence[int], taps: Sequence[int]
+) -> np.ndarray:
+    """The kernel on the common grid, with zeros at the taps that it does not have."""
+    own = _regrouped(convolution, groups)
+    kernel = np.zeros((*own.shape[:3], *taps))
+    for tap in np.ndindex(*own.shape[3:]):
+        place = tuple(
+            (t * convolution.dilations[a] - convolution.pads[a][0] + starts[a]) // steps[a] for a, t in enumerate(tap)
+        )
+        kernel[(..., *place)] = own[(..., *tap)]
+    return kernel.reshape(-1, *kernel.shape[2:])
