@@ -181,7 +181,7 @@ def test_reading_other_rows_in_the_same_coding(homes: pd.DataFrame) -> None:
     held_out = table.reading(other)
     assert held_out.names == table.names
     assert held_out.n == len(other) - 1
-    assert held_out.notes == (f"1 of {len(other)} rows have a missing value and are left out (missing: size 1).",)
+    assert held_out.notes == (f"1 of {len(other)} rows has a missing value and is left out (missing: size 1).",)
     expected = table.load().x[np.isin(table.load().index, other.index[1:])]
     np.testing.assert_array_equal(held_out.load().x, expected)
 

@@ -42,18 +42,13 @@ def test_method_follows_the_condition_number(nist, condition: float, method: str
     assert nist.digits(result.coef, truth.estimates[1:]) >= 13 - np.log10(condition)
 
 
-@given(st.floats(0, 9), st.floats(-3, 3), st.floats(0, 7), st.integers(0, 10**6))
+@given(st.floats(0, 9), st.floats(-3, 3), st.floats(0, 1), st.integers(0, 10**6))
 @settings(max_examples=25, deadline=None)
 def test_promised_digits_are_kept(nist, condition: float, noise: float, mean: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
-    x = spread_of(10.0**condition, 12, 3, rng) + 10.0**mean * rng.normal(size=3)
+    x = spread_of(10.0**condition, 12, 3, rng) + 10.0 ** (mean * (9 - condition)) * rng.normal(size=3)
     y = x @ rng.normal(size=3) + 10.0**noise * rng.normal(size=12)
-    try:
-        result = fit(table(x, y, "a b c"), "y")
-    except DataError as error:
-        assert "not determined" in error.what
-        assert condition + mean > 10
-        return
+    result = fit(table(x, y, "a b c"), "y")
     truth = nist.exact(x, y)
     least = 1e-8 * y.std() / np.array([1.0, *x.std(axis=0)])
     for row, *sizes in zip(result.coefficients, truth.estimates, truth.errors, least, strict=True):

@@ -224,8 +224,9 @@ def _constant_notes(columns: list[str]) -> list[str]:
 
 
 def _level_notes(levels: dict[str, tuple[str, ...]]) -> list[str]:
-    return [
-        f"{name} is a category with {len(values)} levels: {len(values) - 1} columns of 0 and 1 against {values[0]}."
-        for name, values in levels.items()
-        if len(values) > 1
-    ]
+    return [_level_note(name, values) for name, values in levels.items() if len(values) > 1]
+
+
+def _level_note(name: str, levels: tuple[str, ...]) -> str:
+    coded = "a column" if len(levels) == 2 else f"{len(levels) - 1} columns"
+    return f"{name} is a category with {len(levels)} levels: {coded} of 0 and 1 against {levels[0]}."

@@ -219,4 +219,5 @@ def rows_note(n: int, n_read: int, missing: Mapping[str, int]) -> tuple[str, ...
     counts = sorted(missing.items(), key=lambda item: -item[1])
     shown = ", ".join(f"{column} {count}" for column, count in counts[:5])
     more = f" and {len(counts) - 5} more columns" if len(counts) > 5 else ""
-    return (f"{n_read - n} of {n_read} rows have a missing value and are left out (missing: {shown}{more}).",)
+    done = "has a missing value and is" if n_read - n == 1 else "have a missing value and are"
+    return (f"{n_read - n} of {n_read} rows {done} left out (missing: {shown}{more}).",)

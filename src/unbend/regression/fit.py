@@ -9,11 +9,11 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from scipy.special import fdtrc
 
-from unbend.data import Table, open_table
+from unbend.data import Coding, Table, open_table
 from unbend.document import Block
 from unbend.errors import DataError, SelfCheckError, UsageError
 from unbend.regression import summary
-from unbend.regression.inference import Coefficient, coefficient_table, covariance, df_resid
+from unbend.regression.inference import Coefficient, Prediction, coefficient_table, covariance, df_resid, prediction
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear, ordinary
 from unbend.regression.quadratic import Quadratic, quadratic
@@ -58,6 +58,7 @@ class LinearFit(Result):
     level : of the confidence intervals
     notes : what was done to the data
     covariance : (1 + p, 1 + p) of the intercept and the coefficients
+    coding : how the columns are coded from the table
     solution, terms : what `predict` needs
     """
 
@@ -90,6 +91,7 @@ class LinearFit(Result):
     level: float
     notes: tuple[str, ...]
     covariance: np.ndarray = field(repr=False, metadata={"json": False})
+    coding: Coding = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
     terms: Quadratic | None = field(repr=False, metadata={"json": False})
 
@@ -139,6 +141,11 @@ class LinearFit(Result):
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predictions (n,) at coded rows x, as `Table.coding` gives them (squares and products are added here)."""
         return self.solution.predict(x if self.terms is None else self.terms.expand(x))
+
+    def predict_interval(self, x: np.ndarray, level: float | None = None) -> Prediction:
+        """Predictions at coded rows x with confidence and prediction intervals (at the fit's level if None)."""
+        design = x if self.terms is None else self.terms.expand(x)
+        return prediction(self.solution, design, self.level if level is None else level)
 
     def document(self) -> list[Block]:
         """The summary."""
@@ -309,6 +316,7 @@ def _report(table: Table, terms: Quadratic | None, solution: Solution, level: fl
         level=level,
         notes=table.notes,
         covariance=covariance(solution),
+        coding=table.coding,
         solution=solution,
         terms=terms,
     )

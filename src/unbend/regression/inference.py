@@ -45,6 +45,28 @@ def covariance(solution: Solution) -> np.ndarray:
     return variance * np.block([[np.array([[corner]]), with_intercept[None]], [with_intercept[:, None], between]])
 
 
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """Predictions (n,) with intervals for the mean at such a row, and for one new row, which has noise of its own."""
+
+    value: np.ndarray
+    mean_low: np.ndarray
+    mean_high: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+
+
+def prediction(solution: Solution, x: np.ndarray, level: float) -> Prediction:
+    """Predictions at rows x (n, p) with intervals at `level`; NaN intervals for ridge.
+
+    Checked against: statsmodels `get_prediction`, 1e-10.
+    """
+    value, leverage, df = solution.predict(x), solution.leverage(x), df_resid(solution)
+    reach = stdtrit(df, 0.5 + level / 2) * np.sqrt(solution.rss / df)
+    of_mean, of_row = reach * np.sqrt(leverage), reach * np.sqrt(1 + leverage)
+    return Prediction(value, value - of_mean, value + of_mean, value - of_row, value + of_row)
+
+
 def df_resid(solution: Solution) -> float:
     """Rows that are left to estimate the noise from."""
     return solution.n - solution.effective_df

@@ -9,7 +9,9 @@ import numpy as np
 from unbend.document import Block, Bullets, Cell, Column, Details, Heading, Paragraph, Table, number
 
 if TYPE_CHECKING:
+    from unbend.data import Term
     from unbend.regression.fit import LinearFit
+    from unbend.regression.inference import Coefficient
 
 
 def document(fit: LinearFit) -> list[Block]:
@@ -46,32 +48,44 @@ def p_value(p: float | None) -> str:
 def _plain_words(fit: LinearFit) -> str:
     explained = f"The columns explain {number(100 * fit.r2, 3)} % of the variance of {fit.target}."
     if fit.ridge is not None:
-        return f"{explained} Ridge pulls the coefficients towards 0, so they are not unbiased."
-    rows = [row for row in fit.coefficients[1:] if row.t == row.t]
+        return f"{explained} Ridge pulls the coefficients towards 0 to predict better; they are no longer unbiased."
+    rows = [(row, term) for row, term in zip(fit.coefficients[1:], fit.coding.terms, strict=False) if row.t == row.t]
     if not rows or fit.degree != 1:
         return explained
-    clearest = max(rows, key=lambda row: abs(row.t))
+    row, term = max(rows, key=lambda pair: abs(pair[0].t))
+    if row.low <= 0 <= row.high:
+        return f"{explained} No column is clear by itself: every interval includes 0."
     return (
-        f"{explained} Clearest: one more of {clearest.name}, all else equal, goes with {number(clearest.estimate)} "
-        f"of {fit.target} ({number(clearest.low)} to {number(clearest.high)})."
+        f"{explained} Clearest: {_step(fit, term)}, all else equal, goes with {number(row.estimate)} "
+        f"of {fit.target} ({number(row.low)} to {number(row.high)})."
     )
+
+
+def _step(fit: LinearFit, term: Term) -> str:
+    if term.level is None:
+        return f"one more of {term.name}"
+    return f"{term.column} {term.level} instead of {fit.coding.levels[term.column][0]}"
 
 
 def _coefficients(fit: LinearFit) -> Table:
     percent = number(100 * fit.level, 3)
     columns = [Column("", "left"), Column("estimate"), Column("std. error"), Column("t", digits=3)]
     columns += [Column("p", digits=2), Column(f"{percent} % from"), Column("to")]
-    rows: list[list[Cell]] = [
-        [row.name, row.estimate, row.se, row.t, "< 1e-300" if row.p < 1e-300 else row.p, row.low, row.high]
-        for row in fit.coefficients
-    ]
-    return Table(columns, rows, title="Coefficients")
+    return Table(columns, [_row(fit, row) for row in fit.coefficients], title="Coefficients")
+
+
+def _row(fit: LinearFit, row: Coefficient) -> list[Cell]:
+    if row.name in fit.solution.dropped:
+        return [row.name, "left out", None, None, None, None, None]
+    return [row.name, row.estimate, row.se, row.t, "< 1e-300" if row.p < 1e-300 else row.p, row.low, row.high]
 
 
 def _shrunken(fit: LinearFit) -> Table:
-    rows: list[list[Cell]] = [["intercept", fit.intercept]]
-    rows += [[name, float(value)] for name, value in zip(fit.names, fit.coef, strict=True)]
-    return Table([Column("", "left"), Column("estimate")], rows, title="Coefficients, shrunken")
+    effects = fit.coef * fit.solution.length / np.sqrt(fit.n)
+    rows: list[list[Cell]] = [["intercept", fit.intercept, None]]
+    rows += [[name, float(b), float(e)] for name, b, e in zip(fit.names, fit.coef, effects, strict=True)]
+    columns = [Column("", "left"), Column("estimate"), Column("per standard deviation")]
+    return Table(columns, rows, title="Coefficients, shrunken")
 
 
 def _notes(fit: LinearFit) -> list[str]:
@@ -82,8 +96,8 @@ def _notes(fit: LinearFit) -> list[str]:
             "parameters. Classical standard errors and intervals do not hold for shrunken coefficients: none are given."
         )
     notes.append(
-        f"Computed by {fit.method}; condition number {number(fit.condition, 2)}, "
-        f"so the coefficients are right to {fit.digits} digits or more against rounding."
+        f"Computed by {fit.method}. Condition number {number(fit.condition, 2)}: rounding moves no coefficient "
+        f"by more than 1e-{fit.digits} of itself or of its standard error."
     )
     return notes
 
