@@ -15,9 +15,9 @@ from unbend.affine import (
     Identity,
     LinearMap,
     Selection,
+    Sum,
     along,
     compose,
-    maps,
     stack,
     total,
 )
@@ -128,7 +128,7 @@ def test_becomes(case):
 
 def test_linear_maps_side_by_side_are_one_matrix():
     both = stack([Dense(a(3, 4), (1,)), Dense(a(2, 4), (1,)), Identity((1, 4))])
-    assert isinstance(both, Dense | maps.Sum)
+    assert isinstance(both, Dense | Sum)
     assert both.out_shape == (1, 9)
 
 

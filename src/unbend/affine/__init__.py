@@ -8,10 +8,11 @@ from unbend.affine import rules  # noqa: F401  the rules register themselves
 from unbend.affine.add import add, stack
 from unbend.affine.affine import Affine
 from unbend.affine.along import along, total
+from unbend.affine.combined import Chain, Sum, Transposed
 from unbend.affine.compose import compose
 from unbend.affine.convolution import Convolution, Pads
 from unbend.affine.dense import Blocks, Dense
-from unbend.affine.maps import Chain, Cost, Diagonal, Identity, LinearMap, Shape, Sum, Transposed, shrink
+from unbend.affine.maps import Cost, Diagonal, Identity, LinearMap, Shape, shrink
 from unbend.affine.selection import Selection
 
 __all__ = [

@@ -7,10 +7,11 @@ from functools import reduce
 
 import numpy as np
 
+from unbend.affine.combined import Sum
 from unbend.affine.compose import compose
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
-from unbend.affine.maps import Diagonal, Identity, LinearMap, Sum
+from unbend.affine.maps import Diagonal, Identity, LinearMap
 from unbend.affine.selection import Selection
 from unbend.affine.windows import sum_of
 

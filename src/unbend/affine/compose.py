@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from unbend.affine.combined import Chain
 from unbend.affine.dense import Dense
-from unbend.affine.maps import Chain, Diagonal, Identity, LinearMap
+from unbend.affine.maps import Diagonal, Identity, LinearMap
 from unbend.affine.selection import Selection
 
 Rule = Callable[..., LinearMap | None]

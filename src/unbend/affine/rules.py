@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
+from unbend.affine.combined import Chain, Transposed
 from unbend.affine.compose import compose, rule
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
-from unbend.affine.maps import Chain, Diagonal, LinearMap, Transposed
+from unbend.affine.maps import Diagonal, LinearMap
 from unbend.affine.selection import Selection
 
 
