@@ -43,7 +43,7 @@ def test_unknown_suffix(tmp_path: Path) -> None:
 
 
 def test_unknown_object() -> None:
-    assert refused([1, 2], "y").what == "cannot read a builtins list as a table"
+    assert refused([1, 2], "y").what == "cannot read a list as a table"
     assert "collect a lazy frame first" in refused(pl.LazyFrame({"y": [1]}), "y").try_
 
 
@@ -83,6 +83,11 @@ def test_empty_file(suffix: str, tmp_path: Path) -> None:
 def test_pickled_arrays_are_not_read(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.array([{"a": 1}], dtype=object))
     assert "cannot read t.npz" in refused(tmp_path / "t.npz", "y").what
+
+
+def test_numbers_that_arrow_does_not_know(tmp_path: Path) -> None:
+    np.savez(tmp_path / "t.npz", X=np.ones((3, 2), complex), y=np.ones(3))
+    assert refused(tmp_path / "t.npz", "y").what == "cannot read t.npz as a table"
 
 
 def test_truncated_csv_row(tmp_path: Path) -> None:
@@ -143,6 +148,9 @@ def test_no_complete_row() -> None:
     error = refused(pd.DataFrame({"a": [1, None], "b": [None, 2.0], "y": [1, 2]}), "y")
     assert error.what == "no row of pandas DataFrame is complete: each of its 2 rows has a missing value"
     assert error.where == "missing values: a 1, b 1"
+    assert error.try_ == "leave it out: --exclude a"
+    error = refused(pd.DataFrame({"a": [1.0, 2.0], "y": [np.nan, np.nan]}), "y")
+    assert error.try_ == "choose a target that has values"
 
 
 def test_one_row() -> None:
@@ -174,12 +182,12 @@ def test_infinity_written_in_a_csv(tmp_path: Path) -> None:
     assert refused(write(tmp_path / "t.csv", "a,y\n1,2\n-inf,3\n"), "y").what == "a is infinite in row 1"
 
 
-@pytest.mark.parametrize("value", ["n/a?", "12,5", "1 200 €", "twelve", "-"])
-def test_text_in_a_numeric_column(tmp_path: Path, value: str) -> None:
+@pytest.mark.parametrize(("value", "shown"), [*((v, v) for v in ("n/a?", "12,5", "1 200 €", "twelve")), (" ", "' '")])
+def test_text_in_a_numeric_column(tmp_path: Path, value: str, shown: str) -> None:
     rows = [f'"{i}.5",{i}' for i in range(40)]
     rows[17] = f'"{value}",17'
     error = refused(write(tmp_path / "t.csv", "\n".join(["income,y", *rows])), "y")
-    assert error.what == f"income looks like numbers, but 1 of its 40 values are not written as one: {value}"
+    assert error.what == f"income looks like numbers, but 1 of its 40 values are not written as one: {shown}"
     assert error.where == "first at row 17 (the first row is 0), column income"
     assert "--exclude income" in error.try_
 

@@ -61,6 +61,11 @@ def test_numbers_too_large_to_square(frame: pd.DataFrame) -> None:
     assert "b are too large to be squared" in refused(frame.assign(b=frame["b"] * 1e200), "y").what
 
 
+def test_numbers_too_small_to_square(frame: pd.DataFrame) -> None:
+    assert "b are too small to be squared" in refused(frame.assign(b=frame["b"] * 1e-200), "y").what
+    assert "y are too small to be squared" in refused(frame.assign(y=frame["y"] * 1e-150), "y").what
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -165,7 +165,7 @@ def _why_not(name: str, kind: Kind, found: Survey) -> str | None:
 
 def _table(plan: _Plan, found: Survey, notes: tuple[str, ...]) -> Table:
     if found.n == 0:
-        raise no_complete_rows(plan.source.name, found.n_read, found.missing)
+        raise no_complete_rows(plan.source.name, plan.target, found.n_read, found.missing)
     if plan.target and found.n < 2:
         raise DataError(
             f"{plan.source.name} has one complete row; a regression needs more rows than columns",

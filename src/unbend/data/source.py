@@ -114,7 +114,7 @@ def _with_distinct_names(opened: Source) -> Source:
     twice = [name for name, count in Counter(opened.schema.names).items() if count > 1]
     if twice:
         raise DataError(
-            f"two columns of {opened.name} have the same name: {', '.join(twice)}",
+            f"two columns of {opened.name} have the same name: {', '.join(name or '(no name)' for name in twice)}",
             try_="rename them so that every column has a name of its own",
         )
     return opened
@@ -123,7 +123,8 @@ def _with_distinct_names(opened: Source) -> Source:
 def _unreadable(data: Any) -> DataError:
     readable = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these, and in Python frames"
     if not isinstance(data, Path):
-        kind = f"{type(data).__module__.split('.')[0]} {type(data).__name__}"
+        package = type(data).__module__.split(".")[0]
+        kind = type(data).__name__ if package == "builtins" else f"{package} {type(data).__name__}"
         return DataError(f"cannot read a {kind} as a table", try_=f"{readable}\ncollect a lazy frame first")
     if data.exists():
         return DataError(f"do not know how to read {data.name}", where=str(data), try_=readable)

@@ -95,9 +95,10 @@ class SpellingTally:
         if self.first is None or self.numbers_otherwise < MOSTLY_NUMBERS * self.values:
             return
         row, value = self.first
+        shown = value if value.strip() else repr(value)
         rest = self.values - self.numbers
         raise DataError(
-            f"{column} looks like numbers, but {rest} of its {self.values} values are not written as one: {value}",
+            f"{column} looks like numbers, but {rest} of its {self.values} values are not written as one: {shown}",
             where=f"first at row {row} (the first row is 0), column {column}",
             try_="write every value as a plain number such as 1200.5, and leave the cell empty where it is missing\n"
             f"or leave the column out: --exclude {column}",

@@ -133,7 +133,7 @@ class Table:
             if new:
                 raise unknown_level(column, new[0], levels, _row_of(other, column, new[0]))
         if found.n == 0:
-            raise no_complete_rows(other.name, found.n_read, found.missing)
+            raise no_complete_rows(other.name, self.target, found.n_read, found.missing)
         missing = {name: count for name, count in found.missing.items() if count}
         notes = rows_note(found.n, found.n_read, missing)
         return replace(
@@ -200,7 +200,7 @@ def _row_of(source: Source, column: str, level: str) -> int | None:
     return None
 
 
-def no_complete_rows(name: str, n_read: int, missing: Mapping[str, int]) -> DataError:
+def no_complete_rows(name: str, target: str, n_read: int, missing: Mapping[str, int]) -> DataError:
     """The error for a table in which no row can be used."""
     if n_read == 0:
         return DataError(f"{name} has no rows", try_="give a table with at least one row")
@@ -208,7 +208,7 @@ def no_complete_rows(name: str, n_read: int, missing: Mapping[str, int]) -> Data
     return DataError(
         f"no row of {name} is complete: each of its {n_read} rows has a missing value",
         where="missing values: " + ", ".join(f"{column} {missing[column]}" for column in worst),
-        try_=f"leave the emptiest column out: --exclude {worst[0]}" if worst else "",
+        try_="choose a target that has values" if worst[0] == target else f"leave it out: --exclude {worst[0]}",
     )
 
 

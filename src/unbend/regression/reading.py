@@ -12,6 +12,9 @@ from unbend.regression.moments import Moments
 from unbend.regression.quadratic import Quadratic
 from unbend.regression.triangle import RowFactor, Triangle
 
+SMALLEST = 1e-280
+"""Smaller sums of squares have lost digits to underflow."""
+
 
 def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[np.ndarray]:
     """The columns (with squares and products if `terms` is given) and the target, block by block; (n, q)."""
@@ -25,7 +28,7 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
     Raises
     ------
     DataError
-        If squares of the numbers overflow.
+        If squares of the numbers overflow or vanish.
     """
     total: Moments | None = None
     with np.errstate(over="ignore", invalid="ignore"):
@@ -34,7 +37,7 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
             total = block if total is None else total + block
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
-    _refuse_overflow(total, (*(table.names if terms is None else terms.names), table.target))
+    _refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
     return total
 
 
@@ -46,11 +49,13 @@ def table_triangle(table: Table, moments: Moments, terms: Quadratic | None = Non
     return factor.triangle()
 
 
-def _refuse_overflow(moments: Moments, names: tuple[str, ...]) -> None:
-    too_large = np.flatnonzero(~np.isfinite(np.diag(moments.products)))
-    if len(too_large):
-        name = names[int(too_large[0])]
-        raise DataError(
-            f"the numbers of {name} are too large to be squared",
-            try_=f"give {name} in a larger unit (values below 1e150)",
-        )
+def _refuse_unsquarable(moments: Moments, names: tuple[str, ...]) -> None:
+    squares = np.diag(moments.products)
+    varying = (moments.sums != 0) | (squares > 0)
+    for wrong, size, unit in (
+        (~np.isfinite(squares), "large", "a larger unit (values below 1e150)"),
+        (varying & (squares < SMALLEST), "small", "a smaller unit (values above 1e-140)"),
+    ):
+        if wrong.any():
+            name = names[int(np.argmax(wrong))]
+            raise DataError(f"the numbers of {name} are too {size} to be squared", try_=f"give {name} in {unit}")

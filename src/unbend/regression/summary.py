@@ -10,8 +10,8 @@ from unbend.document import Block, Bullets, Cell, Column, Details, Heading, Para
 
 if TYPE_CHECKING:
     from unbend.data import Term
-    from unbend.regression.fit import LinearFit
     from unbend.regression.inference import Coefficient
+    from unbend.regression.linear import LinearFit
 
 
 def document(fit: LinearFit) -> list[Block]:

@@ -26,20 +26,23 @@ class Arrays:
 
     name: str
     columns: Mapping[str, np.ndarray]
+    schema: pa.Schema
 
-    @property
-    def schema(self) -> pa.Schema:
-        """Names and types of the columns."""
-        return self._batch(0, 1).schema
+    @classmethod
+    def of(cls, name: str, columns: Mapping[str, np.ndarray]) -> Arrays:
+        """Columns whose kind Arrow knows."""
+        with unreadable_as_data_error(name, "a table"):
+            return cls(name, columns, _batch(columns, 0, 1).schema)
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
         length = len(next(iter(self.columns.values()), ()))
         for start in range(0, length, rows):
-            yield self._batch(start, start + rows)
+            yield _batch(self.columns, start, start + rows)
 
-    def _batch(self, start: int, stop: int) -> pa.RecordBatch:
-        return pa.record_batch({name: _arrow(column[start:stop]) for name, column in self.columns.items()})
+
+def _batch(columns: Mapping[str, np.ndarray], start: int, stop: int) -> pa.RecordBatch:
+    return pa.record_batch({name: _arrow(column[start:stop]) for name, column in columns.items()})
 
 
 def _arrow(values: np.ndarray) -> pa.Array:
@@ -56,14 +59,14 @@ def open_npy(path: Path) -> Source:
     with unreadable_as_data_error(path.name, "a NumPy array"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     if array.dtype.names is not None:
-        return Arrays(path.name, {name: array[name] for name in array.dtype.names})
+        return Arrays.of(path.name, {name: array[name] for name in array.dtype.names})
     if array.ndim not in (1, 2):
         raise DataError(
             f"{path.name} holds an array of shape {array.shape}, not a table",
             try_="save a matrix with one row a case and one column a variable",
         )
     matrix = array.reshape(len(array), -1) if array.ndim == 1 else array
-    return Arrays(path.name, _matrix_columns(matrix, [f"x{j}" for j in range(matrix.shape[1])]))
+    return Arrays.of(path.name, _matrix_columns(matrix, [f"x{j}" for j in range(matrix.shape[1])]))
 
 
 @source(suffixes=(".npz",))
@@ -74,7 +77,7 @@ def open_npz(path: Path) -> Source:
             raise ValueError("it is not a whole .npz file")
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    return Arrays(path.name, _named_columns(path.name, arrays))
+    return Arrays.of(path.name, _named_columns(path.name, arrays))
 
 
 def _named_columns(file: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
