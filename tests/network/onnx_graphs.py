@@ -100,7 +100,12 @@ def inputs(model: onnx.ModelProto, rows: int, seed: int = 0, **sizes: int) -> np
 
 
 def assert_same(
-    before: onnx.ModelProto, after: onnx.ModelProto, *batches: int, tolerance: float = 2e-5, floor: float = 0.0, **sizes: int
+    before: onnx.ModelProto,
+    after: onnx.ModelProto,
+    *batches: int,
+    tolerance: float = 2e-5,
+    floor: float = 0.0,
+    **sizes: int,
 ) -> None:
     """Both models give the same under onnxruntime, with the same names, for each number of rows."""
     assert [o.name for o in before.graph.output] == [o.name for o in after.graph.output]

@@ -1,33 +1,45 @@
 """The certificate: the evidence that a collapsed network computes the same as the original.
 
-Each collapsed stretch is compared with its own nodes in float64 before anything is written; the whole network is then
-run under onnxruntime beside the original, and both are held against the float64 truth. The inputs are random, at
-several scales, with zeros and single large entries among them, as one row and as several at once.
+Each collapsed stretch is compared with its own nodes in float64 before anything is written. What was written is then
+run by a program from outside beside the original, and both are held against the float64 truth, output by output: as
+one row and as several at once, at several scales, at two sizes of each free axis. Where no program can run the whole
+network, or nobody knows the truth of one of its ops, each collapsed stretch is cut out and held against its own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
+import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
+from unbend.collapse.probes import Group, probes, sized
+from unbend.collapse.rewrite import Plan
+from unbend.collapse.size import size
+from unbend.collapse.stretches import stretches, values_of
+from unbend.collapse.witness import Run, cut, witness
 from unbend.errors import ModelError
-from unbend.network import Network, Runner, evaluate, input_shape, network_of
+from unbend.network import Network, evaluate, input_shape
+from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
 
-PROBES = 24
-"""Random inputs; enough to meet every output many times, few enough for a large network."""
-
-MAX_PROBE_NUMBERS = 1 << 24
-"""Fewer inputs are used where they would have more numbers than this together."""
-
 ALLOWED = 8.0
-"""The collapsed network may be this many times as far from the truth as the original …"""
+"""An output of the collapsed network may be this many times as far from the truth as the original's …"""
 
 FLOOR_ULPS = 64.0
-"""… plus this many units in the last place of its type, relative to the output's scale. A wrong collapse is off by far
-more: merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
+"""… plus this many units in the last place of its type, relative to its own largest value in the group of inputs …"""
+
+SPREAD_ULPS = 8.0
+"""… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
+merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
+
+TOGETHER = 3
+"""So many rows are run at once."""
+
+SIZES_TRIED = 2
 
 
 @dataclass(frozen=True)
@@ -35,8 +47,9 @@ class Certificate:
     """Evidence for one collapse.
 
     `scale` is the largest absolute output on the inputs tried; `original_error` and `collapsed_error` are the largest
-    absolute differences to the float64 evaluation of the original; `difference` is that between the two runs.
-    `truth` says what the errors are measured against.
+    absolute differences to the float64 truth; `difference` is that between the two runs. `used` is the largest share
+    of the allowance for rounding that any output of any input uses. `witness` says who ran the networks, and `whole`
+    whether they were run whole or stretch by stretch.
     """
 
     inputs: int
@@ -45,85 +58,147 @@ class Certificate:
     original_error: float
     collapsed_error: float
     difference: float
-    unit: float
-    truth: str
+    used: float
+    witness: str
+    whole: bool
+    truth: str = "float64 evaluation"
 
     @property
     def holds(self) -> bool:
         """Whether the collapsed network is as close to the truth as rounding allows."""
-        return bool(self.collapsed_error <= ALLOWED * self.original_error + FLOOR_ULPS * self.unit * self.scale)
+        return self.used <= 1.0
 
 
-def probes(network: Network, count: int = PROBES, seed: int = 0) -> np.ndarray:
-    """Inputs that try the network: random at three scales, zeros, and single large entries."""
-    shape = input_shape(network)
-    size = int(np.prod(shape)) or 1
-    count = int(np.clip(MAX_PROBE_NUMBERS // size, 4, count))
-    rng = np.random.default_rng(seed)
-    if network.input.dtype is not None and network.input.dtype.kind in "iu":
-        return rng.integers(0, 2, size=(count, *shape)).astype(np.float64)
-    x = rng.standard_normal((count, *shape)) * np.resize([1.0, 0.1, 10.0], count).reshape(-1, *(1,) * len(shape))
-    x[0] = 0.0
-    flat = x[1].reshape(-1)
-    flat[:] = 0.0
-    flat[rng.integers(size)] = 100.0
-    return x
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Two models that should give the same, who runs them, and groups of inputs with the true outputs."""
+
+    runs: tuple[Run, Run]
+    names: tuple[str, str]
+    groups: Sequence[Group]
+    truths: Sequence[list[np.ndarray]]
+    several: bool
 
 
-def certify(network: Network, collapsed: ir.Model, rules: tuple[str, ...]) -> Certificate:
+@dataclass(frozen=True)
+class _Gap:
+    """How far two runs of one group are from the truth."""
+
+    scale: float
+    original: float
+    collapsed: float
+    difference: float
+    used: float
+
+
+def certify(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Certificate:
     """Hold the collapsed model against the original.
 
     Raises
     ------
     ModelError
-        onnxruntime cannot run one of them.
+        The collapsed model cannot be run although the original can, or gives outputs of another shape.
     """
-    other = network_of(collapsed.clone(), network.name)
-    x = probes(network)
-    runners = Runner(network), Runner(other)
-    before, after = _outputs(runners[0](x), network), _outputs(runners[1](x), other)
-    if before.shape != after.shape:
-        raise ModelError("the collapsed network gives outputs of another shape", where=f"{before.shape}, {after.shape}")
-    together = [np.concatenate([a.reshape(-1) for a in runner.together(x[:3])] or [before[:0]]) for runner in runners]
-    before, after = np.concatenate([before, together[0]]), np.concatenate([after, together[1]])
-    truth, named = _truth(network, x, before, len(together[0]))
+    whole = _whole(network, collapsed)
+    trials = whole or [_stretch(network, collapsed, one) for one in plans]
+    gaps = [gap for trial in trials for gap in _gaps(trial)]
     return Certificate(
-        inputs=len(x),
-        rules=rules,
-        scale=_largest(truth),
-        original_error=_largest(before - truth),
-        collapsed_error=_largest(after - truth),
-        difference=_largest(after - before),
-        unit=float(np.finfo(_float_type(network)).eps),
-        truth=named,
+        inputs=sum(len(next(iter(group.values()))) for trial in trials for group in trial.groups),
+        rules=tuple(rule for one in plans for rule in one.rules),
+        scale=max(gap.scale for gap in gaps),
+        original_error=max(gap.original for gap in gaps),
+        collapsed_error=max(gap.collapsed for gap in gaps),
+        difference=max(gap.difference for gap in gaps),
+        used=max(gap.used for gap in gaps),
+        witness=" and ".join(dict.fromkeys(name for trial in trials for name in trial.names)),
+        whole=bool(whole),
     )
 
 
-def _outputs(values: dict[str, np.ndarray], network: Network) -> np.ndarray:
-    parts = [values[port.name].astype(np.float64).reshape(-1) for port in network.outputs]
-    return np.concatenate(parts)
+def _whole(network: Network, collapsed: ir.Model) -> list[_Trial]:
+    """Trials of the network at sizes that it can be run with; none if nobody can run it or knows its truth."""
+    return list(islice((trial for one in sized(network) if (trial := _at_size(one, collapsed))), SIZES_TRIED))
 
 
-def _truth(network: Network, x: np.ndarray, run: np.ndarray, together: int) -> tuple[np.ndarray, str]:
-    """The outputs in float64 through the op table; onnxruntime's own where an op is not in the table.
-
-    The last `together` numbers are a run of several rows at once, for which the original's own run is the truth.
-    """
-    dtype = network.input.dtype or np.dtype(np.float32)
+def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
+    name = network.input.name
     try:
-        truth = _outputs(evaluate(network, x.astype(dtype).astype(np.float64)), network)
-        return np.concatenate([truth, run[len(run) - together :]]), "float64 evaluation"
-    except Unsupported as reason:
-        return run, f"onnxruntime's run of the original ({reason})"
+        work = size(network, stretches(network)).macs
+        groups = probes({name: input_shape(network)}, network.types, work)
+        first = {name: groups[0][name][0]}
+        who, before = witness(network.model, first)
+        truths = [_true_outputs(network, group[name]) for group in groups]
+    except (ModelError, Unsupported):
+        return None
+    other, after = witness(collapsed, first)
+    return _Trial((before, after), (who, other), groups, truths, network.batch is None)
 
 
-def _float_type(network: Network) -> np.dtype:
-    for port in network.outputs:
-        if port.dtype is not None and port.dtype.kind == "f":
-            return port.dtype
-    return np.dtype(np.float32)
+def _true_outputs(network: Network, x: np.ndarray) -> list[np.ndarray]:
+    values = evaluate(network, x.astype(np.float64))
+    return [values[value.name or ""] for value in network.model.graph.outputs]
 
 
-def _largest(array: np.ndarray) -> float:
-    finite = np.abs(array[np.isfinite(array)])
-    return float(finite.max(initial=0.0))
+def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
+    """The trial of one stretch, cut out of both models."""
+    stretch = plan.stretch
+    groups = probes({name: network.shapes[name] for name in stretch.sources}, network.types, plan.before.macs)
+    first = {name: array[0] for name, array in groups[0].items()}
+    made = {value.name for node in collapsed.graph for value in node.outputs}
+    outputs = [name for name in stretch.outputs if name in made]
+    models = [cut(network, model, stretch.sources, outputs) for model in (network.model, collapsed)]
+    (who, before), (other, after) = (witness(model, first) for model in models)
+    truths = []
+    for group in groups:
+        values = values_of(stretch, {name: array.astype(np.float64) for name, array in group.items()})
+        truths.append([values[name] for name in outputs])
+    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.sources)
+    return _Trial((before, after), (who, other), groups, truths, batched)
+
+
+def _gaps(trial: _Trial) -> Iterator[_Gap]:
+    """How far both are from the truth, group by group; then both on several rows at once, where the original can."""
+    for group, truth in zip(trial.groups, trial.truths, strict=True):
+        before, after = (_by_rows(run, group) for run in trial.runs)
+        yield from (_gap(*arrays) for arrays in zip(before, after, truth, strict=True))
+    if trial.several:
+        feeds = {name: np.concatenate(list(array[-TOGETHER:])) for name, array in trial.groups[0].items()}
+        try:
+            expected = trial.runs[0](feeds)
+        except Exception:  # a network that cannot take several rows has nothing to compare
+            return
+        yield from (_gap(b, a, b) for b, a in zip(expected, trial.runs[1](feeds), strict=True))
+
+
+def _by_rows(run: Run, group: Group) -> list[np.ndarray]:
+    """Each output for each row of the group, run one by one."""
+    rows = len(next(iter(group.values())))
+    found = [run({name: array[row] for name, array in group.items()}) for row in range(rows)]
+    return [np.stack(column) for column in zip(*found, strict=True)]
+
+
+def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> _Gap:
+    """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each."""
+    if before.shape != after.shape:
+        raise ModelError("it gives outputs of another shape", where=f"{before.shape} became {after.shape}")
+    unit = float(ml_dtypes.finfo(before.dtype).eps) if is_float(before.dtype) else 0.0
+    if truth.shape != before.shape:
+        truth = before
+    before, after, truth = (array.astype(np.float64) for array in (before, after, truth))
+    finite = np.isfinite(before)
+    if not np.array_equal(finite, np.isfinite(after)):
+        return _Gap(0.0, 0.0, np.inf, np.inf, np.inf)
+    truth = np.where(finite & np.isfinite(truth), truth, np.where(finite, before, 0.0))
+    before, after = (np.where(finite, array, 0.0) for array in (before, after))
+    error = np.max(np.abs(after - truth), axis=0, initial=0.0)
+    scale = np.max(np.abs(truth), axis=0, initial=0.0)
+    largest = float(scale.max(initial=0.0))
+    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
+    allowed = ALLOWED * own + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
+    return _Gap(
+        scale=largest,
+        original=float(own.max(initial=0.0)),
+        collapsed=float(error.max(initial=0.0)),
+        difference=float(np.max(np.abs(after - before), initial=0.0)),
+        used=float(np.max(np.where(error > 0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0), initial=0.0)),
+    )

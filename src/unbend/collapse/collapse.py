@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,27 +10,21 @@ from typing import Any, ClassVar
 import onnx
 import onnx_ir as ir
 
+from unbend.collapse import blocks
+from unbend.collapse.blocks import answer, certificate_blocks, sizes, strip
 from unbend.collapse.certificate import Certificate, certify
 from unbend.collapse.rewrite import Plan, plan, rewrite
-from unbend.collapse.stretches import Kept, Stretches, stretches
+from unbend.collapse.size import Size, size
+from unbend.collapse.stretches import Kept, stretches
 from unbend.collapse.write import Overflow
-from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
-from unbend.errors import ModelError, SelfCheckError
+from unbend.document import Block
+from unbend.errors import ModelError
 from unbend.network import Network, network_of, read
 from unbend.output import replacing
 from unbend.result import Result
 
-HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
-
-
-@dataclass(frozen=True)
-class Size:
-    """How large a network is: nodes, products (Conv, Gemm, MatMul), multiplications for a row, numbers stored."""
-
-    nodes: int
-    heavy: int
-    macs: int
-    parameters: int
+__all__ = ["BendReport", "Collapse", "StretchReport", "answer", "bend_reports", "certificate_blocks", "collapse"]
+__all__ += ["size", "sizes", "strip"]
 
 
 @dataclass(frozen=True)
@@ -102,14 +95,15 @@ class Collapse(Result):
 
     def document(self) -> list[Block]:
         """The answer, what it saves, each stretch, and the evidence."""
-        return _document(self)
+        return blocks.document(self)
 
 
 def collapse(model: Any, example: Any = None, *, name: str | None = None) -> Collapse:
     """The cheapest network that computes exactly the same as `model`.
 
     Every affine stretch is reduced by exact algebra in float64 and written in its cheapest form, never dearer than it
-    was in multiplications, stored numbers or nodes; the rest of the graph is untouched.
+    was in multiplications, stored numbers or nodes; the rest of the graph is untouched. A stretch whose collapsed form
+    does not pass the certificate is left as it was, and the report says so.
 
     Parameters
     ----------
@@ -120,9 +114,7 @@ def collapse(model: Any, example: Any = None, *, name: str | None = None) -> Col
     Raises
     ------
     ModelError
-        The model cannot be read or run.
-    SelfCheckError
-        The collapsed network does not compute the same; nothing is returned.
+        The model cannot be read.
     """
     network = read(model, example, name=name)
     found = stretches(network)
@@ -167,28 +159,30 @@ def _try(network: Network, chosen: Sequence[Plan]) -> tuple[ir.Model, Certificat
     """The model with these stretches rewritten and its certificate, or why that is refused."""
     try:
         model = rewrite(network, chosen)
-        onnx.checker.check_model(ir.to_proto(model))
-        certificate = certify(network, model, tuple(rule for one in chosen for rule in one.rules))
+        _check(network, model)
+        certificate = certify(network, model, chosen)
     except Overflow as reason:
         return str(reason)
     except (ModelError, onnx.checker.ValidationError) as error:
-        raise SelfCheckError(
-            f"the collapsed form of {network.name} cannot be run", where=str(error).splitlines()[0]
-        ) from error
+        return f"its collapsed form cannot be certified ({' '.join(str(error).split())[:200]})"
     return (model, certificate) if certificate.holds else "its certificate failed"
 
 
-def size(network: Network, found: Stretches) -> Size:
-    """How large a network is."""
-    macs = sum(
-        linear.cost.macs
-        for stretch in found.stretches
-        for outputs in stretch.locals
-        for one in outputs
-        for linear in one.maps.values()
-    )
-    heavy = sum(node.op_type in HEAVY for node in network.nodes)
-    return Size(len(network.nodes), heavy, macs, network.parameters)
+def _check(network: Network, model: ir.Model) -> None:
+    """onnx.checker accepts the collapsed model, unless it does not accept the original either."""
+    try:
+        onnx.checker.check_model(ir.to_proto(model))
+    except onnx.checker.ValidationError:
+        if _is_valid(network.model):
+            raise
+
+
+def _is_valid(model: ir.Model) -> bool:
+    try:
+        onnx.checker.check_model(ir.to_proto(model))
+    except onnx.checker.ValidationError:
+        return False
+    return True
 
 
 def bend_reports(network: Network) -> list[BendReport]:
@@ -217,74 +211,3 @@ def _report(one: Plan) -> StretchReport:
         rules=one.rules if one.collapses else (),
         reason=one.kept,
     )
-
-
-def _document(result: Collapse) -> list[Block]:
-    blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(answer(result), "strong", "exact")]
-    if result.changed:
-        blocks.append(sizes(result))
-    blocks.append(strip(result))
-    if result.kept:
-        items = [f"{kept.op_type} {kept.label}: {kept.reason}" for kept in result.kept]
-        blocks += [Heading("Affine, and yet left alone", 3), Bullets(items)]
-    if result.certificate is not None:
-        blocks += [Heading("Certificate", 3), *certificate_blocks(result.certificate)]
-    return blocks
-
-
-def answer(result: Collapse) -> str:
-    """What the network is, and what collapses, in sentences."""
-    if result.affine:
-        first = "This network has no bend: it is one linear regression, W_z x + b_z."
-    else:
-        kinds = Counter(bend.op_type for bend in result.bends)
-        listed = ", ".join(f"{count} {name}" for name, count in kinds.most_common())
-        count = len(result.stretches)
-        first = f"This network has {len(result.bends)} bends ({listed}) and {count} affine stretches between them."
-    if not result.changed:
-        return f"{first} No stretch can be written cheaper than it is."
-    done = sum(stretch.collapsed for stretch in result.stretches)
-    saved = 1 - result.after.macs / result.before.macs if result.before.macs else 0.0
-    share = f"{number(100 * saved, 3)} % of the multiplications"
-    return f"{first} {done} of {len(result.stretches)} collapse, which saves {share}."
-
-
-def sizes(result: Collapse) -> Table:
-    """The sizes before and after."""
-    rows = [
-        (name, getattr(result.before, key), getattr(result.after, key))
-        for name, key in (
-            ("nodes", "nodes"),
-            ("Conv, Gemm, MatMul", "heavy"),
-            ("multiplications for a row", "macs"),
-            ("numbers stored", "parameters"),
-        )
-    ]
-    return Table([Column("", "left"), Column("before"), Column("after")], rows)
-
-
-def strip(result: Collapse) -> Table:
-    """A row for each stretch: what it is, what it becomes, why it is kept."""
-    rows = [
-        (
-            stretch.label,
-            " → ".join(stretch.ops) if len(stretch.ops) <= 6 else f"{len(stretch.ops)} nodes",
-            " → ".join(stretch.into) if stretch.collapsed else "kept",
-            "" if stretch.collapsed else stretch.reason,
-        )
-        for stretch in result.stretches
-    ]
-    columns = [Column("stretch", "left"), Column("is", "left"), Column("becomes", "left"), Column("why kept", "left")]
-    return Table(columns, rows, title="Stretches")
-
-
-def certificate_blocks(certificate: Certificate) -> list[Block]:
-    """The evidence in two sentences."""
-    return [
-        Paragraph(
-            f"Composed in float64 and rounded once. On {certificate.inputs} inputs the collapsed network is at most "
-            f"{number(certificate.collapsed_error, 2)} from the {certificate.truth}, the original "
-            f"{number(certificate.original_error, 2)}; the largest output is {number(certificate.scale, 3)}.",
-            "quiet",
-        )
-    ]

@@ -17,13 +17,11 @@ from unbend.affine import (
     Chain,
     Convolution,
     Dense,
-    Diagonal,
     Identity,
     LinearMap,
     Selection,
     Shape,
     Sum,
-    Transposed,
     shrink,
 )
 from unbend.network import Node
@@ -151,7 +149,7 @@ def cheapest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
 
 
 def _pieces(step: Step) -> list[Step]:
-    if step.node is not None or not isinstance(step.affine.linear, (Diagonal, Dense, Convolution, Transposed)):
+    if step.node is not None:
         return [step]
     return [Step(part, None, step.rules if i == 0 else ()) for i, part in enumerate(parts(step.affine))]
 

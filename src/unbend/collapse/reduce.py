@@ -17,6 +17,7 @@ from unbend.affine import Affine, Identity, Shape
 from unbend.collapse.factor import Price, Step, cheapest, total, writable
 from unbend.collapse.stretches import Stretch
 from unbend.network import Network, Node
+from unbend.network.graph import is_float
 from unbend.network.local import Local
 
 
@@ -87,7 +88,7 @@ def reduction(network: Network, stretch: Stretch) -> Reduction:
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             graph.shapes[name] = next(iter(one.maps.values())).out_shape
-        if _is_open(node, outputs, batched):
+        if _is_open(node, outputs, batched) and _one_type(network, node):
             _open(graph, network, node, outputs[0])
         else:
             graph.closed.add(node)
@@ -101,6 +102,13 @@ def _is_open(node: Node, outputs: Sequence[Local], batched: bool) -> bool:
         return False
     maps = outputs[0].maps.values()
     return len(maps) == 1 or all(writable(Affine(linear, _zero(linear.out_shape)), batched) for linear in maps)
+
+
+def _one_type(network: Network, node: Node) -> bool:
+    """Whether all that varies around the node is of one float type; a Cast stays where it is."""
+    names = (*node.outputs, *(name for name in node.inputs if network.variable(name)))
+    types = {network.types.get(name, np.dtype(np.float32)) for name in names if name}
+    return len(types) == 1 and is_float(types.pop())
 
 
 def _open(graph: Reduction, network: Network, node: Node, one: Local) -> None:

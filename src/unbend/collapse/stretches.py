@@ -6,11 +6,18 @@ outside are the stretch's sources, those that are read outside are its outputs.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+
+import numpy as np
 
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
+from unbend.network.graph import is_float
 from unbend.network.local import Local, Unsupported
+
+ROUNDING = frozenset({"Div", "Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "BatchNormalization"})
+"""Ops whose result is rounded where their tensors hold whole numbers."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,6 +57,21 @@ class Stretches:
         return next((i for i, stretch in enumerate(self.stretches) if node in stretch.nodes), None)
 
 
+def values_of(stretch: Stretch, sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Every value of the stretch for values of its sources (rows, *shape), in float64, by its nodes' own maps."""
+    values = dict(sources)
+    for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
+        for name, one in zip(node.outputs, outputs, strict=False):
+            values[name] = through(node, one, values)
+    return values
+
+
+def through(node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """One output of a node for the values of its inputs."""
+    terms = [linear.apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
+    return sum(terms, start=np.zeros(()) if one.offset is None else one.offset)
+
+
 @dataclass
 class _Groups:
     """Union–find over nodes."""
@@ -84,10 +106,17 @@ def _maps(network: Network, node: Node) -> tuple[Local, ...]:
     overridable = {port.name for port in network.inputs[1:]} | network.overridable
     if defaults := overridable.intersection(node.inputs):
         raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
+    if node.op_type in ROUNDING and not all(_is_real(network, name) for name in node.outputs):
+        raise Unsupported("it computes in whole numbers and rounds")
     found = structure(network, node)
     for one in found:
         _ = one.maps
     return found
+
+
+def _is_real(network: Network, name: str) -> bool:
+    dtype = network.types.get(name)
+    return dtype is None or is_float(dtype)
 
 
 def _connected(network: Network, maps: dict[Node, tuple[Local, ...]]) -> list[list[Node]]:

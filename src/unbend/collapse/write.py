@@ -110,9 +110,10 @@ class Writer:
     def finish(self, name: str, value: ir.Value, public: bool) -> None:
         """Let `value` be what the graph calls `name` from now on; a `public` name (an output's) must stay."""
         old = self.values[name]
-        if public:
-            if value in self.named or value.producer() not in self.nodes:
-                value = self.node("Identity", [value], name, old.dtype.numpy() if old.dtype else np.dtype(np.float32))
+        has_name = value in self.named or value.producer() not in self.nodes
+        if public and has_name:
+            value = self.node("Identity", [value], name, old.dtype.numpy() if old.dtype else np.dtype(np.float32))
+        if public or not has_name:
             old.name, value.name = self.fresh(f"{name}_before"), name
             value.type, value.shape = old.type, old.shape
             self.named.add(value)

@@ -18,9 +18,23 @@ from unbend.network.reference import run_node
 
 
 def as_rows(network: Network, x: np.ndarray) -> np.ndarray:
-    """User rows as (rows, *input shape) in float64; the batch axis of the network becomes an axis of length one."""
+    """User rows as (rows, *input shape) in float64; the batch axis of the network becomes an axis of length one.
+
+    Raises
+    ------
+    ModelError
+        A row has not as many numbers as the network takes.
+    """
     shape = input_shape(network)
-    return np.asarray(x, dtype=np.float64).reshape(len(x), *shape)
+    x = np.asarray(x, dtype=np.float64)
+    if x.size != len(x) * int(np.prod(shape)):
+        fixed = f"; it takes {network.batch} rows at once" if network.batch not in (None, 1) else ""
+        raise ModelError(
+            f"a row has {x.size // max(len(x), 1)} numbers, and {network.name} takes {int(np.prod(shape))}{fixed}",
+            where=str(network.input),
+            try_="export the network with a free batch axis" if fixed else "pass rows of that shape",
+        )
+    return x.reshape(len(x), *shape)
 
 
 def input_shape(network: Network) -> tuple[int, ...]:
@@ -65,6 +79,8 @@ def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = Non
         for name in node.inputs:
             if name in values and last[name] is node and name not in keep:
                 del values[name]
+    for name in keep & network.constants.keys():
+        values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], len(x), axis=0)
     return {name: values[name] for name in keep if name in values}
 
 

@@ -7,7 +7,7 @@ comes: the chains that exporters write in front of a Reshape or a bias end as nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,6 +21,8 @@ from unbend.network.reference import run_node
 
 MAX_FOLDED = 1 << 26
 """A constant is not made from a node if it would have more elements than this (512 MiB in float64)."""
+
+RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 
 ROUNDS = 20
 """Upper limit to the alternation; exporters' chains take two or three."""
@@ -101,7 +103,7 @@ def _fold_once(model: ir.Model, found: Folded) -> bool:
 def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
     if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
         return None
-    if node.op_type in {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial"}:
+    if node.op_type in RANDOM:
         return None
     if node.op_type in {"Shape", "Size"} and node.domain in {"", "ai.onnx"}:
         return _shape_of(node)
@@ -110,14 +112,24 @@ def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> lis
     inputs = [None if value is None else constants.get(value.name or "") for value in node.inputs]
     if any(array is None and value is not None for array, value in zip(inputs, node.inputs, strict=True)):
         return None
-    if node.op_type in {"ConstantOfShape", "Expand", "Tile"} and _too_large(node, inputs):
+    if _too_large(node, inputs):
         return None
     return run_node(node, inputs)
 
 
-def _too_large(node: ir.Node, inputs: list[np.ndarray | None]) -> bool:
-    shape = inputs[-1]
-    return shape is not None and float(np.prod(np.asarray(shape, dtype=np.float64))) > MAX_FOLDED
+def _too_large(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> bool:
+    """Whether a node that can make much from little would."""
+    numbers = [
+        np.asarray(array, dtype=np.float64) for array in inputs if array is not None and array.dtype.kind in "iuf"
+    ]
+    if node.op_type in {"ConstantOfShape", "Expand"} and numbers:
+        return float(np.prod(numbers[-1])) > MAX_FOLDED
+    if node.op_type == "Tile" and len(numbers) == 2:
+        return numbers[0].size * float(np.prod(numbers[1])) > MAX_FOLDED
+    if node.op_type == "Range" and len(numbers) == 3:
+        start, limit, delta = (float(array.reshape(())) for array in numbers)
+        return delta == 0 or (limit - start) / delta > MAX_FOLDED
+    return False
 
 
 def _cast_like(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:

@@ -171,21 +171,26 @@ class Network:
 
 def captured_names(node: Node) -> set[str]:
     """Names that the node's subgraphs (If, Loop, Scan) read, from outside or inside."""
-    if node.source is None:
-        return set()
-    graphs = []
-    for attribute in node.source.attributes.values():
-        if attribute.type == ir.AttributeType.GRAPH:
-            graphs.append(attribute.as_graph())
-        elif attribute.type == ir.AttributeType.GRAPHS:
-            graphs.extend(attribute.as_graphs())
-    return {
-        value.name
-        for graph in graphs
-        for inner in graph.all_nodes()
-        for value in inner.inputs
-        if value is not None and value.name
-    }
+    return set() if node.source is None else captured_by(node.source)
+
+
+def captured_by(node: ir.Node) -> set[str]:
+    """The same for a node of the file's graph: what its subgraphs read, and what they give out as it is."""
+    graphs = [graph for attribute in node.attributes.values() for graph in _subgraphs(attribute)]
+    read = (value for graph in graphs for inner in graph.all_nodes() for value in inner.inputs)
+    given = (value for graph in graphs for value in graph.outputs)
+    return {value.name for value in (*read, *given) if value is not None and value.name}
+
+
+def _subgraphs(attribute: ir.Attr) -> list[ir.Graph]:
+    if attribute.type == ir.AttributeType.GRAPH:
+        return [attribute.as_graph()]
+    return list(attribute.as_graphs()) if attribute.type == ir.AttributeType.GRAPHS else []
+
+
+def is_float(dtype: np.dtype) -> bool:
+    """Whether the type is a floating-point one, bfloat16 among them."""
+    return ir.DataType.from_numpy(dtype).is_floating_point()
 
 
 def dtype_of(value: ir.Value) -> np.dtype | None:

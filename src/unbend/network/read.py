@@ -15,12 +15,16 @@ import onnx
 import onnx_ir as ir
 
 from unbend.errors import ModelError
-from unbend.network.fold import fold
-from unbend.network.graph import Network, Node, Port, port
+from unbend.network.fold import Folded, fold
+from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
 
 OLDEST_OPSET = 13
 """The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
+
+
+MAX_BYTES = 1_900_000_000
+"""A model must fit into one file to be run: protobuf's limit is 2 GiB."""
 
 
 def read(model: Any, example: Any = None, *, name: str | None = None) -> Network:
@@ -102,8 +106,9 @@ def _siblings(path: Path) -> str:
 
 def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
     """The network in an onnx-ir model, which becomes the network's own (it is normalised in place)."""
-    _check_external(model, name)
+    _load_external(model, name)
     _normalise(model, name)
+    _check_values(model, name)
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
     _check_single(inputs, name)
     batch, free = _axes(inputs[0])
@@ -112,7 +117,7 @@ def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
         name=name,
         model=model,
         inputs=tuple(inputs),
-        outputs=tuple(port(value) for value in model.graph.outputs),
+        outputs=tuple(sorted(map(port, model.graph.outputs), key=lambda one: _rank(one, folded))),
         nodes=folded.nodes,
         constants=folded.constants,
         shapes=folded.shapes,
@@ -125,6 +130,12 @@ def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
     )
 
 
+def _rank(output: Port, folded: Folded) -> int:
+    """Outputs that depend on the input come before constants, and numbers before labels."""
+    dtype = output.dtype or folded.types.get(output.name)
+    return 2 * (output.name in folded.constants) + (dtype is None or not is_float(dtype))
+
+
 def _check_single(inputs: list[Port], name: str) -> None:
     if len(inputs) != 1:
         listed = "\n".join(str(one) for one in inputs) or "none"
@@ -133,7 +144,8 @@ def _check_single(inputs: list[Port], name: str) -> None:
             where=f"its inputs are\n{listed}",
             try_="export the network so that it takes one tensor (rows, columns), for example by joining its inputs",
         )
-    if inputs[0].dtype is not None and inputs[0].dtype.kind not in "fiu":
+    dtype = inputs[0].dtype
+    if dtype is not None and not is_float(dtype) and dtype.kind not in "iu":
         raise ModelError(
             f"the input of {name} is {inputs[0].dtype}, not numbers",
             where=str(inputs[0]),
@@ -152,28 +164,41 @@ def _axes(input_: Port) -> tuple[int | None, tuple[str, ...]]:
     return (first if isinstance(first, int) else None), free
 
 
-def _check_external(model: ir.Model, name: str) -> None:
-    """Every tensor stored outside the file is there and beside it."""
-    for value in model.graph.initializers.values():
-        tensor = value.const_value
-        if not isinstance(tensor, ir.ExternalTensor):
-            continue
-        location = Path(tensor.location)
-        if location.is_absolute() or ".." in location.parts:
-            raise ModelError(
-                f"{name} refers to data outside its own folder",
-                where=f"tensor {value.name} is stored in {location}",
-                try_="save the model again with its data file beside it",
-            )
-        file = Path(tensor.path)
-        needed = (tensor.offset or 0) + (tensor.length or 0)
-        if not file.exists() or file.stat().st_size < needed:
-            state = "is missing" if not file.exists() else "is truncated"
-            raise ModelError(
-                f"the data file of {name} {state}",
-                where=f"tensor {value.name} is stored in {file}",
-                try_=f"put {location} beside the model, as it was written by the exporter",
-            )
+def _load_external(model: ir.Model, name: str) -> None:
+    """Bring tensors that are stored outside the file into memory; they must lie beside it, and be there whole."""
+    tensors = [value.const_value for value in model.graph.initializers.values()]
+    outside = [tensor for tensor in tensors if isinstance(tensor, ir.ExternalTensor)]
+    for tensor in outside:
+        _check_external(tensor, name)
+    if (size := sum(tensor.nbytes for tensor in outside)) > MAX_BYTES:
+        raise ModelError(
+            f"{name} keeps {size / 1e9:.1f} GB outside its file; unbend reads up to {MAX_BYTES / 1e9:.1f} GB",
+            try_="collapse its parts one by one",
+        )
+    try:
+        ir.external_data.load_to_model(model)
+    except Exception as error:
+        raise ModelError(f"the data file of {name} cannot be read", where=_first_line(error)) from error
+
+
+def _check_external(tensor: ir.ExternalTensor, name: str) -> None:
+    """The tensor's file is there, whole, and in the model's own folder."""
+    location, folder = Path(tensor.location), Path(tensor.base_dir or ".")
+    file = folder / location
+    if location.is_absolute() or ".." in location.parts or not file.resolve().is_relative_to(folder.resolve()):
+        raise ModelError(
+            f"{name} refers to data outside its own folder",
+            where=f"tensor {tensor.name} is stored in {location}",
+            try_="save the model again with its data file beside it",
+        )
+    needed = (tensor.offset or 0) + max(tensor.length or 0, tensor.nbytes)
+    if not file.is_file() or file.stat().st_size < needed:
+        state = "is truncated" if file.is_file() else "is missing"
+        raise ModelError(
+            f"the data file of {name} {state}",
+            where=f"tensor {tensor.name} is stored in {file}",
+            try_=f"put {location} beside the model, as it was written by the exporter",
+        )
 
 
 def _normalise(model: ir.Model, name: str) -> None:
@@ -194,6 +219,27 @@ def _normalise(model: ir.Model, name: str) -> None:
             f"{name} uses opset {opset}; unbend reads opset {OLDEST_OPSET} and newer",
             try_=f"convert it: onnx.version_converter.convert_version(model, {OLDEST_OPSET})",
         )
+
+
+def _check_values(model: ir.Model, name: str) -> None:
+    """Whatever a node reads is made by a node, an input or an initializer; the output is there, and its data too."""
+    graph = model.graph
+    made = {value for node in graph for value in node.outputs} | set(graph.inputs) | set(graph.initializers.values())
+    for node in graph:
+        for value in node.inputs:
+            if value is not None and value not in made:
+                raise ModelError(
+                    f"{name} is not a valid ONNX model",
+                    where=f"node {node.name or node.op_type} reads {value.name}, which nothing makes",
+                    try_="export the model again",
+                )
+    if not graph.outputs:
+        raise ModelError(f"{name} has no output", try_="export the model again")
+    for key, value in graph.initializers.items():
+        try:
+            _ = value.const_value is not None and value.const_value.numpy()
+        except Exception as error:
+            raise ModelError(f"tensor {key} of {name} cannot be read", where=_first_line(error)) from error
 
 
 def nodes_of(model: ir.Model) -> list[Node]:

@@ -10,7 +10,7 @@ import onnxruntime as ort
 
 from unbend.errors import ModelError, SelfCheckError
 from unbend.network.evaluate import input_shape
-from unbend.network.graph import Network
+from unbend.network.graph import Network, is_float
 
 MAX_BYTES = 1 << 26
 """Values of one batch take about this much memory (64 MiB)."""
@@ -51,19 +51,11 @@ class Runner:
 
     def blocks(self, x: np.ndarray) -> Iterator[dict[str, np.ndarray]]:
         """The same in batches that fit into memory, in order."""
+        if self.network.batch not in (None, 1):
+            x = x.reshape(-1, *input_shape(self.network)[1:])
         size = self.batch_size
         for start in range(0, len(x), size):
             yield self._run(x[start : start + size])
-
-    def together(self, x: np.ndarray) -> list[np.ndarray]:
-        """The network's outputs for all rows in one run, as onnxruntime gives them; none if it takes a fixed number."""
-        if self.network.batch is not None:
-            return []
-        try:
-            found = self._session.run(self.names, {self.network.input.name: self._feed(x)})
-        except Exception:  # a network that cannot take several rows at once has nothing to compare
-            return []
-        return [np.asarray(array, dtype=np.float64) for array in found]
 
     @property
     def batch_size(self) -> int:
@@ -83,9 +75,8 @@ class Runner:
     def _rows_are_independent(self) -> bool:
         """Whether three rows at once give what each gives alone; a network that mixes its rows is run row by row."""
         if self._batched is None:
-            shape = input_shape(self.network)
-            probe = np.random.default_rng(0).standard_normal((3, *shape))
-            self._batched = self._agree(probe)
+            probe = np.random.default_rng(0).standard_normal((3, *input_shape(self.network)))
+            self._batched = self._agree(probe if is_float(self._dtype) else (probe > 0).astype(self._dtype))
         return self._batched
 
     def _agree(self, probe: np.ndarray) -> bool:
