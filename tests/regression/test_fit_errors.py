@@ -27,7 +27,9 @@ def test_constant_target(frame: pd.DataFrame) -> None:
 
 
 def test_constant_class(frame: pd.DataFrame) -> None:
-    assert "the same in every row" in refused(frame.assign(y="yes"), "y").what
+    error = refused(frame.assign(y="yes"), "y")
+    assert "the same in every row" in error.what
+    assert error.where == "20 complete rows, all yes"
 
 
 @pytest.mark.parametrize("target", [["no", "yes"] * 10, [True, False] * 10, ["a", "b", "c", "d"] * 5])

@@ -106,78 +106,6 @@ class SpellingTally:
 
 
 @dataclass
-class Survey:
-    """What one reading found."""
-
-    numbers: Mapping[str, NumberTally]
-    texts: Mapping[str, TextTally]
-    missing: dict[str, int]
-    n: int = 0
-    n_read: int = 0
-    in_order: bool = True
-
-    def constant(self, column: str) -> bool:
-        """Whether a surveyed column has one value only in the complete rows."""
-        return (self.numbers.get(column) or self.texts[column]).constant
-
-
-def complete(batch: pa.RecordBatch, columns: Sequence[str]) -> np.ndarray:
-    """Which rows have no missing value in `columns`; (n,) bool."""
-    whole = np.ones(batch.num_rows, dtype=bool)
-    for name in columns:
-        whole &= ~is_missing(batch.column(name))
-    return whole
-
-
-def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], order: str | None = None) -> Survey:
-    """Read a source once.
-
-    Raises
-    ------
-    DataError
-        At the first infinite number, and if a text column is nearly all numbers.
-    """
-    found = Survey({name: NumberTally() for name in numbers}, {name: TextTally() for name in texts}, {})
-    found.missing = dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0)
-    spelling = {name: SpellingTally() for name in texts}
-    order_tally = OrderTally()
-    for batch in source.batches(block_rows(len(source.schema))):
-        whole = np.ones(batch.num_rows, dtype=bool)
-        for name in found.missing:
-            lacking = is_missing(batch.column(name))
-            found.missing[name] += int(lacking.sum())
-            whole &= ~lacking
-        for name, tally in found.numbers.items():
-            values = as_numbers(batch.column(name))
-            refuse_infinite(values, name, found.n_read)
-            tally.see(values[whole])
-        for name, tally in found.texts.items():
-            values = as_text(batch.column(name))
-            spelling[name].see(values, found.n_read)
-            tally.see(values.filter(pa.array(whole)))
-        if order:
-            order_tally.see(batch.column(order).filter(pa.array(whole)))
-        found.n += int(whole.sum())
-        found.n_read += batch.num_rows
-    found.in_order = order_tally.in_order
-    for name, tally in spelling.items():
-        tally.refuse_nearly_numbers(name)
-    return found
-
-
-def refuse_infinite(values: np.ndarray, column: str, row: int) -> None:
-    """Raise at the first infinite value; the first of `values` is in row `row`."""
-    infinite = np.isinf(values)
-    if infinite.any():
-        at = row + int(np.argmax(infinite))
-        raise DataError(
-            f"{column} is infinite in row {at}",
-            where=f"column {column}, row {at} (the first row is 0)",
-            try_="an infinity is often a division by zero or an overflow: correct it, or leave the cell empty",
-        )
-
-
-@dataclass
 class OrderTally:
     """Whether the rows come in the order of a column already."""
 
@@ -198,3 +126,85 @@ class OrderTally:
 def sortable(values: pa.Array) -> pa.Array:
     """Values that Arrow can compare."""
     return as_text(values) if pa.types.is_dictionary(values.type) else values
+
+
+@dataclass
+class Survey:
+    """What one reading finds: tallies by column, rows, and missing values by column."""
+
+    numbers: Mapping[str, NumberTally]
+    texts: Mapping[str, TextTally]
+    spelling: Mapping[str, SpellingTally]
+    order: str | None
+    sorting: OrderTally
+    missing: dict[str, int]
+    n: int = 0
+    n_read: int = 0
+
+    @property
+    def in_order(self) -> bool:
+        """Whether the complete rows come sorted by `order`."""
+        return self.sorting.in_order
+
+    def constant(self, column: str) -> bool:
+        """Whether a surveyed column has one value only in the complete rows."""
+        return (self.numbers.get(column) or self.texts[column]).constant
+
+    def see(self, batch: pa.RecordBatch) -> None:
+        """Take in the next rows."""
+        whole = self._complete(batch)
+        for name, tally in self.numbers.items():
+            values = as_numbers(batch.column(name))
+            refuse_infinite(values, name, self.n_read)
+            tally.see(values[whole])
+        for name, tally in self.texts.items():
+            values = as_text(batch.column(name))
+            self.spelling[name].see(values, self.n_read)
+            tally.see(values.filter(pa.array(whole)))
+        if self.order:
+            self.sorting.see(batch.column(self.order).filter(pa.array(whole)))
+        self.n += int(whole.sum())
+        self.n_read += batch.num_rows
+
+    def _complete(self, batch: pa.RecordBatch) -> np.ndarray:
+        whole = np.ones(batch.num_rows, dtype=bool)
+        for name in self.missing:
+            lacking = is_missing(batch.column(name))
+            self.missing[name] += int(lacking.sum())
+            whole &= ~lacking
+        return whole
+
+
+def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], order: str | None = None) -> Survey:
+    """Read a source once.
+
+    Raises
+    ------
+    DataError
+        At the first infinite number, and if a text column is nearly all numbers.
+    """
+    found = Survey(
+        numbers={name: NumberTally() for name in numbers},
+        texts={name: TextTally() for name in texts},
+        spelling={name: SpellingTally() for name in texts},
+        order=order,
+        sorting=OrderTally(),
+        missing=dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0),
+    )
+    for batch in source.batches(block_rows(len(source.schema))):
+        found.see(batch)
+    for name, tally in found.spelling.items():
+        tally.refuse_nearly_numbers(name)
+    return found
+
+
+def refuse_infinite(values: np.ndarray, column: str, row: int) -> None:
+    """Raise at the first infinite value; the first of `values` is in row `row`."""
+    infinite = np.isinf(values)
+    if infinite.any():
+        at = row + int(np.argmax(infinite))
+        raise DataError(
+            f"{column} is infinite in row {at}",
+            where=f"column {column}, row {at} (the first row is 0)",
+            try_="an infinity is often a division by zero or an overflow: correct it, or leave the cell empty",
+        )

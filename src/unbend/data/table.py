@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data.coding import Coding, level_codes, terms_of, unknown_level
-from unbend.data.columns import as_numbers, as_text, first_place, kind_of, sorting
+from unbend.data.columns import as_numbers, as_text, first_place, is_missing, kind_of, sorting
 from unbend.data.source import Source, block_rows, open_source, slices
-from unbend.data.survey import complete, sortable, survey
+from unbend.data.survey import sortable, survey
 from unbend.errors import DataError
 
 ROW_NUMBER = "\0row"
@@ -172,7 +172,7 @@ class Table:
         for batch in self.source.batches(rows):
             numbered = batch.append_column(ROW_NUMBER, pa.array(np.arange(start, start + batch.num_rows)))
             start += batch.num_rows
-            whole = complete(batch, self._used())
+            whole = ~np.any([is_missing(batch.column(name)) for name in self._used()], axis=0)
             if whole.any():
                 yield numbered if whole.all() else numbered.filter(pa.array(whole))
 

@@ -1,7 +1,8 @@
 """Linear and ridge regression in closed form, from a stream of rows."""
 
+from unbend.regression.fitting import fit, fit_table
 from unbend.regression.inference import Coefficient, Prediction
-from unbend.regression.linear import LinearFit, fit, fit_table
+from unbend.regression.linear import LinearFit
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import ordinary
 from unbend.regression.quadratic import Quadratic, quadratic

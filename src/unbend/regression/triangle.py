@@ -7,6 +7,7 @@ QR of blocks, which does not. Columns are scaled by powers of two first, which i
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky, solve_triangular
@@ -47,7 +48,7 @@ class Triangle:
         """Means of the columns; (q,)."""
         return self.shift + self.offset
 
-    @property
+    @cached_property
     def length(self) -> np.ndarray:
         """Root of the centred sum of squares of each column, scaled; (q,)."""
         return np.linalg.norm(self.r, axis=0)
