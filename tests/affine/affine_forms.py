@@ -68,6 +68,9 @@ SELECTION = [
     Selection(np.array([[1, 1, -1], [4, 4, -1]]), (2, 3)),
     Selection(np.array([[1, 2], [4, 5]]), (2, 3)),
     Selection(np.array([4, 1, -1]), (2, 3)),
+    Selection(
+        np.pad(np.arange(12).reshape(1, 2, 2, 3), ((0, 0),) * 2 + ((1, 0), (0, 0)), constant_values=-1), (1, 2, 2, 3)
+    ),
     Selection.broadcast((2, 3), (4, 2, 3)),
     Selection.broadcast((1, 6), (2, 6)),
     Selection.nothing((1, 6), (2, 3)),

@@ -87,6 +87,23 @@ class Selection(LinearMap):
         expected = np.where(pattern >= 0, pattern + width * np.arange(positions)[:, None], -1)
         return pattern if np.array_equal(index, expected) else None
 
+    @cached_property
+    def padding(self) -> tuple[tuple[int, int], ...] | None:
+        """The zeros put around the axes after the second, (begin, end) each, if that is all the map does, else None."""
+        if len(self.source) < 3 or len(self.out_shape) != len(self.source) or self.source[:2] != self.out_shape[:2]:
+            return None
+        used = np.flatnonzero(self.index.reshape(-1) >= 0)
+        if not len(used):
+            return None
+        at = np.unravel_index(used[0], self.out_shape)
+        came_from = np.unravel_index(self.index.reshape(-1)[used[0]], self.source)
+        begins = [int(a - b) for a, b in zip(at, came_from, strict=True)]
+        pads = [(b, o - s - b) for b, o, s in zip(begins, self.out_shape, self.source, strict=True)]
+        if min(map(min, pads)) < 0 or max(pads[0] + pads[1]) > 0:
+            return None
+        padded = np.pad(np.arange(self.in_size).reshape(self.source), pads, constant_values=-1)
+        return tuple(pads[2:]) if np.array_equal(padded, self.index) else None
+
     def across(self, diagonal: Diagonal) -> Diagonal:
         """The scaling that does after this map what `diagonal` does before it."""
         scale = np.broadcast_to(diagonal.scale, (len(diagonal.scale), *self.source))

@@ -19,6 +19,7 @@ import numpy as np
 from unbend.affine.compose import rule
 from unbend.affine.convolution import Convolution, Pads
 from unbend.affine.maps import Diagonal, Identity, LinearMap, Shape
+from unbend.affine.selection import Selection
 
 MAX_TAPS = 1 << 12
 """No kernel grows beyond this many taps: no cost would choose it, and making it takes memory."""
@@ -41,6 +42,15 @@ def _convolution_convolution(second: Convolution, first: Convolution) -> LinearM
     pads = _product_pads(second, first)
     product = Convolution(kernel, first.source, strides, pads, tuple(steps), groups)
     return _ending_at(product, second.out_shape)
+
+
+@rule(Convolution, Selection)
+def _convolution_selection(second: Convolution, first: Selection) -> LinearMap | None:
+    """Zeros put around an image are the convolution's own padding."""
+    if first.padding is None or min(pad for pair in second.pads for pad in pair) < 0:
+        return None
+    pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
+    return Convolution(second.kernel, first.source, second.strides, pads, second.dilations, second.groups)
 
 
 def _borderless(second: Convolution, first: Convolution) -> bool:
