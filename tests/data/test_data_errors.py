@@ -131,6 +131,16 @@ def test_unknown_excluded_and_order_column() -> None:
     assert "no column 'z'" in refused(pd.DataFrame({"a": [1], "y": [1]}), "y", order="z").what
 
 
+def test_order_by_what_has_none() -> None:
+    table = pa.table({"a": [[1], [2], [3]], "b": [1, 2, 4], "y": [1, 2, 3]})
+    assert refused(table, "y", order="a").what == "rows cannot be ordered by a: it is a list, a structure or bytes"
+
+
+def test_names_with_spaces_are_quoted_in_commands() -> None:
+    error = refused(pd.DataFrame({"a": [1], "net income": [1]}), "net incom")
+    assert error.try_ == "did you mean net income? --target 'net income'"
+
+
 def test_target_used_twice() -> None:
     with pytest.raises(UsageError, match="y is the target"):
         open_table(pd.DataFrame({"a": [1], "y": [1]}), "y", exclude=["y"])

@@ -10,6 +10,7 @@ import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from shlex import quote
 from typing import Any
 
 from unbend.data.coding import Coding, Term, terms_of
@@ -79,6 +80,8 @@ def open_table(
     _refuse_unknown(source, target, [*exclude, *([order] if order else [])])
     if target is not None and target in (*exclude, order):
         raise UsageError(f"{target} is the target: it cannot be excluded or be the order as well")
+    if order and kind_of(source.schema.field(order).type) == "other":
+        raise DataError(f"rows cannot be ordered by {order}: it is {_said('other')}")
     as_class = _is_class(source, target, classes)
     candidates: dict[str, Kind] = {
         field.name: kind_of(field.type) for field in source.schema if field.name not in (target, order, *exclude)
@@ -100,7 +103,7 @@ def _refuse_unknown(source: Source, target: str | None, others: Sequence[str]) -
         raise DataError(
             f"no column {name!r} in {source.name}",
             where=f"its {len(names)} columns are {shown}",
-            try_=f"did you mean {near[0]}? {option} {near[0]}" if near else f"choose one of them: {option} NAME",
+            try_=f"did you mean {near[0]}? {option} {quote(near[0])}" if near else f"choose one of them: {option} NAME",
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from shlex import quote
 
 import numpy as np
 import pyarrow as pa
@@ -101,7 +102,7 @@ class SpellingTally:
             f"{column} looks like numbers, but {rest} of its {self.values} values are not written as one: {shown}",
             where=f"first at row {row} (the first row is 0), column {column}",
             try_="write every value as a plain number such as 1200.5, and leave the cell empty where it is missing\n"
-            f"or leave the column out: --exclude {column}",
+            f"or leave the column out: --exclude {quote(column)}",
         )
 
 

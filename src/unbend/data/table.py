@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from shlex import quote
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from unbend.data.survey import sortable, survey
 from unbend.errors import DataError
 
 ROW_NUMBER = "\0row"
-"""Name of the column that carries row numbers through a sort; no file can have it in a header."""
+"""Name of the column that carries row numbers through a sort; no header has a NUL in it."""
 
 
 @dataclass(frozen=True)
@@ -208,7 +209,7 @@ def no_complete_rows(name: str, target: str, n_read: int, missing: Mapping[str, 
     return DataError(
         f"no row of {name} is complete: each of its {n_read} rows has a missing value",
         where="missing values: " + ", ".join(f"{column} {missing[column]}" for column in worst),
-        try_="choose a target that has values" if worst[0] == target else f"leave it out: --exclude {worst[0]}",
+        try_="choose a target that has values" if worst[0] == target else f"leave it out: --exclude {quote(worst[0])}",
     )
 
 

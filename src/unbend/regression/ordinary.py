@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from shlex import quote
 from typing import Literal
 
 import numpy as np
@@ -55,7 +56,7 @@ def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataEr
     return DataError(
         f"the coefficients are not determined: {len(found)} of the columns follow from the others",
         where="\n".join(relation.sentence(names) for relation in found[:10]),
-        try_=f"leave one of them out: --exclude {worst[0]}\nor let unbend do it: --collinear drop",
+        try_=f"leave one of them out: --exclude {quote(worst[0])}\nor let unbend do it: --collinear drop",
     )
 
 

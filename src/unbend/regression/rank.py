@@ -19,7 +19,6 @@ CLEAR = 1e-4
 """A column of which more than this share of its length is new is independent of the others without a closer look."""
 PART = 1e-6
 """A column takes part in a relation if its share of the dependent column's length is larger than this."""
-
 SUM = 1e-9
 """A constant smaller than this share of what it is the difference of is taken for 0."""
 
