@@ -36,7 +36,9 @@ def answer(result: Collapse) -> str:
         kinds = Counter(bend.op_type for bend in result.bends)
         listed = ", ".join(f"{count} {name}" for name, count in kinds.most_common())
         count = len(result.stretches)
-        first = f"This network has {len(result.bends)} bends ({listed}) and {count} affine stretches between them."
+        bends = f"{len(result.bends)} bend{'s' if len(result.bends) != 1 else ''}"
+        stretches = f"{count} affine stretch{'es' if count != 1 else ''}"
+        first = f"This network has {bends} ({listed}) and {stretches}{' between them' if count > 1 else ''}."
     if not result.changed:
         return f"{first} No stretch can be written cheaper than it is."
     done = sum(stretch.collapsed for stretch in result.stretches)

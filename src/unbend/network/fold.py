@@ -119,9 +119,9 @@ def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> lis
 
 def _too_large(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> bool:
     """Whether a node that can make much from little would."""
-    numbers = [
-        np.asarray(array, dtype=np.float64) for array in inputs if array is not None and array.dtype.kind in "iuf"
-    ]
+    if node.op_type not in {"ConstantOfShape", "Expand", "Tile", "Range"}:
+        return False
+    numbers = [np.asarray(array, dtype=np.float64) for array in inputs if array is not None]
     if node.op_type in {"ConstantOfShape", "Expand"} and numbers:
         return float(np.prod(numbers[-1])) > MAX_FOLDED
     if node.op_type == "Tile" and len(numbers) == 2:

@@ -1,0 +1,404 @@
+"""Small networks with known answers: how many products (Conv, Gemm, MatMul …) the cheapest exact form has.
+
+Most are traps that some tool falls into; the comment says which, or why the answer is what it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+import onnx
+from onnx_graphs import Graph, a
+
+Build = Callable[[], onnx.ModelProto]
+TRAPS: dict[str, tuple[Build, int]] = {}
+
+
+def trap(products: int) -> Callable[[Build], Build]:
+    def register(build: Build) -> Build:
+        TRAPS[build.__name__] = (build, products)
+        return build
+
+    return register
+
+
+def image(channels: int = 4, height: int = 6, width: int = 6) -> Graph:
+    return Graph("N", channels, height, width)
+
+
+def statistics(channels: int) -> tuple[np.ndarray, ...]:
+    return 1 + 0.1 * a(channels), a(channels), a(channels), np.exp(a(channels))
+
+
+def chain(*layers: tuple, graph: Graph) -> onnx.ModelProto:
+    """Nodes one after the other: (op_type, *more inputs, {attributes})."""
+    value = "x"
+    for op_type, *rest in layers:
+        attributes = rest.pop() if rest and isinstance(rest[-1], dict) else {}
+        value = graph(op_type, value, *rest, **attributes)
+    return graph.model(value)
+
+
+PAD1 = {"pads": [1, 1, 1, 1]}
+
+
+@trap(1)
+def linear_mlp():
+    layers = [("Gemm", a(8, 5), a(8), {"transB": 1}), ("Gemm", a(8, 8), a(8)), ("Gemm", a(8, 2), a(2))]
+    return chain(*layers, graph=Graph("N", 5))
+
+
+@trap(1)
+def wide_linear_mlp():
+    widths = (784, 512, 512, 512, 10)
+    layers = [("Gemm", a(i, o) / np.sqrt(i), a(o)) for i, o in pairwise(widths)]
+    return chain(*layers, graph=Graph("N", 784))
+
+
+@trap(2)
+def relu_among_four():
+    layers = [("Gemm", a(6, 6)), ("Gemm", a(6, 6), a(6)), ("Relu",), ("Gemm", a(6, 6)), ("Gemm", a(6, 6), a(6))]
+    return chain(*layers, graph=Graph("N", 6))
+
+
+@trap(0)
+def only_a_relu():
+    return chain(("Relu",), graph=Graph("N", 6))
+
+
+@trap(0)
+def identities():
+    return chain(("Identity",), ("Dropout",), ("Identity",), graph=Graph("N", 6))
+
+
+@trap(0)
+def there_and_back():
+    return chain(("Transpose", {"perm": [0, 2, 1]}), ("Transpose", {"perm": [0, 2, 1]}), graph=Graph("N", 3, 4))
+
+
+@trap(1)
+def alpha_and_beta():
+    layer = {"alpha": 0.5, "beta": 2.0}
+    return chain(
+        ("Gemm", a(5, 6), a(1, 6), layer), ("Gemm", a(3, 6), a(1), {**layer, "transB": 1}), graph=Graph("N", 5)
+    )
+
+
+@trap(1)
+def scaler_before_and_after():
+    layers = [("Sub", a(5)), ("Div", np.exp(a(5))), ("Gemm", a(5, 4), a(4)), ("Mul", a(4)), ("Add", a(4))]
+    return chain(*layers, graph=Graph("N", 5))
+
+
+@trap(1)
+def linear_then_batch_normalization():
+    return chain(("Gemm", a(5, 4), a(4)), ("BatchNormalization", *statistics(4)), graph=Graph("N", 5))
+
+
+@trap(1)
+def conv_then_batch_normalization():
+    return chain(("Conv", a(5, 4, 3, 3), PAD1), ("BatchNormalization", *statistics(5)), graph=image())
+
+
+@trap(1)
+def batch_normalization_then_valid_conv():
+    return chain(("BatchNormalization", *statistics(4)), ("Conv", a(5, 4, 3, 3)), graph=image())
+
+
+@trap(1)
+def grouped_conv_with_scale():
+    layers = [("Mul", a(4, 1, 1)), ("Conv", a(6, 2, 3, 3), {"group": 2, **PAD1}), ("Mul", a(6, 1, 1))]
+    return chain(*layers, graph=image())
+
+
+@trap(1)
+def scale_along_the_width():  # OnnxSlim folds a constant of length C == W into the channels
+    return chain(("Conv", a(6, 4, 3, 3), PAD1), ("Mul", a(6)), graph=image(4, 6, 6))
+
+
+@trap(1)
+def scale_along_the_height():
+    return chain(("Conv", a(6, 4, 3, 3), PAD1), ("Mul", a(6, 1)), graph=image(4, 6, 6))
+
+
+@trap(1)
+def shift_along_the_width():
+    return chain(("Conv", a(6, 4, 3, 3), PAD1), ("Add", a(6)), graph=image(4, 6, 6))
+
+
+@trap(1)
+def scale_of_columns_before_matmul():  # (T, C) with T == C
+    return chain(("Mul", a(4, 1)), ("MatMul", a(4, 4)), graph=Graph("N", 4, 4))
+
+
+@trap(2)
+def constant_of_higher_rank():  # (2, 1, 4) + (N, 4) has three axes: W can still take no part of it
+    return chain(("Gemm", a(5, 4)), ("Add", a(2, 1, 4)), ("MatMul", a(4, 4)), graph=Graph(1, 5))
+
+
+@trap(2)
+def bias_before_zero_padding():  # the bias is missing at the border: no plain 3×3 convolution
+    return chain(("Conv", a(4, 4, 1, 1), a(4)), ("Conv", a(4, 4, 3, 3), PAD1), graph=image(4, 24, 24))
+
+
+@trap(2)
+def padded_after_padded():  # two padded 3×3 are no padded 5×5
+    return chain(("Conv", a(4, 4, 3, 3), PAD1), ("Conv", a(4, 4, 3, 3), PAD1), graph=image(4, 24, 24))
+
+
+@trap(2)
+def depthwise_then_pointwise():
+    layers = [("Conv", a(8, 1, 3, 3), {"group": 8, **PAD1}), ("Conv", a(8, 8, 1, 1))]
+    return chain(*layers, graph=image(8, 24, 24))
+
+
+@trap(2)
+def waist():
+    return chain(("Gemm", a(64, 3)), ("Gemm", a(3, 64)), graph=Graph("N", 64))
+
+
+@trap(2)
+def waist_behind_width():  # 16 → 32 → 2 → 16: the product 16 → 2 is cheaper, the waist stays
+    return chain(("Gemm", a(16, 32)), ("Gemm", a(32, 2)), ("Gemm", a(2, 16)), graph=Graph("N", 16))
+
+
+@trap(2)
+def waist_in_a_sequence():
+    return chain(("MatMul", a(16, 2)), ("MatMul", a(2, 16)), ("Add", a(16)), graph=Graph("N", 5, 16))
+
+
+@trap(1)
+def sequence_of_linear_layers():
+    layers = [("MatMul", a(4, 8)), ("Add", a(8)), ("MatMul", a(8, 4)), ("Add", a(4))]
+    return chain(*layers, graph=Graph("N", 5, 4))
+
+
+@trap(2)
+def product_from_the_left():  # products along the last axis but one are not merged (yet): correct, not cheapest
+    graph = Graph("N", 5, 4)
+    return graph.model(graph("MatMul", a(2, 6), graph("MatMul", a(6, 5), "x")))
+
+
+@trap(1)
+def flatten_between():
+    return chain(("Mul", a(2, 3)), ("Flatten",), ("Gemm", a(6, 4)), ("Gemm", a(4, 2)), graph=Graph("N", 2, 3))
+
+
+@trap(1)
+def transpose_and_reshape_between():
+    layers = [
+        ("Transpose", {"perm": [0, 2, 1]}),
+        ("Reshape", np.array([-1, 6])),
+        ("Gemm", a(6, 4)),
+        ("Unsqueeze", np.array([1])),
+        ("Squeeze", np.array([1])),
+        ("Gemm", a(4, 2)),
+    ]
+    return chain(*layers, graph=Graph("N", 2, 3))
+
+
+@trap(1)
+def convolutions_to_one_matrix():
+    layers = [("Conv", a(8, 2, 3, 3), a(8), PAD1), ("Conv", a(8, 8, 3, 3)), ("Flatten",), ("Gemm", a(32, 2), a(2))]
+    return chain(*layers, graph=image(2, 4, 4))
+
+
+@trap(1)
+def residual_of_two_layers():
+    graph = Graph("N", 8)
+    inner = graph("Gemm", graph("Gemm", "x", a(8, 8), a(8)), a(8, 8))
+    return graph.model(graph("Add", "x", inner))
+
+
+@trap(1)
+def three_branches():
+    graph = Graph("N", 8)
+    return graph.model(graph("Sum", *(graph("Gemm", "x", a(8, 3), a(3)) for _ in range(3))))
+
+
+@trap(1)
+def nested_sums():
+    graph = Graph("N", 8)
+    first = graph("Add", graph("Gemm", "x", a(8, 8)), "x")
+    second = graph("Sub", graph("Gemm", first, a(8, 8), a(8)), first)
+    return graph.model(graph("Add", second, "x"))
+
+
+@trap(2)
+def sum_with_a_bend():
+    graph = Graph("N", 8)
+    straight = graph("Gemm", graph("Gemm", "x", a(8, 8)), a(8, 8))
+    bent = graph("Relu", graph("Gemm", graph("Identity", "x"), a(8, 8)))
+    return graph.model(graph("Add", straight, bent))
+
+
+@trap(1)
+def parallel_convolutions_of_one_window():
+    graph = image(4, 12, 12)
+    branches = [graph("BatchNormalization", graph("Conv", "x", a(4, 4, 3, 3), **PAD1), *statistics(4)) for _ in "ab"]
+    return graph.model(graph("Add", *branches))
+
+
+@trap(1)
+def convolutions_that_share_a_kernel():  # torch.fx edits the shared kernel in place and is wrong by 0.84
+    graph = image(4, 12, 12)
+    kernel = graph.constant(a(4, 4, 3, 3))
+    branches = [graph("BatchNormalization", graph("Conv", "x", kernel, **PAD1), *statistics(4)) for _ in "ab"]
+    return graph.model(graph("Add", *branches))
+
+
+@trap(2)
+def one_kernel_on_two_sides_of_a_bend():
+    graph = Graph("N", 6)
+    weight = graph.constant(a(6, 6))
+    value = graph("Relu", graph("Mul", graph("Gemm", "x", weight), a(6)))
+    return graph.model(graph("Gemm", value, weight))
+
+
+@trap(2)
+def two_readers_of_a_wide_value():  # 4 → 32 → 2 and 32 → 3: two small products instead of three
+    graph = Graph("N", 4)
+    wide = graph("Gemm", "x", a(4, 32), a(32))
+    return graph.model(graph("Tanh", graph("Gemm", wide, a(32, 2))), graph("Relu", graph("Gemm", wide, a(32, 3))))
+
+
+@trap(3)
+def two_readers_of_a_narrow_value():  # carrying 32 → 2 into its readers would make them dearer
+    graph = Graph("N", 32)
+    narrow = graph("Gemm", "x", a(32, 2), a(2))
+    return graph.model(graph("Tanh", graph("Gemm", narrow, a(2, 32))), graph("Relu", graph("Gemm", narrow, a(2, 32))))
+
+
+@trap(2)
+def output_inside():  # the hidden value is asked for as well, so it stays
+    graph = Graph("N", 6)
+    hidden = graph("Gemm", "x", a(6, 2), a(2))
+    return graph.model(graph("Gemm", hidden, a(2, 6)), hidden)
+
+
+@trap(2)
+def split_into_two():
+    graph = Graph("N", 6)
+    left, right = graph("Split", "x", np.array([2, 4]), outputs=2, axis=1)
+    return graph.model(graph("Gemm", graph("Gemm", left, a(2, 5)), a(5, 2)), graph("Gemm", right, a(4, 3)))
+
+
+@trap(2)
+def concat_in_the_middle():
+    graph = Graph("N", 6)
+    both = graph("Concat", graph("Mul", graph("Gemm", "x", a(6, 3)), a(3)), "x", axis=1)
+    return graph.model(graph("Gemm", both, a(9, 2)))
+
+
+@trap(1)
+def slice_of_a_layer():
+    layers = [("Gemm", a(6, 8), a(8)), ("Slice", np.array([1]), np.array([5]), np.array([1])), ("Gemm", a(4, 2))]
+    return chain(*layers, graph=Graph("N", 6))
+
+
+@trap(1)
+def gather_of_columns():
+    return chain(("Gather", np.array([4, 0, 0, 2]), {"axis": 1}), ("Gemm", a(4, 2)), graph=Graph("N", 6))
+
+
+@trap(1)
+def pad_of_a_row():
+    return chain(
+        ("Gemm", a(6, 4)), ("Pad", np.array([0, 1, 0, 2]), np.array(0.5)), ("Gemm", a(7, 2)), graph=Graph("N", 6)
+    )
+
+
+@trap(1)
+def pool_that_counts_its_padding():
+    layers = [("AveragePool", {"kernel_shape": [2, 2], "count_include_pad": 1, **PAD1}), ("Conv", a(4, 4, 3, 3))]
+    return chain(*layers, graph=image(4, 24, 24))
+
+
+@trap(1)
+def pool_that_does_not_count_its_padding():
+    layers = [
+        ("Conv", a(4, 4, 3, 3)),
+        ("AveragePool", {"kernel_shape": [3, 3], "ceil_mode": 1, "strides": [2, 2], **PAD1}),
+    ]
+    return chain(*layers, graph=image(4, 25, 25))
+
+
+@trap(1)
+def same_padding_of_an_odd_size():
+    layers = [("Conv", a(4, 4, 3, 3), {"auto_pad": "SAME_UPPER", "strides": [2, 2]}), ("Mul", a(4, 1, 1))]
+    return chain(*layers, graph=image(4, 15, 14))
+
+
+@trap(1)
+def same_lower_padding():
+    layers = [("Mul", a(4, 1, 1)), ("Conv", a(4, 4, 2, 2), {"auto_pad": "SAME_LOWER"})]
+    return chain(*layers, graph=image(4, 15, 14))
+
+
+@trap(1)
+def asymmetric_pads_and_dilation():
+    layers = [
+        ("Conv", a(4, 4, 3, 2), {"pads": [0, 1, 2, 3], "dilations": [2, 1], "strides": [1, 2]}),
+        ("Mul", a(4, 1, 1)),
+    ]
+    return chain(*layers, graph=image(4, 9, 9))
+
+
+@trap(1)
+def transposed_convolution():
+    layers = [("ConvTranspose", a(4, 3, 3, 3), {"strides": [2, 2], **PAD1}), ("BatchNormalization", *statistics(3))]
+    return chain(*layers, graph=image(4, 9, 9))
+
+
+@trap(1)
+def one_dimensional_convolution():
+    layers = [("Conv", a(4, 2, 3), a(4), {"pads": [1, 1]}), ("BatchNormalization", *statistics(4))]
+    return chain(*layers, graph=Graph("N", 2, 16))
+
+
+@trap(1)
+def global_pool_then_linear_layers():
+    layers = [("GlobalAveragePool",), ("Flatten",), ("Gemm", a(8, 16), a(16)), ("BatchNormalization", *statistics(16))]
+    return chain(*layers, ("Gemm", a(16, 3), a(3)), graph=image(8, 12, 12))
+
+
+@trap(1)
+def low_rank_adapter():  # LoRA: W x + 0.5 B A x
+    graph = Graph("N", 16)
+    adapter = graph("MatMul", graph("MatMul", "x", a(16, 2)), a(2, 16))
+    return graph.model(graph("Add", graph("MatMul", "x", a(16, 16)), graph("Mul", adapter, np.array(0.5))))
+
+
+@trap(1)
+def channels_last():  # tf2onnx: NHWC outside, NCHW inside
+    layers = [
+        ("Transpose", {"perm": [0, 3, 1, 2]}),
+        ("Conv", a(4, 3, 3, 3), a(4), PAD1),
+        ("Transpose", {"perm": [0, 2, 3, 1]}),
+        ("Mul", a(4)),
+        ("Add", a(4)),
+    ]
+    return chain(*layers, graph=Graph("N", 12, 12, 3))
+
+
+@trap(1)
+def shape_of_the_input():  # what an exporter writes for x.view(x.shape[0], -1)
+    graph = Graph("N", 2, 3)
+    rows = graph("Gather", graph("Shape", "x"), np.array(0), axis=0)
+    shape = graph("Concat", graph("Unsqueeze", rows, np.array([0])), np.array([-1]), axis=0)
+    return graph.model(graph("Gemm", graph("Gemm", graph("Reshape", "x", shape), a(6, 6)), a(6, 2)))
+
+
+@trap(1)
+def bias_expanded_from_a_shape():  # torch's exporter: a zero bias by ConstantOfShape and Expand, in the input's type
+    graph = Graph("N", 4)
+    zeros = graph("ConstantOfShape", np.array([3]))
+    bias = graph("CastLike", graph("Expand", zeros, np.array([3])), "x")
+    return graph.model(graph("Mul", graph("Gemm", "x", a(4, 3), bias), a(3)))
+
+
+@trap(2)
+def softmax_between():
+    return chain(("Gemm", a(4, 4)), ("Mul", a(4)), ("Softmax",), ("Gemm", a(4, 4)), ("Add", a(4)), graph=Graph("N", 4))
