@@ -64,13 +64,13 @@ def finding(case: Case) -> Finding:
     """The verdict."""
     sentence = f"{_head(case)}: on {case.how}, {_gains(case)}."
     extra = [_needed(case), _flatters(case)]
-    deciding = case.below if not case.above or case.below else case.above[0]
+    deciding = case.below or case.above[0]
     return Finding(
         "enough",
         " ".join([sentence, *filter(None, extra)]),
         case.grade,
-        deciding.gain if deciding else None,
-        deciding.interval if deciding else None,
+        deciding.gain,
+        deciding.interval,
         case.how,
     )
 

@@ -22,7 +22,8 @@ def picture(comparison: Comparison) -> Picture:
     at_edge = f" Drawn at the edge, and far worse: {', '.join(far)}." if far else ""
     return Picture(
         title=f"The ladder on {comparison.n} held-out rows",
-        look_for=f"Does the network stand {better} than a regression by more than the intervals?{at_edge}",
+        look_for=f"Does the network stand clearly {better} than the regressions? What decides is the intervals of the "
+        f"steps, which compare row by row.{at_edge}",
         draw=lambda figure: _draw(figure, comparison),
         numbers=_numbers(comparison),
         size=(7.0, 0.9 + 0.45 * len(comparison.scores)),

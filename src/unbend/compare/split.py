@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from numbers import Integral
 
 import numpy as np
 import pyarrow as pa
@@ -180,7 +181,7 @@ def refuse_folds(folds: int, n: int, name: str) -> None:
     DataError
         If there are too few rows for two folds.
     """
-    if isinstance(folds, bool) or not isinstance(folds, int) or not 2 <= folds <= MOST_FOLDS:
+    if isinstance(folds, bool) or not isinstance(folds, Integral) or not 2 <= folds <= MOST_FOLDS:
         raise UsageError(f"folds must be a whole number from 2 to {MOST_FOLDS}, not {folds}", try_="--folds 5")
     if n < 4:
         raise DataError(

@@ -59,7 +59,7 @@ class Training:
     names : of the p coded columns
     expansion : squares and products
     n : rows
-    all_moments : of [columns | squares and products | target]; None for a target of classes
+    moments : of [columns | squares and products | target]; None for a target of classes
     counts : (classes,) rows of each class; empty for a number
     x, y : a sample of the rows in memory, (m, p) and (m,); empty if no rung needs it
     seed : for whatever is random
@@ -68,7 +68,7 @@ class Training:
     names: tuple[str, ...]
     expansion: Expansion
     n: int
-    all_moments: Moments | None
+    moments: Moments | None
     counts: np.ndarray
     x: np.ndarray
     y: np.ndarray
@@ -79,11 +79,11 @@ class Training:
         """How many classes the target has, 0 for a number."""
         return len(self.counts)
 
-    @cached_property
+    @property
     def quadratic_moments(self) -> Moments:
         """Of [columns | squares and products | target]."""
-        assert self.all_moments is not None  # rungs for numbers are only fitted to numbers
-        return self.all_moments
+        assert self.moments is not None  # rungs for numbers are only fitted to numbers
+        return self.moments
 
     @cached_property
     def linear_moments(self) -> Moments:
@@ -129,7 +129,7 @@ class Gathered:
             names=table.names,
             expansion=self.expansion,
             n=part.n,
-            all_moments=part.moments,
+            moments=part.moments,
             counts=np.asarray(part.counts) if table.classes else np.empty(0),
             x=self.x[kept],
             y=self.y[kept],
