@@ -1,7 +1,7 @@
 """A finding: one sentence with its number, its interval and how sure it is.
 
-Three grades that never mix: *exact* holds for every finite input, *proved* holds on a stated range, *measured* was
-counted or estimated on rows. Every number that unbend prints carries one of them.
+Three kinds of grade that never mix: *exact* holds for every finite input (or, where it says so, at one row), *proved*
+holds on a stated range, *measured* was counted or estimated on rows. Every number that unbend prints carries one.
 """
 
 from __future__ import annotations
@@ -9,8 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Grade = Literal["exact", "proved on the range", "measured on held-out rows", "measured on these rows"]
-"""How sure a number is. `measured on these rows` says that the rows were not held out from whatever was fitted."""
+Grade = Literal[
+    "exact", "exact at this row", "proved on the range", "measured on held-out rows", "measured on these rows"
+]
+"""How sure a number is. `exact at this row` is derived and not measured, but says nothing about other rows, such as the
+slope of a curve; `measured on these rows` says that the rows were not held out from whatever was fitted."""
 
 
 @dataclass(frozen=True)

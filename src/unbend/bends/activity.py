@@ -6,46 +6,18 @@ all always on is affine on them. That is counted, not proved: other rows may swi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from unbend.data import Table, open_table
+from unbend.bends.counting import Bend, Counter
 from unbend.document import Block, Column, Heading, Paragraph, number
 from unbend.document import Table as Grid
-from unbend.network import Network, Node, Runner, input_shape, read
-from unbend.network.evaluate import locals_at
-from unbend.network.local import Unsupported
-from unbend.pairing import Pair, pair
-from unbend.pairing.pair import Scale
+from unbend.network import Runner, input_shape, read
+from unbend.pairing import Pair, Scale, open_for, pair
 from unbend.result import Result
-
-
-@dataclass(frozen=True)
-class Bend:
-    """One bend on the rows.
-
-    `units` is how many elements it has; `always_on`, `always_off` and `both` count them where it has sides (None for
-    a smooth bend). `low` and `high` are the smallest and largest input it saw.
-    """
-
-    name: str
-    op_type: str
-    reach: str
-    units: int
-    always_on: int | None
-    always_off: int | None
-    both: int | None
-    low: float | None
-    high: float | None
-    note: str = ""
-
-    @property
-    def idle(self) -> bool:
-        """Whether it does nothing on these rows: no unit switches."""
-        return self.both == 0
 
 
 @dataclass(frozen=True)
@@ -94,18 +66,18 @@ def bends(
     scale : scaling before the network (see `unbend.pairing.pair`)
     """
     network = read(model, example)
-    table = open_table(data, target, exclude=exclude)
+    table = open_for(network, data, target, exclude=exclude)
     return count(pair(network, table, scale=scale))
 
 
 def count(matched: Pair) -> Bends:
     """The same for a network and a table that are matched already."""
     network, table = matched.network, matched.table
-    counters = [_Counter(network, node) for node in network.bends]
+    counters = [Counter(network, node) for node in network.bends]
     names = [name for counter in counters for name in counter.needs]
     runner = Runner(network, names)
     rows = 0
-    for values in _values(matched, runner, table):
+    for values in _values(matched, runner):
         rows += len(next(iter(values.values())))
         for counter in counters:
             counter.see(values)
@@ -113,68 +85,15 @@ def count(matched: Pair) -> Bends:
     return Bends(network.name, table.source.name, rows, found, (*table.notes, *matched.notes))
 
 
-def _values(matched: Pair, runner: Runner, table: Table) -> Iterator[dict[str, np.ndarray]]:
+def _values(matched: Pair, runner: Runner) -> Iterator[dict[str, np.ndarray]]:
     shape = input_shape(matched.network)
-    for rows in table.blocks():
+    for rows in matched.table.blocks():
         x = matched.inputs(rows).reshape(len(rows.index), *shape)
         start = 0
         for values in runner.blocks(x):
             size = len(next(iter(values.values())))
             yield values | {matched.network.input.name: x[start : start + size]}
             start += size
-
-
-class _Counter:
-    """Counts what the units of one bend do."""
-
-    def __init__(self, network: Network, node: Node) -> None:
-        self.network, self.node = network, node
-        self.variable = [node.inputs[i] for i in network.variable_inputs(node)]
-        self.needs = [name for name in (*self.variable, node.outputs[0]) if name != network.input.name]
-        self.ever_on: np.ndarray | None = None
-        self.ever_off: np.ndarray | None = None
-        self.low, self.high = np.inf, -np.inf
-        self.units = 0
-        self.note = ""
-
-    def see(self, values: Mapping[str, np.ndarray]) -> None:
-        """Count the rows of one batch."""
-        given = values[self.variable[0]] if self.variable else values[self.node.outputs[0]]
-        self.low, self.high = min(self.low, float(np.min(given))), max(self.high, float(np.max(given)))
-        output = values.get(self.node.outputs[0])
-        self.units = int(np.prod(output.shape[1:])) if output is not None else 0
-        active = self._active(values)
-        if active is not None:
-            on, off = active.any(axis=0), (~active).any(axis=0)
-            self.ever_on = on if self.ever_on is None else np.asarray(self.ever_on | on)
-            self.ever_off = off if self.ever_off is None else np.asarray(self.ever_off | off)
-
-    def _active(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
-        wide = {name: values[name].astype(np.float64) for name in self.variable}
-        try:
-            return locals_at(self.network, self.node, wide)[0].active
-        except Unsupported as reason:
-            self.note = str(reason)
-            return None
-
-    def bend(self) -> Bend:
-        """What was counted."""
-        on, off = self.ever_on, self.ever_off
-        sides: tuple[int | None, ...] = (None, None, None)
-        if on is not None and off is not None:
-            sides = (int((on & ~off).sum()), int((off & ~on).sum()), int((on & off).sum()))
-        reach = self.network.reach(self.node)
-        seen = self.low <= self.high
-        return Bend(
-            self.node.label,
-            self.node.op_type,
-            reach,
-            self.units,
-            *sides,
-            low=self.low if seen else None,
-            high=self.high if seen else None,
-            note=self.note,
-        )
 
 
 def bend_blocks(found: Bends) -> list[Block]:
@@ -192,11 +111,18 @@ def bend_blocks(found: Bends) -> list[Block]:
             Column("to", digits=3),
         ]
         rows = [(b.name, b.op_type, b.units, b.always_on, b.always_off, b.both, b.low, b.high) for b in found.bends]
-        smooth = any(b.both is None for b in found.bends)
-        note = "– : the op bends everywhere and has no sides" if smooth else ""
-        blocks.append(Grid(columns, rows, note=note))
-    blocks += [Paragraph(f"{b.name}: {b.note}", "warning") for b in found.bends if b.note]
+        blocks.append(Grid(columns, rows, note=_table_note(found)))
+    blocks += [Paragraph(f"{b.name}: {b.note}.", "warning") for b in found.bends if b.note]
     return blocks
+
+
+def _table_note(found: Bends) -> str:
+    notes = []
+    if any(bend.both is None for bend in found.bends):
+        notes.append("– : the op has no two sides to count.")
+    if any(bend.op_type == "MaxPool" and bend.both is not None for bend in found.bends):
+        notes.append("A unit of MaxPool is always on where it takes the same element in every row.")
+    return " ".join(notes)
 
 
 def summary(found: Bends) -> str:
@@ -204,11 +130,18 @@ def summary(found: Bends) -> str:
     if not found.bends:
         return "The network has no bend."
     rows = f"On the {number(found.rows)} rows"
-    if not found.units:
-        return f"{rows} the {len(found.bends)} bends are smooth: each bends everywhere a little, none has an off side."
-    idle = [bend for bend in found.bends if bend.idle]
+    without = [bend for bend in found.bends if bend.both is None]
+    if len(without) == len(found.bends):
+        return f"{rows} no unit can be said to do nothing: the {_bends(len(without))} (none has two sides to count)."
     text = f"{rows} {number(found.switching)} of {number(found.units)} units switch; the others stay on or stay off."
+    idle = [bend for bend in found.bends if bend.idle]
     if idle:
-        names = ", ".join(bend.name for bend in idle[:4])
-        text += f" {len(idle)} of {len(found.bends)} bends do nothing at all ({names}): there the network is affine."
+        names = ", ".join(bend.name for bend in idle[:4]) + (", …" if len(idle) > 4 else "")
+        text += f" {len(idle)} of {_bends(len(found.bends))} do nothing at all ({names}): there the network is affine."
+    if without:
+        text += f" {_bends(len(without))} more have no two sides to count."
     return text
+
+
+def _bends(count: int) -> str:
+    return "1 bend" if count == 1 else f"{count} bends"

@@ -8,69 +8,21 @@ so the nearest switch on each side bounds, for each column alone, the range on w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from unbend.bends.tangent import MAX_INPUTS, Tangent, Visit, tangent, walk
-from unbend.bends.walls import walls
-from unbend.data import Rows, Table, open_table
-from unbend.document import Block, Cell, Column, Heading, Paragraph, number
-from unbend.document import Table as Grid
+from unbend.bends.local_regression import Coefficient, LocalRegression
+from unbend.bends.tangent import Tangent, tangent
+from unbend.data import Rows, Table
 from unbend.errors import DataError, SelfCheckError
 from unbend.findings import Grade
 from unbend.network import Network, Runner, input_shape, read
-from unbend.pairing import Pair, pair
-from unbend.pairing.pair import Scale
-from unbend.result import Result
+from unbend.pairing import Pair, Scale, open_for, pair
 
 AGREES = 1e-3
 """The local regression at the row and onnxruntime's answer differ by the network's rounding, relative to its scale."""
-
-
-@dataclass(frozen=True)
-class Coefficient:
-    """One column of the local regression: its value at the row, its coefficient for each output, and the range of the
-    column, alone, on which this regression is the network (None where that is not known)."""
-
-    name: str
-    value: float
-    weights: tuple[float, ...]
-    low: float | None
-    high: float | None
-
-
-@dataclass(frozen=True)
-class LocalRegression(Result):
-    """The regression that a network is at a row.
-
-    `intercept` and `prediction` have one number for each output; `exact` says that the regression is the network on a
-    whole piece around the row, not only tangent to it; `walls` is how many units could switch.
-    """
-
-    verb: ClassVar[str] = "near"
-
-    name: str
-    data: str
-    row: int
-    outputs: tuple[str, ...]
-    coefficients: tuple[Coefficient, ...]
-    intercept: tuple[float, ...]
-    prediction: tuple[float, ...]
-    exact: bool
-    walls: int
-    what: str
-    notes: tuple[str, ...]
-
-    @property
-    def weight(self) -> np.ndarray:
-        """W, (outputs, columns)."""
-        return np.array([c.weights for c in self.coefficients]).T
-
-    def document(self) -> list[Block]:
-        """The answer and a row for each column."""
-        return [Heading(f"{self.name} at row {self.row} of {self.data}", 1), *_blocks(self)]
 
 
 def near(
@@ -85,6 +37,15 @@ def near(
 ) -> LocalRegression:
     """The linear regression that `model` is at row `row` of `data` (rows count from 0, as they are in the file).
 
+    Parameters
+    ----------
+    model : anything that `unbend.network.read` reads
+    data : a table; its columns are matched to the network's input
+    row : the number of the row
+    example : one input with its batch axis, for a torch module
+    target, exclude : columns that are not inputs of the network
+    scale : scaling before the network (see `unbend.pairing.pair`)
+
     Raises
     ------
     DataError
@@ -95,66 +56,97 @@ def near(
         The local regression does not give the network's answer at the row.
     """
     network = read(model, example)
-    table = open_table(data, target, exclude=exclude)
-    matched = pair(network, table, scale=scale)
-    return local_regression(matched, _find(table, row))
+    table = open_for(network, data, target, exclude=exclude)
+    found = find_row(table, row)
+    return local_regression(pair(network, table, scale=scale), found)
 
 
-def _find(table: Table, row: int) -> Rows:
-    """The row as a block of one."""
-    if row < 0 or row >= table.n_read:
+def find_row(table: Table, row: int) -> Rows:
+    """The row as a block of one.
+
+    Raises
+    ------
+    DataError
+        There is no such row, or a value of it is missing.
+    """
+    if not 0 <= row < table.n_read:
         raise DataError(
             f"no row {row} in {table.source.name}",
-            where=f"its {table.n_read} rows count from 0 to {table.n_read - 1}",
-            try_="choose another --row",
+            where=f"it has {table.n_read:,} rows, from row 0 to row {table.n_read - 1}",
+            try_="choose another row: --row N",
         )
     for rows in table.blocks():
-        at = np.flatnonzero(rows.index == row)
-        if len(at):
-            i = int(at[0])
-            return Rows(rows.x[i : i + 1], rows.y[i : i + 1], rows.index[i : i + 1], rows.batch.slice(i, 1))
+        at = rows.index == row
+        if at.any():
+            return Rows(rows.x[at], rows.y[at], rows.index[at], rows.batch.filter(pa.array(at)))
     raise DataError(
         f"row {row} of {table.source.name} has a missing value",
-        try_="choose another --row, or fill the value in",
+        where=_missing_in(table, row),
+        try_="choose another row: --row N\nor fill the value in",
     )
+
+
+def _missing_in(table: Table, row: int) -> str:
+    start = 0
+    for batch in table.source.batches():
+        if row < start + batch.num_rows:
+            values = {name: batch.column(name)[row - start].as_py() for name in table.missing}
+            return "in " + ", ".join(name for name, value in values.items() if value is None or value != value)
+        start += batch.num_rows
+    return ""
 
 
 def local_regression(matched: Pair, rows: Rows) -> LocalRegression:
     """The regression at a block of one row, in the table's own units."""
-    network = matched.network
     x = matched.inputs(rows)[0]
-    found = tangent(network, x, matched.head.logits)
-    _check(network, found, x, matched.head.logits)
-    low, high, count = _reach(network, x, matched.head.logits)
-    weight, offset = found.weight, found.offset
-    shift, unit = (0.0, 1.0) if matched.scaling is None else (matched.scaling.shift, matched.scaling.scale)
-    offset, weight = offset - weight @ (np.broadcast_to(shift, x.shape) / unit), weight / unit
-    if matched.rescale is not None:
-        offset, weight = matched.rescale[0] + matched.rescale[1] * offset, matched.rescale[1] * weight
-    own = x * unit + shift
-    low, high = (None if bound is None else bound * unit + shift for bound in (low, high))
+    found = tangent(matched.network, x, matched.head.logits)
+    self_check(matched.network, found, x, matched.head.logits)
+    weight, offset = _in_units(matched, found)
+    own = matched.coding.encode(rows.batch)[0]
+    low, high = (_bound(matched, own, move) for move in (found.low, found.high))
     return LocalRegression(
-        name=network.name,
+        name=matched.network.name,
         data=matched.table.source.name,
         row=int(rows.index[0]),
         outputs=_outputs(matched, len(offset)),
         coefficients=tuple(
-            Coefficient(
-                name,
-                float(own[j]),
-                tuple(float(w) for w in weight[:, j]),
-                None if low is None else float(low[j]),
-                None if high is None else float(high[j]),
-            )
+            Coefficient(name, float(own[j]), tuple(weight[:, j].tolist()), low[j], high[j])
             for j, name in enumerate(matched.names)
         ),
-        intercept=tuple(float(b) for b in offset),
-        prediction=tuple(float(v) for v in weight @ own + offset),
+        intercept=tuple(offset.tolist()),
+        prediction=tuple((weight @ own + offset).tolist()),
         exact=found.exact,
-        walls=count,
+        walls=found.walls,
+        bends=found.smooth or found.unbounded,
+        grade=_grade(found),
         what=_what(matched),
         notes=matched.notes,
     )
+
+
+def _in_units(matched: Pair, found: Tangent) -> tuple[np.ndarray, np.ndarray]:
+    """W and b with a scaler before the network and the target's unit after it multiplied in."""
+    weight, offset = found.weight, found.offset
+    if matched.scaling is not None:
+        weight = weight / matched.scaling.scale
+        offset = offset - weight @ matched.scaling.shift
+    if matched.rescale is not None and matched.head.logits == matched.head.output:
+        weight, offset = matched.rescale[1] * weight, matched.rescale[0] + matched.rescale[1] * offset
+    return weight, offset
+
+
+def _bound(matched: Pair, own: np.ndarray, move: np.ndarray | None) -> list[float | None]:
+    """Where each column, alone, meets the first wall, in its own unit."""
+    if move is None:
+        return [None] * len(own)
+    unit = matched.scaling.scale if matched.scaling is not None else 1.0
+    return (own + move * unit).tolist()
+
+
+def _grade(found: Tangent) -> Grade:
+    if found.smooth or found.unbounded:
+        return "exact at this row"
+    return "proved on the range" if found.walls else "exact"
 
 
 def _what(matched: Pair) -> str:
@@ -164,90 +156,24 @@ def _what(matched: Pair) -> str:
 
 
 def _outputs(matched: Pair, count: int) -> tuple[str, ...]:
-    names = matched.network.classes or matched.classes
-    if names is not None and len(names) == count:
-        return tuple(names)
+    """What to call the outputs: by class where they are known, else by target."""
+    classes = matched.network.classes or matched.classes or ()
+    if len(classes) == count > 1:
+        return classes
+    if count == 1 and len(classes) == 2:
+        return (classes[1],)
     if count == 1:
         return (matched.table.target or matched.head.output,)
     return tuple(f"{matched.head.logits}[{i}]" for i in range(count))
 
 
-def _check(network: Network, found: Tangent, x: np.ndarray, output: str) -> None:
-    """onnxruntime gives the same at the row."""
+def self_check(network: Network, found: Tangent, x: np.ndarray, output: str) -> None:
+    """Raise SelfCheckError if onnxruntime does not give the same at the row."""
     run = Runner(network, [output])(x.reshape(1, *input_shape(network)))[output].reshape(-1).astype(np.float64)
     scale = np.max(np.abs(found.weight) @ np.abs(x) + np.abs(found.offset), initial=1e-30)
-    if np.max(np.abs(run - found.value)) > AGREES * scale:
+    if not np.max(np.abs(run - found.value)) <= AGREES * scale:
         raise SelfCheckError(
             f"the local regression of {network.name} is not the network",
             where=f"at this row onnxruntime gives {run[:3]}, the evaluation in float64 {found.value[:3]}",
             try_="please report this with the model",
         )
-
-
-def _reach(network: Network, x: np.ndarray, output: str) -> tuple[np.ndarray | None, np.ndarray | None, int]:
-    """For each input alone, the range on which no unit switches, and how many units there are; None if not known."""
-    if x.size > MAX_INPUTS:
-        return None, None, 0
-    low, high, count = np.full(x.size, -np.inf), np.full(x.size, np.inf), 0
-    for visit in walk(network, x):
-        if output in visit.values:
-            break
-        if network.reach(visit.node) == "everywhere":
-            continue
-        distances = _distances(visit)
-        if distances is None:
-            return None, None, 0
-        count += distances.shape[1]
-        high = np.minimum(high, np.min(distances, axis=1, where=distances > 0, initial=np.inf))
-        low = np.maximum(low, np.max(distances, axis=1, where=distances < 0, initial=-np.inf))
-    return x + low, x + high, count
-
-
-def _distances(visit: Visit) -> np.ndarray | None:
-    """How far each input must move, alone, until each wall of the node is met: (inputs, walls); inf for never."""
-    gaps = walls(visit)
-    if gaps is None:
-        return None
-    gap, slope = gaps
-    with np.errstate(divide="ignore", invalid="ignore"):
-        moves = -gap / slope
-    return np.where(np.isfinite(moves), moves, np.inf)
-
-
-def _blocks(found: LocalRegression) -> list[Block]:
-    blocks: list[Block] = [Paragraph(_sentence(found), "strong", _grade(found))]
-    blocks.append(coefficients(found))
-    blocks += [Paragraph(note, "quiet") for note in found.notes]
-    return blocks
-
-
-def coefficients(found: LocalRegression) -> Grid:
-    """A row for each column: its value, its coefficients, and the range on which they hold where that is limited."""
-    limited = found.exact and found.walls > 0 and found.coefficients[0].low is not None
-    several = len(found.outputs) > 1
-    columns = [Column("column", "left"), Column("value")]
-    columns += [Column(name) for name in found.outputs] if several else [Column("coefficient"), Column("contribution")]
-    columns += [Column("holds from"), Column("to")] if limited else []
-    rows: list[tuple[Cell, ...]] = []
-    for c in found.coefficients:
-        own = c.weights if several else (c.weights[0], c.weights[0] * c.value)
-        rows.append((c.name, c.value, *own, *((c.low, c.high) if limited else ())))
-    intercept = found.intercept if several else (found.intercept[0], found.intercept[0])
-    rows.append(("(intercept)", None, *intercept, *((None, None) if limited else ())))
-    note = "Holds from … to: the range of this column, the others fixed, on which the network is this regression."
-    return Grid(columns, rows, note=note if limited else "")
-
-
-def _grade(found: LocalRegression) -> Grade:
-    return "exact" if found.exact else "measured on these rows"
-
-
-def _sentence(found: LocalRegression) -> str:
-    values = ", ".join(
-        f"{name} = {number(value)}" for name, value in list(zip(found.outputs, found.prediction, strict=True))[:5]
-    )
-    if found.exact and not found.walls:
-        return f"The network is this one linear regression everywhere ({found.what}): {values}."
-    if found.exact:
-        return f"Near this row the network is this linear regression ({found.what}): {values}."
-    return f"At this row this linear regression is tangent to the network ({found.what}): {values}."

@@ -2,7 +2,8 @@
 
 from unbend.pairing.features import Features, match
 from unbend.pairing.head import Head, head
-from unbend.pairing.pair import Pair, pair
+from unbend.pairing.opening import open_for
+from unbend.pairing.pair import Pair, Scale, pair
 from unbend.pairing.scaling import Scaling
 
-__all__ = ["Features", "Head", "Pair", "Scaling", "head", "match", "pair"]
+__all__ = ["Features", "Head", "Pair", "Scale", "Scaling", "head", "match", "open_for", "pair"]

@@ -6,12 +6,10 @@ import difflib
 import math
 from dataclasses import dataclass
 
-from unbend.data import Coding, Table
-from unbend.data.coding import Term
+from unbend.data import Coding, Table, Term
 from unbend.errors import DataError
 from unbend.network import Network, input_shape
-
-SEPARATORS = ("=", "_", ".", ":", "__", "[")
+from unbend.pairing.names import Names
 
 
 @dataclass(frozen=True)
@@ -23,56 +21,71 @@ class Features:
     note: str
 
 
-def match(network: Network, table: Table) -> tuple[Features, ...]:
-    """Every way in which the table's columns may be the network's input, the likeliest first.
-
-    By name there is one; by position there are several where orders of the same number of columns differ.
+def match(network: Network, table: Table) -> Features:
+    """Match the table's columns to the network's input; of several possible orders the table's own.
 
     Raises
     ------
     DataError
         The numbers of columns differ, or a column that the network names is not in the table.
     """
+    return candidates(network, table)[0]
+
+
+def candidates(network: Network, table: Table) -> tuple[Features, ...]:
+    """Every order of columns that fits to the network's input, the likeliest first; only the rows can tell them apart.
+
+    Raises
+    ------
+    DataError
+        As `match`.
+    """
     wanted = math.prod(input_shape(network))
-    if network.features is not None and len(network.features) == wanted:
-        found = _by_name(network.features, table)
+    if _usable(network.features, wanted):
+        found = _by_name(network.features or (), table)
         if found is not None:
             return (found,)
     return _by_position(network, table, wanted)
 
 
+def _usable(names: tuple[str, ...] | None, wanted: int) -> bool:
+    """Whether there is one name for each input, and no name twice."""
+    return names is not None and len(names) == wanted == len(set(names))
+
+
 def _by_name(names: tuple[str, ...], table: Table) -> Features | None:
     """The columns with the model's names; None if the model's names have nothing to do with the table's."""
-    known = _known(table)
-    terms = [known.get(name) or known.get(name.casefold()) for name in names]
+    known = Names(table.onehot())
+    terms = [known.find(name) for name in names]
     missing = [name for name, term in zip(names, terms, strict=True) if term is None]
-    if len(missing) == len(names):
+    if len(missing) == len(names) and not set(names) & set(table.features):
         return None
     if missing:
-        near = difflib.get_close_matches(missing[0], table.features, n=1)
-        raise DataError(
-            f"{table.source.name} lacks {len(missing)} of the columns that the network reads: {', '.join(missing[:8])}",
-            where=f"its columns besides {table.target or 'the target'} are {', '.join(table.features)}",
-            try_=(f"rename a column ({near[0]} to {missing[0]}?)" if near else "rename the columns")
-            + ", or give the table that the network was trained on",
-        )
+        raise _lacking(missing, table)
     found = tuple(term for term in terms if term is not None)
-    moved = [term.name for term in found] != [term.name for term in table.onehot().terms][: len(found)]
+    if len(set(found)) < len(found):
+        return None
+    moved = [term for term in table.onehot().terms if term in found] != list(found)
     order = "; the table has them in another order" if moved else ""
     note = f"Columns are matched to the network's input by name ({len(found)} columns{order})."
-    return Features(_coding(table, found), "by name", note)
+    return Features(_coding(table, found), "by name", note + _unread(table, found))
 
 
-def _known(table: Table) -> dict[str, Term]:
-    """Every coded column under each name that people give it, such as region=north, region_north."""
-    known: dict[str, Term] = {}
-    for term in table.onehot().terms:
-        names = [term.name]
-        if term.level is not None:
-            names += [f"{term.column}{mark}{term.level}{']' if mark == '[' else ''}" for mark in SEPARATORS]
-        for name in names:
-            known.setdefault(name, term)
-    return {name.casefold(): term for name, term in known.items()} | known
+def _lacking(missing: list[str], table: Table) -> DataError:
+    uncoded = [name for name in missing if name in table.features]
+    if uncoded:
+        return DataError(
+            f"{uncoded[0]} is text in {table.source.name}, and the network reads it as one number",
+            where=f"its levels are {', '.join(table.coding.levels[uncoded[0]][:8])}",
+            try_=f"write {uncoded[0]} in the numbers that the network was trained on",
+        )
+    near = difflib.get_close_matches(missing[0], table.onehot().names, n=1)
+    return DataError(
+        f"{table.source.name} lacks {len(missing)} of the columns that the network reads: {', '.join(missing[:8])}",
+        where=f"its columns besides {table.target or 'the target'} are {', '.join(table.features)}",
+        try_=(f"rename a column ({near[0]} to {missing[0]}?)" if near else "rename the columns")
+        + ", or give the table that the network was trained on",
+    )
 
 
 def _coding(table: Table, terms: tuple[Term, ...]) -> Coding:
@@ -81,38 +94,46 @@ def _coding(table: Table, terms: tuple[Term, ...]) -> Coding:
 
 
 def _by_position(network: Network, table: Table, wanted: int) -> tuple[Features, ...]:
-    shape = input_shape(network)
-    levels = table.onehot().levels
-    whole = table.onehot().terms
-    without_first = tuple(t for t in whole if t.level is None or t.level != levels[t.column][0])
-    orders = {
-        "in the table's order": whole,
-        "number columns first, then the categories": _numbers_first(whole),
-        "in the table's order, each category without its first level": without_first,
-        "number columns first, then the categories without their first levels": _numbers_first(without_first),
-        "number columns only": table.numeric().terms,
+    codings = {
+        "all columns": table.onehot(),
+        "numbers first, then the categories": _numbers_first(table, table.onehot()),
+        "each category without its first level": _first_level_out(table),
+        "numbers first, then the categories without their first level": _numbers_first(table, _first_level_out(table)),
+        "the number columns": table.numeric(),
     }
-    fitting = {what: terms for what, terms in orders.items() if len(terms) == wanted}
-    if not fitting:
+    found: dict[tuple[Term, ...], Features] = {}
+    for what, coding in codings.items():
+        if len(coding.terms) == wanted and coding.terms not in found:
+            found[coding.terms] = Features(coding, "by position", _position_note(network, table, coding, what))
+    if not found:
         raise _wrong_count(network, table, wanted)
-    distinct = {terms: what for what, terms in reversed(fitting.items())}
-    return tuple(
-        Features(_coding(table, terms), f"by position, {what}", _position_note(table, terms, what, shape))
-        for terms, what in reversed(distinct.items())
-    )
+    return tuple(found.values())
 
 
-def _position_note(table: Table, terms: tuple[Term, ...], what: str, shape: tuple[int, ...]) -> str:
+def _position_note(network: Network, table: Table, coding: Coding, what: str) -> str:
+    shape = input_shape(network)
     note = (
-        f"The model file does not name its columns, so they are matched by position, {what}: "
-        f"{_listed(tuple(term.name for term in terms))}."
+        f"Columns are matched to the network's input by position ({what}: {_listed(coding.names)}), since "
+        f"{_no_names(network)}."
     )
-    unused = [name for name in table.features if name not in {term.column for term in terms}]
-    if unused:
-        note += f" The network does not read {', '.join(unused)}."
     if len(shape) > 2:
         note += f" They are read as a tensor of shape {' × '.join(map(str, shape[1:]))}, row by row."
-    return note
+    return note + _unread(table, coding.terms)
+
+
+def _no_names(network: Network) -> str:
+    names = network.features
+    if names is None:
+        return "the model file does not name them"
+    if not _usable(names, math.prod(input_shape(network))):
+        return f"the {len(names)} names in the model file are not one for each of its inputs"
+    return f"the names in the model file ({_listed(names, 3)}) are not those of the table"
+
+
+def _unread(table: Table, terms: tuple[Term, ...]) -> str:
+    read = {term.column for term in terms}
+    unread = tuple(name for name in table.features if name not in read)
+    return f" The network does not read {_listed(unread)}." if unread else ""
 
 
 def _listed(names: tuple[str, ...], most: int = 6) -> str:
@@ -121,15 +142,22 @@ def _listed(names: tuple[str, ...], most: int = 6) -> str:
     return f"{', '.join(names[: most - 1])}, …, {names[-1]}"
 
 
-def _numbers_first(terms: tuple[Term, ...]) -> tuple[Term, ...]:
-    """As pandas.get_dummies puts them: the number columns, then those of the categories."""
-    return (*(t for t in terms if t.level is None), *(t for t in terms if t.level is not None))
+def _numbers_first(table: Table, coding: Coding) -> Coding:
+    """The order in which pandas.get_dummies puts columns."""
+    numbers = (term for term in coding.terms if term.level is None)
+    marks = (term for term in coding.terms if term.level is not None)
+    return _coding(table, (*numbers, *marks))
+
+
+def _first_level_out(table: Table) -> Coding:
+    levels = table.onehot().levels
+    terms = tuple(t for t in table.onehot().terms if t.level is None or t.level != levels[t.column][0])
+    return _coding(table, terms)
 
 
 def _wrong_count(network: Network, table: Table, wanted: int) -> DataError:
     shape = input_shape(network)
     have = len(table.onehot().terms)
-    names = _listed(table.onehot().names, 10)
     besides = f" besides {table.target}" if table.target else ""
     if len(shape) > 2:
         return DataError(
@@ -137,8 +165,10 @@ def _wrong_count(network: Network, table: Table, wanted: int) -> DataError:
             where=f"that is {wanted:,} numbers a row; {table.source.name} has {have} columns{besides}",
             try_="give a network of tables, or a table with one column for each of the tensor's numbers",
         )
+    target = "" if table.target or have < wanted else "say which column is no input: --target NAME\n"
+    leave_out = "leave columns out: --exclude NAME\n" if have > wanted else ""
     return DataError(
         f"{network.name} takes {wanted} columns; {table.source.name} has {have}{besides}",
-        where=f"coded they are {names}",
-        try_="leave columns out with --exclude NAME, or give the table that the network was trained on",
+        where=f"{'coded ' if table.coding.levels else ''}they are {_listed(table.onehot().names, 10)}",
+        try_=f"{target}{leave_out}give the table that the network was trained on",
     )

@@ -1,30 +1,24 @@
-"""The network applied to rows of the table."""
+"""A network and a table matched: the network applied to rows of the table."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from unbend.data import Coding, Rows, Table
 from unbend.document import number
-from unbend.errors import DataError, ModelError, UsageError
-from unbend.network import Network, Runner, input_shape
-from unbend.pairing.features import match
+from unbend.errors import ModelError, UsageError
+from unbend.network import Network, Runner
+from unbend.pairing.answering import Answering, Meaning, look_again, meaning_note, meaning_of, probabilities
+from unbend.pairing.asking import Way, ask, sample
+from unbend.pairing.classes import class_note, class_order, refuse_head
+from unbend.pairing.features import Features, candidates
 from unbend.pairing.head import Head, head
-from unbend.pairing.scaling import (
-    CLEARLY,
-    KINDS,
-    ROWS,
-    WORDS,
-    WORTH_RESCALING,
-    Scaling,
-    correlation_squared,
-    inner,
-    r_squared,
-)
+from unbend.pairing.scaling import KINDS, WORDS, Scaling
+from unbend.pairing.units import SAME, UNITS
 
 Scale = Literal["auto", "none", "standard", "minmax"]
 
@@ -33,8 +27,18 @@ Scale = Literal["auto", "none", "standard", "minmax"]
 class Pair:
     """A network and a table, matched; `predict` gives its answers for rows of the table.
 
-    `rescale` is (a, b) where the network's answer f is on another scale than the target and a + b f is taken.
-    `order` says which of the network's classes each of the table's is.
+    Attributes
+    ----------
+    network, table : what was matched
+    coding : the coded columns in the order of the network's input
+    how : `by name` or `by position`
+    head : how the network ends
+    answering : the network under onnxruntime
+    meaning : what its answers are
+    notes : sentences that say what was matched how, and what was done
+    scaling : applied to the columns before the network, None if none is
+    rescale : (a, b) where the network's answer f is in another unit than the target and a + b f is taken
+    order : which of the network's classes each of the table's is, None for the same order
     """
 
     network: Network
@@ -42,6 +46,8 @@ class Pair:
     coding: Coding
     how: str
     head: Head
+    answering: Answering
+    meaning: Meaning
     notes: tuple[str, ...]
     scaling: Scaling | None = None
     rescale: tuple[float, float] | None = None
@@ -54,7 +60,7 @@ class Pair:
 
     @property
     def classifier(self) -> bool:
-        """Whether the network gives scores of classes."""
+        """Whether the target is a class."""
         return self.table.classes is not None
 
     @property
@@ -67,10 +73,10 @@ class Pair:
         """Name of the value before the last Softmax or Sigmoid."""
         return self.head.logits
 
-    @cached_property
+    @property
     def runner(self) -> Runner:
-        """The network under onnxruntime, giving its answer and the value before its last Softmax or Sigmoid."""
-        return Runner(self.network, [self.head.logits])
+        """The session under onnxruntime; ModelError where it cannot run the network."""
+        return self.answering.runner
 
     def inputs(self, rows: Rows) -> np.ndarray:
         """The network's input for rows of the table, (n, d), scaled where a scaler was outside the network."""
@@ -83,53 +89,29 @@ class Pair:
         Raises
         ------
         ModelError
-            An answer is not a number.
+            An answer is not a number; it says for which row.
         """
-        answers = self._run(rows, self.head.output)
-        if not self.classifier:
-            flat = answers[:, 0]
-            return flat if self.rescale is None else self.rescale[0] + self.rescale[1] * flat
-        return self._in_order(self._probabilities(answers))
+        answers = self.respond(self.inputs(rows), rows.index)
+        return answers if self.rescale is None else self.rescale[0] + self.rescale[1] * answers
 
     def scores(self, rows: Rows) -> np.ndarray:
-        """The values before the last Softmax or Sigmoid, (n, outputs)."""
-        return self._run(rows, self.head.logits)
+        """The values before the last Softmax or Sigmoid, (n, outputs), in the network's order."""
+        return self.answering(self.inputs(rows), self.head.logits, rows.index)
 
-    def _run(self, rows: Rows, name: str) -> np.ndarray:
-        values = self.runner(self.inputs(rows).reshape(len(rows.index), *input_shape(self.network)))[name]
-        found = values.reshape(len(rows.index), -1).astype(np.float64)
-        bad = np.flatnonzero(~np.isfinite(found).all(axis=1))
-        if len(bad):
-            raise ModelError(
-                f"{self.network.name} gives {found[bad[0]][~np.isfinite(found[bad[0]])][0]} as its answer",
-                where=f"for {len(bad)} rows; the first is row {rows.index[bad[0]]} of {self.table.source.name}",
-                try_="look at that row; columns in other units than those the network was trained on can do this",
-            )
-        return found
-
-    def _probabilities(self, answers: np.ndarray) -> np.ndarray:
-        if self.head.last == "LogSoftmax":
-            return np.exp(answers)
-        if self.head.kind == "binary":
-            return np.column_stack([1.0 - answers[:, 0], answers[:, 0]])
-        if self.head.kind == "number":
-            return _softmax(np.column_stack([np.zeros(len(answers)), answers[:, 0]]))
-        return _softmax(answers) if self.head.kind == "numbers" else answers / answers.sum(axis=1, keepdims=True)
-
-    def _in_order(self, probabilities: np.ndarray) -> np.ndarray:
-        return probabilities if self.order is None else probabilities[:, self.order]
-
-
-def _softmax(scores: np.ndarray) -> np.ndarray:
-    powers = np.exp(scores - scores.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+    def respond(self, x: np.ndarray, index: np.ndarray) -> np.ndarray:
+        """As `predict`, for input rows (n, d) with their numbers, in the network's own unit."""
+        answers = self.answering(x, self.head.output, index)
+        if not self.classifier:
+            return answers[:, 0]
+        found = probabilities(answers, self.meaning)
+        return found if self.order is None else found[:, self.order]
 
 
 def pair(network: Network, table: Table, *, scale: Scale = "auto") -> Pair:
     """Match `network` and `table`.
 
-    `scale` says whether columns are scaled before the network: `none`, `standard` (mean 0, standard deviation 1),
-    `minmax` (0 to 1), or `auto`, which asks the rows and says in `notes` what it found.
+    `scale` says how columns are scaled before the network: `none`, `standard` (mean 0, standard deviation 1), `minmax`
+    (0 to 1), or `auto`, which asks the rows (see `unbend.pairing.asking`). `notes` says what was found.
 
     Raises
     ------
@@ -140,128 +122,101 @@ def pair(network: Network, table: Table, *, scale: Scale = "auto") -> Pair:
     """
     if scale not in ("auto", "none", *KINDS):
         raise UsageError(f"no scaling is called {scale}", try_="choose auto, none, standard or minmax")
-    features, end = match(network, table), head(network)
-    _check_head(network, table, end)
-    order = _class_order(network, table, end)
-    ways = [Pair(network, table, one.coding, one.how, end, (one.note,), order=order) for one in features]
-    if scale in KINDS:
-        note = f"The columns are scaled to {WORDS[scale]} before the network, as asked."
-        ways = [_scaled(way, scale, note) for way in ways]
-    if not table.target:
-        return ways[0]
-    found = _likeliest(ways, scale)
-    return _asked(found) if scale == "auto" else found
+    options, end = candidates(network, table), head(network)
+    refuse_head(network, table, end)
+    found = _plain(network, table, options[0], end)
+    scalings = ("none", *KINDS) if scale == "auto" else (scale,)
+    if table.target and _runs(found):
+        found = _understood(found)
+        plain, taken = ask(table, found.respond, options, scalings)
+        return _used(found, taken, [*_reasons(found, plain, taken, scale), *_failing(found, taken)])
+    return _used(found, Way(options[0], scalings[0], SAME, 0.0, 0.0, 0), _asked_for(scale))
 
 
-def _likeliest(ways: list[Pair], scale: Scale) -> Pair:
-    """Of several orders of the columns, the one in which the network predicts clearly best; else the first."""
-    if len(ways) == 1:
-        return ways[0]
-    rows = _sample(ways[0].table)
-    shapes = [_best_shape(way, rows, scale) for way in ways]
-    best = int(np.argmax(shapes))
-    clear = shapes[best] > shapes[0] + CLEARLY
-    note = (
-        f"{len(ways)} orders of the columns have the right number; in this one the network predicts best on these rows."
-        if clear or best == 0
-        else f"{len(ways)} orders of the columns have the right number, and these rows do not tell which is the "
-        "network's: name its columns in the model file, or check their order."
-    )
-    chosen = ways[best if clear else 0]
-    return replace(chosen, notes=(*chosen.notes, note))
+def _plain(network: Network, table: Table, features: Features, end: Head) -> Pair:
+    meaning: Meaning = "numbers" if table.classes is None else meaning_of(end)
+    answering, order = Answering(network, end), class_order(network, table)
+    return Pair(network, table, features.coding, features.how, end, answering, meaning, (), order=order)
 
 
-def _best_shape(way: Pair, rows: Rows, scale: Scale) -> float:
-    """How well the answers follow the target, with the scaling that suits them best where that is open."""
-    variants = [way, *(_scaled(way, kind, "") for kind in KINDS)] if scale == "auto" else [way]
-    return max(_scored(variant, rows)[1] for variant in variants)
-
-
-def _check_head(network: Network, table: Table, end: Head) -> None:
-    if not table.target:
-        return
-    if table.classes is None and end.kind != "number":
-        what = "class scores" if end.classifier else f"{end.size} numbers"
-        raise DataError(
-            f"{network.name} gives {what} for a row; {table.target} is one number",
-            where=f"output {end.output} has {end.size} values",
-            try_="choose the target that the network was trained for: --target NAME",
-        )
-    if table.classes is not None:
-        classes = 2 if end.size == 1 else end.size
-        if classes != len(table.classes):
-            raise DataError(
-                f"{network.name} tells {classes} classes apart; {table.target} has {len(table.classes)}",
-                where=f"the classes of {table.target} are {', '.join(table.classes)}",
-                try_="choose the target that the network was trained for (--target)",
-            )
-
-
-def _class_order(network: Network, table: Table, end: Head) -> tuple[int, ...] | None:
-    """Where each of the table's classes is among the network's, if the model names them."""
-    if table.classes is None or network.classes is None or set(network.classes) != set(table.classes):
-        return None
-    return tuple(network.classes.index(name) for name in table.classes)
-
-
-def _sample(table: Table) -> Rows:
-    """The first complete rows."""
-    return next(table.blocks(ROWS))
-
-
-def _scaled(found: Pair, kind: str, note: str) -> Pair:
-    x = found.coding.encode(_sample(found.table).batch)
-    return replace(found, scaling=KINDS[kind](x), notes=(*found.notes, note))
-
-
-def _asked(found: Pair) -> Pair:
-    """Ask the rows whether a scaler was outside the network."""
-    rows = _sample(found.table)
-    plain, shape = _scored(found, rows)
-    if plain < 0:
-        scaled = {kind: _scaled(found, kind, _note(kind)) for kind in KINDS}
-        shapes = {kind: _scored(other, rows)[1] for kind, other in scaled.items()}
-        best = max(shapes, key=lambda kind: shapes[kind])
-        if shapes[best] > shape + CLEARLY:
-            found = scaled[best]
-    return found if found.classifier else _on_target_scale(found, rows)
-
-
-def _note(kind: str) -> str:
-    return (
-        "On the columns as they are the network predicts worse than a constant, and well on columns "
-        f"scaled to {WORDS[kind]}: it was trained with a scaler outside it, so the columns are scaled (see --scale)."
-    )
-
-
-def _scored(found: Pair, rows: Rows) -> tuple[float, float]:
-    """How good the answers are against a constant, and how good in shape alone; answers that are no numbers are bad."""
+def _runs(found: Pair) -> bool:
+    """Whether onnxruntime can run the network; one that it cannot run can still be collapsed."""
     try:
-        predicted = found.predict(rows)
+        return found.runner is not None
     except ModelError:
-        return -np.inf, 0.0
+        return False
+
+
+def _understood(found: Pair) -> Pair:
+    """What the answers mean, and the sentences that say what was assumed about classes."""
     if not found.classifier:
-        return r_squared(rows.y, predicted), correlation_squared(rows.y, predicted)
-    right = float(np.mean(predicted.argmax(axis=1) == rows.y))
-    return right - float(np.bincount(rows.y.astype(int)).max() / len(rows.y)), right
-
-
-def _on_target_scale(found: Pair, rows: Rows) -> Pair:
-    """Take a + b f where the network's answer f follows the target in shape and not in units.
-
-    A few wild answers are no other scale, so the question is asked of the rows without the most extreme ones.
-    """
-    r2, shape = _scored(found, rows)
-    if r2 >= 0 or shape < WORTH_RESCALING:
         return found
-    predicted = found.predict(rows)
-    usual = inner(predicted)
-    if r_squared(rows.y[usual], predicted[usual]) >= 0:
+    rows = sample(found.table)
+    try:
+        meaning = look_again(found.meaning, found.answering(found.inputs(rows), found.head.output, rows.index))
+    except ModelError:
         return found
-    slope = float(np.cov(rows.y, predicted)[0, 1] / np.var(predicted, ddof=1))
-    intercept = float(rows.y.mean() - slope * predicted.mean())
-    note = (
-        f"The network's answer f is on another scale than {found.table.target}; it is scored as "
-        f"{number(intercept)} + {number(slope)} f, the regression of {found.table.target} on it."
+    return replace(found, meaning=meaning)
+
+
+def _used(found: Pair, way: Way, reasons: list[str]) -> Pair:
+    """The network used in that way."""
+    about_classes = [meaning_note(found.meaning, found.head), class_note(found.network, found.table, found.head)]
+    return replace(
+        found,
+        coding=way.features.coding,
+        how=way.features.how,
+        scaling=_scaling(found.table, way),
+        rescale=_unit(found.table, way.unit),
+        notes=tuple(note for note in (way.features.note, *reasons, *about_classes) if note),
     )
-    return replace(found, rescale=(intercept, slope), notes=(*found.notes, note))
+
+
+def _scaling(table: Table, way: Way) -> Scaling | None:
+    if way.scaling not in KINDS:
+        return None
+    return KINDS[way.scaling](way.features.coding.encode(rows.batch) for rows in table.blocks())
+
+
+def _unit(table: Table, unit: str) -> tuple[float, float] | None:
+    return None if unit == SAME else UNITS[unit](rows.y[:, None] for rows in table.blocks())
+
+
+def _asked_for(scale: Scale) -> list[str]:
+    return [f"The columns are scaled to {WORDS[scale]} before the network, as asked."] if scale in WORDS else []
+
+
+def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale) -> Iterator[str]:
+    """Why the network is used in that way."""
+    yield from _asked_for(scale)
+    target, said = found.table.target, f"{_score(found, plain)} as they are, {_score(found, taken)} so"
+    if taken.features is not plain.features:
+        yield f"Another order of the columns fits to the network as well, but on this one it predicts better ({said})."
+    if taken.scaling != plain.scaling:
+        yield (
+            f"The columns are scaled to {WORDS[taken.scaling]} before the network, since that is how it predicts "
+            f"{target} ({said}): it was trained with a scaler outside it (--scale none leaves the columns alone)."
+        )
+    if taken.unit != SAME:
+        a, b = _unit(found.table, taken.unit) or (0.0, 1.0)
+        yield (
+            f"The network's answer f is on another scale than {target}: it was trained on {target} {taken.unit}, "
+            f"so {number(a)} + {number(b)} f is taken for its prediction ({said})."
+        )
+
+
+def _failing(found: Pair, taken: Way) -> list[str]:
+    """That the network is no better than a constant, whatever was tried; nothing is repaired."""
+    if taken.score >= 0:
+        return []
+    return [
+        f"On these rows the network predicts {found.table.target} worse than a constant ({_score(found, taken)}), with "
+        "its columns and its target as they are or scaled. It is scored as it is. If it is better elsewhere, its "
+        "columns were prepared in another way, or stand in another order, than in this table."
+    ]
+
+
+def _score(found: Pair, way: Way) -> str:
+    if not np.isfinite(way.score):
+        return "answers that are no numbers"
+    return f"R² {number(way.score, 3)}" if not found.classifier else f"{number(100 * way.right, 3)} % of rows right"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from unbend.bends.near import coefficients
+from unbend.bends.local_regression import coefficients
 from unbend.bends.straightness import sentence
 from unbend.collapse.collapse import answer as collapse_answer
 from unbend.collapse.collapse import certificate_blocks, sizes, strip

@@ -1,0 +1,40 @@
+"""The table that a network is asked about, where the target is only a column that is no input."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from unbend.data import Table, open_source, open_table
+from unbend.errors import DataError
+from unbend.network import Network
+from unbend.pairing.head import head
+
+
+def open_for(network: Network, data: Any, target: str | None, *, exclude: Sequence[str] = ()) -> Table:
+    """The table for `network`; a target that is not what the network predicts is left out of its columns.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read, or has no column of that name.
+    """
+    source = open_source(data)
+    if target is None or target not in source.schema.names:
+        return open_table(source, target, exclude=exclude)
+    try:
+        return _with_target(network, open_table(source, target, exclude=exclude, classes=_asks_for_classes(network)))
+    except DataError:
+        return open_table(source, None, exclude=(*exclude, target))
+
+
+def _asks_for_classes(network: Network) -> bool | None:
+    """True where the network answers with more than a number, so that a numeric target is one of classes."""
+    return None if head(network).kind == "number" else True
+
+
+def _with_target(network: Network, table: Table) -> Table:
+    end = head(network)
+    if table.classes is not None and len(table.classes) != max(end.size, 2):
+        raise DataError(f"{table.target} is not what {network.name} predicts")
+    return table
