@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from unbend.compare import compare, expansion, training
+from unbend.compare import compare, expansion, gather
 from unbend.errors import DataError, UsageError
 
 
@@ -114,7 +114,7 @@ def test_columns_of_zero_and_one_have_no_square(frame):
 
 
 def test_many_rows_are_sampled_for_the_network_and_all_are_judged(frame, monkeypatch):
-    monkeypatch.setattr(training, "IN_MEMORY", 300)
+    monkeypatch.setattr(gather, "IN_MEMORY", 300)
     rng = np.random.default_rng(0)
     x = rng.normal(size=(1500, 2))
     found = compare(frame(x, y=x[:, 0] + rng.normal(size=1500)), "y")

@@ -9,10 +9,10 @@ from scipy import stats
 
 from unbend.compare.climb import climb, fit
 from unbend.compare.compare import _expansion, _split
+from unbend.compare.gather import gather
 from unbend.compare.intervals import across_folds, contributions, overlap_noise, row_wise, rows_needed, wider
 from unbend.compare.ladder import rungs
 from unbend.compare.report import report
-from unbend.compare.training import gather
 from unbend.data import open_table
 from unbend.findings import Interval
 

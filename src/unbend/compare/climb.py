@@ -8,9 +8,10 @@ from itertools import combinations
 
 import numpy as np
 
+from unbend.compare.gather import Gathered, block_rows
 from unbend.compare.ladder import Model, Rung
 from unbend.compare.loss import divergence, losses
-from unbend.compare.training import Gathered, LeftOutError, block_rows
+from unbend.compare.training import LeftOutError
 from unbend.data import Rows
 from unbend.errors import ModelError
 from unbend.pairing import Pair

@@ -10,11 +10,11 @@ import numpy as np
 
 from unbend.compare.climb import Judged, climb
 from unbend.compare.comparison import Comparison
-from unbend.compare.expansion import expansion
+from unbend.compare.expansion import Expansion, expansion
+from unbend.compare.gather import IN_MEMORY, Gathered, gather
 from unbend.compare.ladder import Task, rungs
 from unbend.compare.report import report
 from unbend.compare.split import Split, refuse_folds
-from unbend.compare.training import IN_MEMORY, Expansion, Gathered, gather
 from unbend.data import Source, Table, open_source, open_table
 from unbend.errors import DataError, UsageError
 from unbend.network import Network, read

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
-from unbend.compare.training import Expansion
 from unbend.data import Coding
 from unbend.document import number
 from unbend.errors import UsageError
@@ -15,6 +16,25 @@ MOST_COLUMNS = 2000
 
 MOST_NUMBERS = 20_000_000
 """Columns times rows times classes in memory for a logistic regression: tens of seconds for all folds."""
+
+
+@dataclass(frozen=True)
+class Expansion:
+    """The squares and products of a quadratic rung, or why there are none.
+
+    `terms` is None if the rung is left out; `note` says what was left out and why, "" if nothing was.
+    """
+
+    terms: Quadratic | None
+    note: str = ""
+
+    def expand(self, x: np.ndarray) -> np.ndarray:
+        """The columns of x (n, p), then squares and products."""
+        return x if self.terms is None else self.terms.expand(x)
+
+    def names(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Names of all columns."""
+        return columns if self.terms is None else self.terms.names
 
 
 def expansion(coding: Coding, rows: int, in_memory: int = 0) -> Expansion:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from unbend.compare.climb import Judged
 from unbend.compare.comparison import Score
-from unbend.compare.training import Gathered
+from unbend.compare.gather import Gathered
 from unbend.document import number
 from unbend.pairing import Pair
 

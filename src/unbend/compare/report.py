@@ -11,12 +11,12 @@ import numpy as np
 from unbend.compare.answer import Case, finding
 from unbend.compare.climb import Judged
 from unbend.compare.comparison import Comparison, Score
+from unbend.compare.gather import Gathered
 from unbend.compare.intervals import overlap_noise, row_wise
 from unbend.compare.ladder import Rung, rungs
 from unbend.compare.notes import notes
 from unbend.compare.split import Split
 from unbend.compare.steps import ROPE, Estimate, Step, estimate, step
-from unbend.compare.training import Gathered
 from unbend.findings import Grade, Interval
 from unbend.pairing import Pair
 
