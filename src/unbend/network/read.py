@@ -18,6 +18,7 @@ from unbend.errors import ModelError
 from unbend.network.fold import Folded, fold
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
+from unbend.network.zipmap import without_zipmaps
 
 OLDEST_OPSET = 13
 """The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
@@ -48,7 +49,7 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     if isinstance(model, (str, Path)):
         return network_of(_load(Path(model)), name or Path(model).name, path=str(model))
     if isinstance(model, onnx.ModelProto):
-        return network_of(ir.from_proto(model), name or model.graph.name or "model")
+        return network_of(ir.from_proto(without_zipmaps(model)), name or model.graph.name or "model")
     if isinstance(model, ir.Model):
         return network_of(model.clone(), name or model.graph.name or "model")
     if _is_torch(model):
@@ -79,7 +80,7 @@ def _load(path: Path) -> ir.Model:
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty", try_="export the model again")
     try:
-        model = ir.load(path)
+        model = _from_file(path)
         nodes = len(model.graph)
     except Exception as error:
         raise ModelError(
@@ -90,6 +91,17 @@ def _load(path: Path) -> ir.Model:
     if not nodes and not model.graph.outputs:
         raise ModelError(f"{path} is not an ONNX model", where="it holds no graph", try_="check which file this is")
     return model
+
+
+def _from_file(path: Path) -> ir.Model:
+    try:
+        return ir.load(path)
+    except ir.serde.SerdeError:
+        found = onnx.load(path, load_external_data=False)
+        plain = without_zipmaps(found)
+        if plain is found:
+            raise
+        return ir.from_proto(plain)
 
 
 def _first_line(error: BaseException) -> str:

@@ -89,7 +89,7 @@ class Runner:
             apart = np.concatenate([part[name] for part in alone])
             if apart.shape != together[name].shape:
                 return False
-            scale = np.max(np.abs(apart), initial=1e-30)
+            scale = np.max(np.abs(apart[np.isfinite(apart)]), initial=1e-30)
             if not np.allclose(apart, together[name], rtol=0, atol=ROW_TOLERANCE * scale, equal_nan=True):
                 return False
         return True

@@ -33,11 +33,12 @@ def export(module: Any, example: Any) -> ir.Model:
     parameter = next(iter(module.parameters()), None)
     if parameter is not None and given.is_floating_point():
         given = given.to(parameter.dtype)
-    training = module.training
+    modes = {part: part.training for part in module.modules()}
     try:
         return _export(module.eval(), _two_rows(given))
     finally:
-        module.train(training)
+        for part, training in modes.items():
+            part.training = training
 
 
 def _two_rows(example: Any) -> Any:

@@ -1,0 +1,231 @@
+"""Reading networks: what is understood, and what each bad file is told."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+from onnx_graphs import Graph, a, inputs, run
+
+from unbend.errors import ModelError
+from unbend.network import evaluate, read
+
+
+def small(**options):
+    graph = Graph("N", 4, **options)
+    return graph.model(graph("Relu", graph("Gemm", "x", a(4, 3), a(3))))
+
+
+def external(tmp_path, location="weights.bin", model=None):
+    model = model or small()
+    onnx.save(
+        model, tmp_path / "model.onnx", save_as_external_data=True, location="weights.bin", size_threshold=0,
+        convert_attribute=False,
+    )  # fmt: skip
+    if location != "weights.bin":
+        proto = onnx.load(tmp_path / "model.onnx", load_external_data=False)
+        for tensor in proto.graph.initializer:
+            for entry in tensor.external_data:
+                if entry.key == "location":
+                    entry.value = location
+        (tmp_path / "model.onnx").write_bytes(proto.SerializeToString())
+    return tmp_path / "model.onnx"
+
+
+def test_external_data(tmp_path):
+    model = small()
+    expected = {i.name: numpy_helper.to_array(i) for i in model.graph.initializer}
+    network = read(external(tmp_path, model=model))
+    assert set(expected) == set(network.constants)
+    for name, array in expected.items():
+        np.testing.assert_array_equal(network.constants[name], array)
+
+
+def test_external_data_that_is_missing(tmp_path):
+    path = external(tmp_path)
+    (tmp_path / "weights.bin").unlink()
+    with pytest.raises(ModelError, match=r"data file of model\.onnx is missing"):
+        read(path)
+
+
+def test_external_data_that_is_truncated(tmp_path):
+    path = external(tmp_path)
+    file = tmp_path / "weights.bin"
+    file.write_bytes(file.read_bytes()[:10])
+    with pytest.raises(ModelError, match=r"data file of model\.onnx is truncated"):
+        read(path)
+
+
+@pytest.mark.parametrize("location", ["../weights.bin", "/etc/hostname", "sub/../../weights.bin"])
+def test_external_data_outside_the_folder(tmp_path, location):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    with pytest.raises(ModelError, match="outside its own folder"):
+        read(external(folder, location))
+
+
+def test_external_data_behind_a_link(tmp_path):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path = external(folder)
+    (folder / "weights.bin").rename(tmp_path / "elsewhere.bin")
+    (folder / "weights.bin").symlink_to(tmp_path / "elsewhere.bin")
+    with pytest.raises(ModelError, match="outside its own folder"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "is empty"), (b"not a model at all\n", "is not an ONNX model"), (b"\x00\xff" * 50, "is not an ONNX model")],
+)
+def test_files_that_are_no_models(tmp_path, content, message):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=message):
+        read(path)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
+def test_truncated_file(tmp_path, share):
+    content = small().SerializeToString()
+    path = tmp_path / "model.onnx"
+    path.write_bytes(content[: int(share * len(content))])
+    with pytest.raises(ModelError):
+        read(path)
+
+
+def test_no_such_file_names_its_neighbours(tmp_path):
+    onnx.save(small(), tmp_path / "churn.onnx")
+    with pytest.raises(ModelError, match="no such file") as caught:
+        read(tmp_path / "chrun.onnx")
+    assert "churn.onnx" in str(caught.value)
+
+
+def test_folder(tmp_path):
+    with pytest.raises(ModelError, match="is a folder"):
+        read(tmp_path)
+
+
+def test_neither_a_file_nor_a_model():
+    with pytest.raises(ModelError, match=r"cannot read a network from builtins\.dict"):
+        read({})
+
+
+def test_old_opset_says_how_to_convert():
+    with pytest.raises(ModelError, match="uses opset 12") as caught:
+        read(small(opset=12))
+    assert "convert_version" in str(caught.value)
+
+
+def test_two_inputs():
+    graph = Graph("N", 4)
+    graph.inputs.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 4]))
+    with pytest.raises(ModelError, match="has 2 inputs") as caught:
+        read(graph.model(graph("Add", "x", "z")))
+    assert "z (N, 4)" in str(caught.value)
+
+
+def test_text_input():
+    graph = Graph("N", 1)
+    graph.inputs[0].type.tensor_type.elem_type = TensorProto.STRING
+    with pytest.raises(ModelError, match="not numbers"):
+        read(graph.model(graph("Identity", "x"), check=False))
+
+
+def test_output_that_is_constant():
+    graph = Graph("N", 4)
+    with pytest.raises(ModelError, match="does not depend on its input"):
+        read(graph.model(graph("Identity", np.ones(3))))
+
+
+def test_a_constant_output_comes_after_the_variable_one():
+    graph = Graph("N", 4)
+    constant, value = graph("Identity", np.ones(3)), graph("Relu", "x")
+    network = read(graph.model(constant, value))
+    assert network.output.name == value
+    found = evaluate(network, np.ones((2, 4)))
+    np.testing.assert_array_equal(found[constant], np.ones((2, 3)))
+
+
+def test_a_label_comes_after_the_scores():
+    graph = Graph("N", 4)
+    scores = graph("Gemm", "x", a(4, 3))
+    network = read(graph.model(graph("ArgMax", scores, axis=1), scores))
+    assert network.output.name == scores
+
+
+def test_value_that_nothing_makes():
+    model = small()
+    model.graph.node[0].input[1] = "nowhere"
+    with pytest.raises(ModelError, match="not a valid ONNX model") as caught:
+        read(model)
+    assert "nowhere" in str(caught.value)
+
+
+def test_tensor_with_the_wrong_number_of_bytes():
+    model = small()
+    model.graph.initializer[0].raw_data = b"\0\0"
+    with pytest.raises(ModelError):
+        read(model)
+
+
+@pytest.mark.parametrize(
+    ("shape", "batch", "free"),
+    [
+        ((4,), 1, ()),
+        (("N", 4), None, ()),
+        ((8, 4), 8, ()),
+        ((None, 4), None, ()),
+        (("N", 3, "H", "W"), None, ("H", "W")),
+    ],
+)
+def test_batch_and_free_axes(shape, batch, free):
+    graph = Graph(*shape)
+    network = read(graph.model(graph("Relu", "x")))
+    assert (network.batch, network.free_axes) == (batch, free)
+
+
+def test_chains_that_only_depend_on_shapes_are_constants():
+    graph = Graph("N", 2, 3)
+    rows = graph("Gather", graph("Shape", "x"), np.array([0]))
+    steps = graph("Range", np.array(0), graph("Size", "x"), np.array(1))
+    fill = graph("CastLike", graph("Expand", graph("ConstantOfShape", np.array([6])), np.array([1, 6])), "x")
+    flat = graph("Reshape", "x", graph("Concat", rows, np.array([-1]), axis=0))
+    network = read(graph.model(graph("Add", graph("Add", flat, fill), graph("Cast", steps, to=TensorProto.FLOAT))))
+    assert [node.op_type for node in network.nodes] == ["Reshape", "Add", "Add"]
+    x = np.arange(6.0).reshape(1, 2, 3)
+    np.testing.assert_array_equal(evaluate(network, x)[network.output.name].ravel(), 2 * np.arange(6))
+
+
+def test_a_range_without_end_is_not_made():
+    graph = Graph("N", 4)
+    huge = graph("Range", np.array(0), np.array(1 << 40), np.array(1))
+    value = graph("Mul", "x", graph("Cast", graph("ReduceMax", huge), to=TensorProto.FLOAT))
+    assert len(read(graph.model(value)).nodes) > 1
+
+
+def test_evaluation_agrees_with_onnxruntime():
+    model = small()
+    x = inputs(model, 5)
+    (expected,) = run(model, x)
+    network = read(model)
+    np.testing.assert_allclose(evaluate(network, x)[network.output.name][:, 0], expected, atol=1e-6)
+
+
+def test_rows_of_the_wrong_width():
+    with pytest.raises(ModelError, match="a row has 5 numbers, and graph takes 4"):
+        evaluate(read(small()), np.zeros((2, 5)))
+
+
+def test_names_of_columns_and_classes():
+    model = small()
+    helper.set_model_props(model, {"feature_names": '["a", "b", "c", "d"]', "classes": '{"0": "no", "1": "yes"}'})
+    network = read(model)
+    assert network.features == ("a", "b", "c", "d")
+    assert network.classes == ("no", "yes")
+
+
+def test_the_model_that_was_passed_is_not_changed():
+    model = small()
+    before = model.SerializeToString()
+    read(model)
+    assert model.SerializeToString() == before

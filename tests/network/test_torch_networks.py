@@ -1,0 +1,101 @@
+"""torch modules and the dialects of its exporters."""
+
+import io
+import warnings
+
+import numpy as np
+import onnx
+import pytest
+from onnx_graphs import assert_same
+
+from unbend.collapse import collapse
+from unbend.errors import ModelError
+from unbend.network import Runner, read
+
+torch = pytest.importorskip("torch")
+pytest.importorskip("onnxscript")
+pytestmark = pytest.mark.torch
+
+
+def straight():
+    torch.manual_seed(0)
+    linear = torch.nn.Linear
+    return torch.nn.Sequential(linear(6, 8), torch.nn.BatchNorm1d(8), linear(8, 8), linear(8, 2))
+
+
+def image():
+    torch.manual_seed(0)
+    return torch.nn.Sequential(
+        torch.nn.Conv2d(3, 4, 3, padding=1, bias=False), torch.nn.BatchNorm2d(4), torch.nn.ReLU(),
+        torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(4, 5), torch.nn.Linear(5, 2),
+    )  # fmt: skip
+
+
+def exported(module, example, dialect):
+    module.eval()
+    target = io.BytesIO()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if dialect == "torchscript":
+            axes = {"x": {0: "N"}, "y": {0: "N"}}
+            torch.onnx.export(
+                module, (example,), target, dynamo=False, input_names=["x"], output_names=["y"], dynamic_axes=axes
+            )
+            return onnx.load_from_string(target.getvalue())
+        free = ({0: torch.export.Dim.DYNAMIC},)
+        program = torch.onnx.export(
+            module, (example,), dynamo=True, dynamic_shapes=free, optimize=dialect == "dynamo", verbose=False
+        )
+        return program.model_proto
+
+
+@pytest.mark.parametrize("dialect", ["dynamo", "unoptimized", "torchscript"])
+def test_straight_network(dialect):
+    model = exported(straight(), torch.randn(3, 6), dialect)
+    found = collapse(model)
+    assert found.affine
+    assert found.after.nodes == 1
+    assert_same(model, found.to_onnx())
+
+
+@pytest.mark.parametrize("dialect", ["dynamo", "unoptimized", "torchscript"])
+def test_image_network(dialect):
+    model = exported(image(), torch.randn(3, 3, 9, 9), dialect)
+    found = collapse(model)
+    assert found.after.heavy == 2
+    assert_same(model, found.to_onnx())
+
+
+def test_module_with_an_example():
+    module, x = straight(), torch.randn(1, 6)
+    network = read(module, x)
+    assert network.batch is None
+    module.eval()
+    rows = torch.randn(5, 6)
+    found = Runner(network)(rows.numpy())[network.output.name].reshape(5, 2)
+    np.testing.assert_allclose(found, module(rows).detach().numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("training", [True, False])
+def test_the_module_is_left_as_it_was(training):
+    module = straight().train(training)
+    module[1].eval()
+    before = [one.training for one in module.modules()]
+    weights = {key: value.clone() for key, value in module.state_dict().items()}
+    read(module, np.zeros((1, 6)))
+    assert [one.training for one in module.modules()] == before
+    assert all(torch.equal(value, weights[key]) for key, value in module.state_dict().items())
+
+
+def test_no_example():
+    with pytest.raises(ModelError, match="needs an example input"):
+        read(straight())
+
+
+def test_module_that_cannot_be_exported():
+    class Odd(torch.nn.Module):
+        def forward(self, x):
+            return x * float(x.sum().item() > 0) + len(str(x.mean().item()))
+
+    with pytest.raises(ModelError, match="torch cannot export Odd"):
+        read(Odd(), torch.randn(2, 3))
