@@ -33,6 +33,7 @@ def examine(
     holdout: Any = None,
     holdout_column: str | None = None,
     exclude: Sequence[str] = (),
+    classes: bool | None = None,
     scale: Scale = "auto",
     folds: int = 5,
     seed: int = 0,
@@ -49,6 +50,7 @@ def examine(
     order : a column that says which row comes after which
     holdout, holdout_column : other rows, or a column that is true for rows, that the network has not seen in training
     exclude : columns that are not used
+    classes : True takes a numeric target for classes; None does so if the network gives classes
     scale : scaling of the columns before the network (see `unbend.pairing.pair`)
     folds, seed, level : of the cross-validation and of the intervals
 
@@ -61,8 +63,9 @@ def examine(
     shape = collapse(network)
     unused = (*exclude, *([holdout_column] if holdout_column else []))
     ordering = [order] if order else []
-    classes = head(network).classifier or head(network).kind == "numbers"
-    table = open_table(data, target, exclude=(*unused, *ordering), classes=True if classes else None)
+    if classes is None and head(network).kind != "number":
+        classes = True
+    table = open_table(data, target, exclude=(*unused, *ordering), classes=classes)
     matched = pair(network, table, scale=scale)
     ran, why_not = _runs(matched)
     comparison = compare(
@@ -76,7 +79,7 @@ def examine(
         scale=scale,
         level=level,
         exclude=(*exclude, *ordering),
-        classes=True if classes else None,
+        classes=classes,
     )
     straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
     found = count(matched) if ran else None

@@ -12,7 +12,7 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from unbend.compare.climb import climb, fit
 from unbend.compare.compare import _expansion, _split
-from unbend.compare.folds import fold_of
+from unbend.data.folds import fold_of
 from unbend.compare.gather import gather
 from unbend.compare.ladder import rungs
 from unbend.compare.loss import divergence, losses

@@ -33,6 +33,7 @@ def unbend() -> None:
 @options.target
 @options.order
 @options.holdout
+@options.classes
 @options.scale
 @options.exclude
 @options.folds
@@ -156,6 +157,7 @@ def check(data: str, target: str, **how: Any) -> Result:
 @options.maybe_model
 @options.target
 @options.holdout
+@options.classes
 @options.scale
 @options.exclude
 @options.folds

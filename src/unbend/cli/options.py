@@ -108,6 +108,9 @@ order = click.option(
 exclude = click.option(
     "--exclude", type=ColumnName(), metavar="COLUMN", multiple=True, help="Leave this column out. Repeatable."
 )
+classes = click.option(
+    "--classes", is_flag=True, default=None, help="The numbers of the target are classes, such as 0 and 1."
+)
 scale = click.option(
     "--scale",
     type=click.Choice(["auto", "none", "standard", "minmax"]),

@@ -60,6 +60,11 @@ class Case:
         return "measured on these rows" if self.may_flatter else "measured on held-out rows"
 
 
+def headline(case: Case) -> str:
+    """The verdict in a few words."""
+    return f"{_head(case)}."
+
+
 def finding(case: Case) -> Finding:
     """The verdict."""
     sentence = f"{_head(case)}: on {case.how}, {_gains(case)}."

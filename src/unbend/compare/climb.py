@@ -23,6 +23,7 @@ class Judged:
 
     Attributes
     ----------
+    numbers : (n,) of the rows in the source, from 0
     fold : (n,)
     losses : by rung, (n,)
     right : by rung, (n,) whether the most probable class is the row's; empty for numbers
@@ -32,6 +33,7 @@ class Judged:
     notes : what the rungs have to say
     """
 
+    numbers: np.ndarray
     fold: np.ndarray
     losses: dict[str, np.ndarray]
     right: dict[str, np.ndarray]
@@ -95,6 +97,7 @@ class _Verdicts:
     """Losses, collected block by block."""
 
     source: str
+    numbers: list[np.ndarray] = field(default_factory=list)
     folds: list[np.ndarray] = field(default_factory=list)
     losses: dict[str, list[np.ndarray]] = field(default_factory=dict)
     right: dict[str, list[np.ndarray]] = field(default_factory=dict)
@@ -102,6 +105,7 @@ class _Verdicts:
 
     def see(self, predicted: dict[str, np.ndarray], rows: Rows, fold: np.ndarray) -> None:
         """One block of held-out rows, with what each rung predicts for them."""
+        self.numbers.append(rows.index)
         self.folds.append(fold)
         for name, values in predicted.items():
             self._refuse_not_finite(name, values, rows)
@@ -126,6 +130,7 @@ class _Verdicts:
         """All blocks together."""
         fold = np.concatenate(self.folds)
         return Judged(
+            numbers=np.concatenate(self.numbers),
             fold=fold,
             losses={name: np.concatenate(parts) for name, parts in self.losses.items()},
             right={name: np.concatenate(parts) for name, parts in self.right.items()},

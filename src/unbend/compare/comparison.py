@@ -61,7 +61,8 @@ class Comparison(Result):
     enough : the lowest rung that no higher one beats by more than `rope`
     sure : whether no higher rung may beat it by more than `rope`, as far as the intervals say
     may_flatter : whether the network may have seen the rows in training
-    answer : the verdict
+    headline : the verdict in a few words
+    answer : the verdict with its figures
     notes : what was done to the data, what was left out, what limits the answer
     """
 
@@ -82,6 +83,7 @@ class Comparison(Result):
     enough: str
     sure: bool
     may_flatter: bool
+    headline: str
     answer: Finding
     notes: tuple[str, ...]
 

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.compare.expansion import Expansion
-from unbend.compare.folds import sampled
 from unbend.compare.split import Split
 from unbend.compare.training import Training
 from unbend.data import Rows
+from unbend.data.folds import sampled
 from unbend.errors import DataError
 from unbend.regression import Moments
 

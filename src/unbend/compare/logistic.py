@@ -8,12 +8,12 @@ from collections.abc import Callable
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
-from unbend.compare.folds import fold_of
 from unbend.compare.ladder import Model
 from unbend.compare.loss import losses
 from unbend.compare.multilayer import spread_out
 from unbend.compare.standard import Standard
 from unbend.compare.training import LeftOutError, Training
+from unbend.data.folds import fold_of
 
 STRENGTHS = (1e-1, 1e-2, 1e-3, 1e-4)
 """Ridge penalties that are tried, for a row: the criterion is mean loss + strength |W|² / 2."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from unbend.compare.answer import Case, finding
+from unbend.compare.answer import Case, finding, headline
 from unbend.compare.climb import Judged
 from unbend.compare.comparison import Comparison, Score
 from unbend.compare.gather import Gathered
@@ -43,6 +43,7 @@ def report(gathered: Gathered, judged: Judged, pair: Pair | None, level: float) 
         enough=case.enough,
         sure=case.sure,
         may_flatter=ladder.may_flatter,
+        headline=headline(case),
         answer=finding(case),
         notes=notes(gathered, judged, pair, scores),
     )

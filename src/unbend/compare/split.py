@@ -13,9 +13,9 @@ from numbers import Integral
 import numpy as np
 import pyarrow as pa
 
-from unbend.compare.folds import fold_of
 from unbend.data import Rows, Table
 from unbend.data.columns import as_text
+from unbend.data.folds import fold_of
 from unbend.document import number
 from unbend.errors import DataError, UsageError
 

@@ -53,7 +53,10 @@ def table() -> tuple[Section, ...]:
 
 def document(answer: Answer) -> list[Block]:
     """The whole report. A sentence that stands in the summary already is not said again below it."""
-    blocks: list[Block] = [Heading(f"{answer.model} on {answer.data}", 1)]
+    blocks: list[Block] = [
+        Heading(f"{answer.model} on {answer.data}", 1),
+        Paragraph(answer.comparison.headline, "strong", answer.comparison.answer.grade),
+    ]
     said: set[str] = set()
     for entry in table():
         found = [block for block in entry.function(answer) if not (isinstance(block, Paragraph) and block.text in said)]

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbend.compare.folds import fold_of, sampled, splitmix64
+from unbend.data.folds import fold_of, sampled, splitmix64
 
 
 def test_splitmix64_gives_the_published_sequence():
