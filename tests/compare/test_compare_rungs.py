@@ -12,12 +12,12 @@ from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from unbend.compare.climb import climb, fit
 from unbend.compare.compare import _expansion, _split
-from unbend.data.folds import fold_of
 from unbend.compare.gather import gather
 from unbend.compare.ladder import rungs
 from unbend.compare.loss import divergence, losses
 from unbend.compare.training import LeftOutError
 from unbend.data import open_table
+from unbend.data.folds import fold_of
 
 
 def gathered_from(table: pa.Table, target: str = "y", classes: bool | None = None):
