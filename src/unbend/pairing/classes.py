@@ -59,7 +59,6 @@ def class_note(network: Network, table: Table, end: Head) -> str:
     listed = ", ".join(table.classes[:8]) + (", …" if len(table.classes) > 8 else "")
     why = "does not name its classes" if network.classes is None else f"calls them {', '.join(network.classes[:8])}"
     if end.size == 1:
-        return (
-            f"The model file {why}; its output is taken to speak for {table.classes[1]} and against {table.classes[0]}."
-        )
+        sides = " and against ".join(reversed(table.classes))
+        return f"The model file {why}; its output is taken to speak for {sides}."
     return f"The model file {why}; they are taken to be, in this order, {listed}."
