@@ -150,7 +150,16 @@ def test_options_reach_the_verb(fits):
     line = "fit rows.csv --target y --degree 2 --ridge auto --collinear drop --exclude a --exclude b --level 0.9"
     assert main(line.split()) == 0
     expected = {"degree": 2, "ridge": "gcv", "collinear": "drop", "exclude": ("a", "b"), "level": 0.9}
+    expected |= {"covariance": "classical", "lags": None, "cluster": (), "order": None}
     assert fits == [(("rows.csv", "y"), expected)]
+
+
+def test_standard_errors_reach_the_verb(fits):
+    assert main("fit rows.csv --target y --covariance hac --lags 3 --order week".split()) == 0
+    assert main("fit rows.csv --target y --cluster firm --cluster year".split()) == 0
+    hac, clustered = (options for _, options in fits)
+    assert (hac["covariance"], hac["lags"], hac["order"]) == ("HAC", 3, "week")
+    assert clustered["cluster"] == ("firm", "year")
 
 
 def test_ridge_takes_a_number(fits):

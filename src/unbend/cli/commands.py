@@ -128,6 +128,10 @@ def bends(model: str, data: str, **how: Any) -> Result:
     show_default=True,
     help="What to do with a column that the others determine.",
 )
+@options.covariance
+@options.lags
+@options.cluster
+@options.order
 @options.exclude
 @options.level
 @shows()

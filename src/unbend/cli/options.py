@@ -111,6 +111,26 @@ exclude = click.option(
 classes = click.option(
     "--classes", is_flag=True, default=None, help="The numbers of the target are classes, such as 0 and 1."
 )
+covariance = click.option(
+    "--covariance",
+    type=click.Choice(["classical", "HC0", "HC1", "HC2", "HC3", "HAC"], case_sensitive=False),
+    default="classical",
+    show_default=True,
+    help="Standard errors for noise that differs from row to row (HC) and remembers earlier rows (HAC).",
+)
+lags = click.option(
+    "--lags",
+    type=click.IntRange(min=0),
+    metavar="N",
+    help="How many rows HAC remembers; chosen by the number of rows if left out.",
+)
+cluster = click.option(
+    "--cluster",
+    type=ColumnName(),
+    metavar="COLUMN",
+    multiple=True,
+    help="Rows that agree here may share noise (it is no input). Once or twice.",
+)
 scale = click.option(
     "--scale",
     type=click.Choice(["auto", "none", "standard", "minmax"]),

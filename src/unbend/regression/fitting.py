@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unbend.data import Table, open_table
+from unbend.data import Source, Table, open_source, open_table
 from unbend.errors import DataError, SelfCheckError, UsageError
 from unbend.regression.linear import LinearFit, linear_fit
 from unbend.regression.moments import Moments
@@ -17,6 +17,7 @@ from unbend.regression.rank import relations
 from unbend.regression.reading import design_blocks, table_moments, table_triangle
 from unbend.regression.refine import refined
 from unbend.regression.ridge import ridge as solve_ridge
+from unbend.regression.sandwich import Kind, Sandwich
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, triangle_of
 from unbend.regression.trust import digits_each
@@ -25,6 +26,8 @@ ENOUGH = 12
 """Digits of the coefficients and of the residual variance with which one reading is enough."""
 REFINABLE = 1e5
 """Condition number up to which a step of refinement makes up for the squares in moments: 1e5² roundings are 1e-6."""
+
+CLASSICAL = Sandwich()
 
 
 def fit(
@@ -35,6 +38,10 @@ def fit(
     ridge: float | Literal["gcv"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
+    covariance: Kind = "classical",
+    lags: int | None = None,
+    cluster: str | Sequence[str] = (),
+    order: str | None = None,
     exclude: Sequence[str] = (),
     classes: bool | None = None,
 ) -> LinearFit:
@@ -48,6 +55,12 @@ def fit(
     ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it
     level : of the confidence intervals
     collinear : "error", or "drop" to leave out columns that follow from earlier ones
+    covariance : of the coefficients: "classical"; "HC0" to "HC3" if the noise may differ from row to row; "HAC" if it
+        may also be correlated from row to row
+    lags : how many rows apart noise may be correlated, for "HAC"; None chooses by the number of rows
+    cluster : one or two columns; the noise may be correlated in any way among rows that agree in one. They are no
+        features
+    order : for "HAC", the column that the rows are sorted by; it is no feature. None keeps their order
     exclude : columns that are not used
     classes : False refuses a target that is text; True takes numbers for classes
 
@@ -59,8 +72,14 @@ def fit(
     UsageError
         If the options do not fit together.
     """
-    table = open_table(data, target, exclude=exclude, classes=classes)
-    return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear)
+    cluster = (cluster,) if isinstance(cluster, str) else tuple(cluster)
+    errors = Sandwich(covariance, lags, cluster)
+    if order is not None and covariance != "HAC":
+        raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
+    source = open_source(data)
+    _refuse_clusters(cluster, target, source)
+    table = open_table(source, target, exclude=tuple({*exclude, *cluster}), order=order, classes=classes)
+    return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
 
 
 def fit_table(
@@ -70,9 +89,12 @@ def fit_table(
     ridge: float | Literal["gcv"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
+    errors: Sandwich = CLASSICAL,
 ) -> LinearFit:
-    """`fit` for a table that is open already."""
+    """`fit` for a table that is open already; `errors` says which standard errors."""
     _refuse_options(degree, level, collinear)
+    if ridge and not errors.plain:
+        raise UsageError("ridge has no standard errors, so there is no covariance to choose", try_="leave one out")
     _refuse_table(table)
     terms = quadratic(table.coding) if degree == 2 else None
     names = table.names if terms is None else terms.names
@@ -84,7 +106,8 @@ def fit_table(
     if moments.n < len(names) + 2:
         raise _too_few_rows(moments.n, len(names))
     optional = [j >= table.p for j in range(len(names))]
-    return linear_fit(table, terms, _ordinary(table, terms, moments, names, collinear, optional), level)
+    solution = _ordinary(table, terms, moments, names, collinear, optional)
+    return linear_fit(table, terms, solution, level, errors.covariance(solution, table, terms))
 
 
 def _ordinary(
@@ -125,6 +148,18 @@ def _refuse_options(degree: int, level: float, collinear: str) -> None:
         raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
     if collinear not in ("error", "drop"):
         raise UsageError(f"collinear must be error or drop, not {collinear}")
+
+
+def _refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> None:
+    if target in cluster:
+        raise UsageError(f"{target} is the target: rows cannot be clustered by it")
+    for name in cluster:
+        if name not in source.schema.names:
+            raise DataError(
+                f"no column {name!r} in {source.name}",
+                where=f"its columns are {', '.join(source.schema.names[:20])}",
+                try_="choose one of them: --cluster NAME",
+            )
 
 
 def _refuse_table(table: Table) -> None:

@@ -1,7 +1,8 @@
-"""Standard errors, t, p and intervals of the coefficients, under the classical assumptions.
+"""Standard errors, t, p and intervals of the coefficients, and intervals of predictions.
 
-The noise has the same variance in every row, is independent from row to row, and (for p and intervals in small samples)
-is normal. `unbend check` asks whether that may be believed.
+Under the classical assumptions the noise has the same variance in every row, is independent from row to row, and (for p
+and intervals in small samples) is normal; `unbend check` asks whether that may be believed. Another covariance
+(`unbend.regression.sandwich`) asks less.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import stdtr, stdtrit
 
+from unbend.regression.covariance import Covariance, classical, row_axes
 from unbend.regression.solution import Solution
 from unbend.regression.trust import digits_each
 
@@ -33,18 +35,6 @@ class Coefficient:
     digits: int
 
 
-def covariance(solution: Solution) -> np.ndarray:
-    """Covariance of (intercept, coefficients); (1 + p, 1 + p), NaN for ridge."""
-    p = len(solution.coef)
-    if solution.root is None:
-        return np.full((p + 1, p + 1), np.nan)
-    variance = solution.rss / df_resid(solution)
-    between = solution.root @ solution.root.T
-    with_intercept = -between @ solution.mean
-    corner = 1.0 / solution.n + np.square(solution.mean @ solution.root).sum()
-    return variance * np.block([[np.array([[corner]]), with_intercept[None]], [with_intercept[:, None], between]])
-
-
 @dataclass(frozen=True, eq=False)
 class Prediction:
     """Predictions (n,) with intervals for the mean at such a row, and for one new row, which has noise of its own."""
@@ -56,14 +46,19 @@ class Prediction:
     high: np.ndarray
 
 
-def prediction(solution: Solution, x: np.ndarray, level: float) -> Prediction:
+def prediction(solution: Solution, x: np.ndarray, level: float, covariance: Covariance | None = None) -> Prediction:
     """Predictions at rows x (n, p) with intervals at `level`; NaN intervals for ridge.
+
+    The interval of a row adds the noise of an average row, also where the covariance (classical if None) allows it to
+    differ.
 
     Checked against: statsmodels `get_prediction`, 1e-10.
     """
-    value, leverage, df = solution.predict(x), solution.leverage(x), df_resid(solution)
-    reach = stdtrit(df, 0.5 + level / 2) * np.sqrt(solution.rss / df)
-    of_mean, of_row = reach * np.sqrt(leverage), reach * np.sqrt(1 + leverage)
+    covariance = classical(solution) if covariance is None else covariance
+    value, variance = solution.predict(x), covariance.variances(row_axes(solution, x))
+    reach = stdtrit(covariance.df, 0.5 + level / 2)
+    of_mean = reach * np.sqrt(variance)
+    of_row = reach * np.sqrt(variance + solution.rss / df_resid(solution))
     return Prediction(value, value - of_mean, value + of_mean, value - of_row, value + of_row)
 
 
@@ -72,15 +67,18 @@ def df_resid(solution: Solution) -> float:
     return solution.n - solution.effective_df
 
 
-def coefficient_table(solution: Solution, level: float) -> tuple[Coefficient, ...]:
-    """The intercept and every column.
+def coefficient_table(
+    solution: Solution, level: float, covariance: Covariance | None = None
+) -> tuple[Coefficient, ...]:
+    """The intercept and every column, under a covariance (classical if None).
 
     Checked against: statsmodels OLS and R `lm`, 1e-10.
     """
+    covariance = classical(solution) if covariance is None else covariance
     estimates = np.array([solution.intercept, *solution.coef])
-    se = solution.standard_errors
+    se = covariance.standard_errors(solution)
     se[1:][np.isin(solution.names, solution.dropped)] = np.nan
-    df = df_resid(solution)
+    df = covariance.df
     with np.errstate(divide="ignore", invalid="ignore"):
         t = estimates / se
     p = 2 * stdtr(df, -np.abs(t))

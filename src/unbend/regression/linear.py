@@ -6,12 +6,14 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import fdtrc
 
 from unbend.data import Coding, Table
 from unbend.document import Block
-from unbend.regression import summary
-from unbend.regression.inference import Coefficient, Prediction, coefficient_table, covariance, df_resid, prediction
+from unbend.regression import export, summary
+from unbend.regression.covariance import Covariance, classical
+from unbend.regression.inference import Coefficient, Prediction, coefficient_table, df_resid, prediction
 from unbend.regression.quadratic import Quadratic
 from unbend.regression.solution import Solution
 from unbend.result import Result
@@ -30,7 +32,9 @@ class LinearFit(Result):
     p : columns
     df_resid : n less the parameters used
     r2, adj_r2 : share of the variance explained
-    f, f_df, f_p : F test that all coefficients are 0; None for ridge
+    f, f_df, f_p : F test that all coefficients are 0; None for ridge, or with no more clusters than coefficients
+    standard_errors : which: "classical", "HC0" to "HC3", "HAC" or "cluster"
+    df_t : degrees of freedom of t and of the intervals; clusters less 1 if clustered, else `df_resid`
     sigma : standard deviation of the residuals
     rss, tss : sums of squares: of the residuals, about the mean
     log_likelihood, aic, bic : normal likelihood; the variance counts as a parameter, as in R
@@ -43,6 +47,7 @@ class LinearFit(Result):
     level : of the confidence intervals
     notes : what was done to the data
     covariance : (1 + p, 1 + p) of the intercept and the coefficients
+    uncertainty : the same, as predictions need it
     coding : how the columns are coded from the table
     solution, terms : what `predict` needs
     """
@@ -61,6 +66,8 @@ class LinearFit(Result):
     f: float | None
     f_df: tuple[float, float] | None
     f_p: float | None
+    standard_errors: str
+    df_t: float
     sigma: float
     rss: float
     tss: float
@@ -76,6 +83,7 @@ class LinearFit(Result):
     level: float
     notes: tuple[str, ...]
     covariance: np.ndarray = field(repr=False, metadata={"json": False})
+    uncertainty: Covariance = field(repr=False, metadata={"json": False})
     coding: Coding = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
     terms: Quadratic | None = field(repr=False, metadata={"json": False})
@@ -130,35 +138,55 @@ class LinearFit(Result):
     def predict_interval(self, x: np.ndarray, level: float | None = None) -> Prediction:
         """Predictions at coded rows x with confidence and prediction intervals (at the fit's level if None)."""
         design = x if self.terms is None else self.terms.expand(x)
-        return prediction(self.solution, design, self.level if level is None else level)
+        return prediction(self.solution, design, self.level if level is None else level, self.uncertainty)
+
+    def tidy(self) -> pa.Table:
+        """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high."""
+        return export.tidy(self)
+
+    def to_csv(self) -> str:
+        """The rows of `tidy` as CSV, every number with all its digits."""
+        return export.to_csv(self)
+
+    def to_markdown(self) -> str:
+        """The coefficient table in Markdown."""
+        return export.to_markdown(self)
+
+    def to_latex(self) -> str:
+        """The coefficient table in LaTeX (needs the package booktabs)."""
+        return export.to_latex(self)
 
     def document(self) -> list[Block]:
         """The summary."""
         return summary.document(self)
 
 
-def linear_fit(table: Table, terms: Quadratic | None, solution: Solution, level: float) -> LinearFit:
-    """All statistics of a solution."""
-    n, k = solution.n, solution.effective_df - 1
+def linear_fit(
+    table: Table, terms: Quadratic | None, solution: Solution, level: float, uncertainty: Covariance | None = None
+) -> LinearFit:
+    """All statistics of a solution, under a covariance (classical if None)."""
+    n = solution.n
+    uncertainty = classical(solution) if uncertainty is None else uncertainty
     df = df_resid(solution)
-    r2 = 1 - solution.rss / solution.tss
     variance = solution.rss / df
+    f, f_df = _f(solution, uncertainty)
     with np.errstate(divide="ignore"):
-        f = None if solution.strength is not None else float(np.divide((solution.tss - solution.rss) / k, variance))
         log_likelihood = float(-n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1))
     return LinearFit(
         source=table.source.name,
         target=table.target,
         degree=1 if terms is None else 2,
-        coefficients=coefficient_table(solution, level),
+        coefficients=coefficient_table(solution, level, uncertainty),
         n=n,
         p=len(solution.names),
         df_resid=df,
-        r2=r2,
+        r2=1 - solution.rss / solution.tss,
         adj_r2=1 - variance / (solution.tss / (n - 1)),
         f=f,
-        f_df=None if f is None else (k, df),
-        f_p=None if f is None else float(fdtrc(k, df, f)),
+        f_df=f_df,
+        f_p=None if f is None or f_df is None else float(fdtrc(*f_df, f)),
+        standard_errors=uncertainty.kind,
+        df_t=uncertainty.df,
         sigma=float(np.sqrt(variance)),
         rss=solution.rss,
         tss=solution.tss,
@@ -173,8 +201,22 @@ def linear_fit(table: Table, terms: Quadratic | None, solution: Solution, level:
         effective_df=solution.effective_df,
         level=level,
         notes=table.notes,
-        covariance=covariance(solution),
+        covariance=uncertainty.matrix(solution),
+        uncertainty=uncertainty,
         coding=table.coding,
         solution=solution,
         terms=terms,
     )
+
+
+def _f(solution: Solution, uncertainty: Covariance) -> tuple[float | None, tuple[float, float] | None]:
+    """F that all coefficients are 0 and its degrees of freedom; None for ridge or where it cannot be had."""
+    k = solution.effective_df - 1
+    if solution.strength is not None:
+        return None, None
+    if uncertainty.kind == "classical":
+        with np.errstate(divide="ignore"):
+            f = float(np.divide((solution.tss - solution.rss) / k, solution.rss / uncertainty.df))
+    else:
+        f = uncertainty.f(solution)
+    return (None, None) if f is None else (f, (k, uncertainty.df))

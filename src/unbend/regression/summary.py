@@ -20,7 +20,7 @@ def document(fit: LinearFit) -> list[Block]:
         Heading(f"Linear regression of {fit.target}" if fit.ridge is None else f"Ridge regression of {fit.target}", 1),
         Paragraph(_header(fit), grade="measured on these rows"),
         Paragraph(_plain_words(fit), tone="strong"),
-        _shrunken(fit) if fit.ridge is not None else _coefficients(fit),
+        table_of(fit),
         Bullets(_notes(fit)),
         Details("more numbers", [_statistics(fit)]),
     ]
@@ -67,6 +67,11 @@ def _step(fit: LinearFit, term: Term) -> str:
     return f"{term.column} {term.level} instead of {fit.coding.levels[term.column][0]}"
 
 
+def table_of(fit: LinearFit) -> Table:
+    """The coefficients: with standard errors, t, p and intervals, or for ridge as they are shrunken."""
+    return _shrunken(fit) if fit.ridge is not None else _coefficients(fit)
+
+
 def _coefficients(fit: LinearFit) -> Table:
     percent = number(100 * fit.level, 3)
     columns = [Column("", "left"), Column("estimate"), Column("std. error"), Column("t", digits=3)]
@@ -95,6 +100,8 @@ def _notes(fit: LinearFit) -> list[str]:
             f"Ridge strength {number(fit.ridge)} on standardised columns: {number(fit.effective_df)} effective "
             "parameters. Classical standard errors and intervals do not hold for shrunken coefficients: none are given."
         )
+    if fit.uncertainty.note:
+        notes.append(fit.uncertainty.note)
     notes.append(
         f"Computed by {fit.method}. Condition number {number(fit.condition, 2)}: rounding moves no coefficient "
         f"by more than 1e-{fit.digits} of itself or of its standard error."
