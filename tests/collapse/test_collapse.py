@@ -453,3 +453,15 @@ def test_the_price_of_a_plan_is_what_its_network_then_costs(name):
         assert after.macs == sum(one.after.macs for one in plans)
         assert after.parameters == sum(one.after.parameters for one in plans)
         assert after.nodes == sum(one.after.nodes for one in plans) + len(network.bends)
+
+
+@pytest.mark.parametrize("odd", [np.inf, np.nan])
+def test_numbers_that_are_not_finite_are_left_alone(odd):
+    graph = Graph("N", 4)
+    value = graph("Gemm", graph("Gemm", "x", a(4, 4)), a(4, 4))
+    model = graph.model(graph("Mul", value, np.array([odd, 0.0, 1.0, 2.0])))
+    found = collapse(model)
+    assert [kept.reason for kept in found.kept] == ["it holds a number that is not finite"]
+    assert found.after.heavy == 1
+    x = inputs(model, 3)
+    np.testing.assert_allclose(run(found.to_onnx(), x), run(model, x), rtol=1e-4, atol=1e-5)

@@ -402,3 +402,8 @@ def bias_expanded_from_a_shape():  # torch's exporter: a zero bias by ConstantOf
 @trap(2)
 def softmax_between():
     return chain(("Gemm", a(4, 4)), ("Mul", a(4)), ("Softmax",), ("Gemm", a(4, 4)), ("Add", a(4)), graph=Graph("N", 4))
+
+
+@trap(2)
+def a_matrix_for_each_position():  # MatMul with a stack of matrices: no single product says the same
+    return chain(("Mul", a(3, 1, 4)), ("MatMul", a(3, 4, 4)), ("MatMul", a(3, 4, 2)), graph=Graph("N", 3, 2, 4))

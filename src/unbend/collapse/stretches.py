@@ -108,10 +108,16 @@ def _maps(network: Network, node: Node) -> tuple[Local, ...]:
         raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
     if node.op_type in ROUNDING and not all(_is_real(network, name) for name in node.outputs):
         raise Unsupported("it computes in whole numbers and rounds")
+    if not all(_is_finite(network.constants[name]) for name in node.inputs if name in network.constants):
+        raise Unsupported("it holds a number that is not finite")
     found = structure(network, node)
     for one in found:
         _ = one.maps
     return found
+
+
+def _is_finite(array: np.ndarray) -> bool:
+    return not is_float(array.dtype) or bool(np.isfinite(array).all())
 
 
 def _is_real(network: Network, name: str) -> bool:

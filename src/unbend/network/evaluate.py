@@ -12,7 +12,7 @@ import numpy as np
 
 from unbend.errors import ModelError
 from unbend.network.graph import Network, Node
-from unbend.network.local import Local, Operand, Unsupported
+from unbend.network.local import Local, Operand, Unsupported, quiet
 from unbend.network.ops import local
 from unbend.network.reference import run_node
 
@@ -87,7 +87,8 @@ def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = Non
 def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
     """The node's outputs for the rows in `values`."""
     try:
-        return [_value(network, node, one, values) for one in locals_at(network, node, values)]
+        with quiet():
+            return [_value(network, node, one, values) for one in locals_at(network, node, values)]
     except Unsupported as reason:
         return _by_reference(network, node, values, reason)
 
