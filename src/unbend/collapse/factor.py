@@ -17,11 +17,12 @@ from unbend.affine import (
     Chain,
     Convolution,
     Dense,
+    Diagonal,
     Identity,
     LinearMap,
     Selection,
     Shape,
-    Sum,
+    Transposed,
     shrink,
 )
 from unbend.network import Node
@@ -194,11 +195,11 @@ def _forms(product: Affine, run: Sequence[Step], batched: bool) -> list[Step]:
 def writable(affine: Affine, batched: bool) -> bool:
     """Whether the map is one form that can be written as ONNX for any number of rows."""
     linear = affine.linear
-    if isinstance(linear, (Chain, Sum)):
-        return False
     if isinstance(linear, Selection):
         return linear.is_reshape and (not batched or keeps_rows(linear.in_shape, linear.out_shape))
-    return True
+    if isinstance(linear, Transposed):
+        return isinstance(linear.of, Convolution)
+    return isinstance(linear, (Identity, Diagonal, Dense, Convolution))
 
 
 def keeps_rows(source: Shape, target: Shape) -> bool:
