@@ -87,7 +87,7 @@ def public_names(network: Network) -> set[str]:
 def _is_new(graph: Reduction, edges: Sequence[Edge], value: str) -> bool:
     """Whether a node of the reduced graph makes the value; otherwise it is another value, passed on."""
     made = [edge for edge in edges if edge.target == value]
-    return len(made) > 1 or graph.offsets[value].any() or total(made[0].steps).nodes > 0
+    return len(made) > 1 or bool(graph.offsets[value].any()) or total(made[0].steps).nodes > 0
 
 
 def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
@@ -110,7 +110,7 @@ def _disagreement(network: Network, stretch: Stretch, graph: Reduction, edges: S
     for name in stretch.outputs:
         scale = np.max(np.abs(own[name]), axis=0, initial=1e-300)
         error = np.max(np.abs(own[name] - new[name]), axis=0, initial=0.0)
-        if np.any(error > AGREES * np.maximum(scale, SMALL * scale.max(initial=1e-300))):
+        if not np.all(error <= AGREES * np.maximum(scale, SMALL * scale.max(initial=1e-300))):
             return f"its certificate failed at {name}"
     return ""
 
