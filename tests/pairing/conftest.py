@@ -71,7 +71,7 @@ def trained() -> Callable[..., Any]:
         } | settings
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return kind(**options).fit(x, y)
+            return kind(**options | settings).fit(x, y)
 
     return train
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.network import Network, Node
-from unbend.network.evaluate import locals_at
-from unbend.network.local import Reach, Unsupported
+from unbend.network.local import Operand, Reach, Unsupported
+from unbend.network.ops import local
 
 
 @dataclass(frozen=True)
@@ -77,15 +77,20 @@ class Counter:
 
     def _on(self, values: Mapping[str, np.ndarray]) -> np.ndarray | None:
         """Which units are on (rows, *shape), None for a bend without sides."""
-        wide = {name: values[name].astype(np.float64) for name in self.variable}
         try:
-            first, *others = locals_at(self.network, self.node, wide)
+            first, *others = local(self.node, [self._operand(name, values) for name in self.node.inputs])
         except Unsupported as reason:
             self.note = str(reason)
             return None
         if first.active is not None or self.node.op_type != "MaxPool":
             return first.active
         return self._as_in_the_first_row(others[0].value)
+
+    def _operand(self, name: str, values: Mapping[str, np.ndarray]) -> Operand | None:
+        """An input of the node; its shape is that of its values, which the file need not know."""
+        if name not in self.variable:
+            return self.network.operand(name) if name else None
+        return Operand(name, values[name].shape[1:], value=values[name].astype(np.float64))
 
     def _as_in_the_first_row(self, places: np.ndarray | None) -> np.ndarray | None:
         """Whether a pool takes the element that it takes in the first row of all."""

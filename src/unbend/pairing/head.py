@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from unbend.errors import ModelError
-from unbend.network import Network, Port
+import numpy as np
+
+from unbend.errors import ModelError, SelfCheckError
+from unbend.network import Network, Port, Runner, input_shape
 
 PASSING = frozenset({"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Cast"})
 """Ops between the last layer and the output that move numbers and do not change them."""
@@ -41,8 +43,7 @@ def head(network: Network) -> Head:
     ModelError
         It has no output of real numbers.
     """
-    output = _answer(network)
-    size = math.prod(network.shapes.get(output.name, ()))
+    output, size = _answer(network)
     name = output.name
     node = network.producers.get(name)
     while node is not None and node.op_type in PASSING:
@@ -54,14 +55,28 @@ def head(network: Network) -> Head:
     return Head(output.name, output.name, "number" if size == 1 else "numbers", size)
 
 
-def _answer(network: Network) -> Port:
-    """The first output that is a tensor of real numbers."""
+def _answer(network: Network) -> tuple[Port, int]:
+    """The first output that is a tensor of real numbers, and how many it has for a row."""
     for port in network.outputs:
         dtype = port.dtype if port.dtype is not None else network.types.get(port.name)
-        if (dtype is None or dtype.kind == "f" or dtype.name == "bfloat16") and port.name in network.shapes:
-            return port
+        size = _size(network, port) if dtype is None or dtype.kind == "f" or dtype.name == "bfloat16" else None
+        if size is not None:
+            return port, size
     raise ModelError(
         f"{network.name} has no output of real numbers with a known shape",
         where="its outputs are " + ", ".join(str(port) for port in network.outputs),
         try_="export the network with its scores or probabilities as a tensor",
     )
+
+
+def _size(network: Network, port: Port) -> int | None:
+    """How many numbers the output has for a row: by inference, as the file declares it, or as a run gives it."""
+    if port.name in network.shapes:
+        return math.prod(network.shapes[port.name])
+    axes = (port.shape or (None, None))[1:]
+    if all(isinstance(axis, int) for axis in axes):
+        return math.prod(axis for axis in axes if isinstance(axis, int))
+    try:
+        return Runner(network)(np.zeros((1, *input_shape(network))))[port.name].size
+    except (ModelError, SelfCheckError):
+        return None
