@@ -175,11 +175,16 @@ class Diagonal(LinearMap):
         return Cost(self.in_size, self.scale.size)
 
 
-def shrink(array: np.ndarray) -> np.ndarray:
-    """The smallest array that broadcasts to `array`: an axis along which nothing changes gets length 1."""
+def shrink(array: np.ndarray, tolerance: float = 0.0) -> np.ndarray:
+    """The smallest array that broadcasts to `array`: an axis along which nothing changes gets length 1.
+
+    With a `tolerance`, along which nothing changes by more than that; the middle entry is kept.
+    """
     for axis in range(array.ndim):
         if array.shape[axis] > 1:
-            first = array.take([0], axis=axis)
-            if np.array_equal(np.broadcast_to(first, array.shape), array):
-                array = first
+            middle = array.take([array.shape[axis] // 2], axis=axis)
+            if np.array_equal(np.broadcast_to(middle, array.shape), array) or (
+                tolerance > 0 and np.max(np.abs(array - middle), initial=0.0) <= tolerance
+            ):
+                array = middle
     return array

@@ -31,12 +31,31 @@ MAX_DENSE = 1 << 22
 """A product is written out as a dense matrix only up to this many numbers (32 MiB in float64)."""
 
 
+SETTLED = 4.0
+"""An offset that changes over an axis by at most this many units in the last place is one number on it.
+
+A border that an exporter wrote as rounded constants differs so from the interior that they were computed from.
+"""
+
+
+SETTLES = "an offset that differs between places by rounding only is one number"
+
+
+@dataclass(frozen=True)
+class Target:
+    """What is written for: any number of rows or a fixed one, and the unit in the last place of the numbers."""
+
+    batched: bool
+    unit: float = 0.0
+
+
 @dataclass(frozen=True, eq=False)
 class Step:
     """One affine map on the way.
 
     `node` is the file's own node where the step still is one, `position` the one input of it that varies, and `stored`
-    how many numbers it keeps; a new step says by which `rules` it was made.
+    how many numbers it keeps; a new step says by which `rules` it was made. `part_of` is a node with several inputs or
+    outputs that the step is one branch of.
     """
 
     affine: Affine
@@ -44,6 +63,7 @@ class Step:
     rules: tuple[str, ...] = ()
     stored: int = 0
     position: int = 0
+    part_of: Node | None = None
 
     @property
     def in_shape(self) -> Shape:
@@ -134,15 +154,15 @@ def total(steps: Sequence[Step]) -> Price:
     return sum((price(step) for step in steps), Price())
 
 
-def cheapest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
+def cheapest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
     """The cheapest exact factoring of the chain `steps`.
 
     An offset that no op had room for is a step of its own: where there are such, the path is looked for once more, as
     they may join what follows them.
     """
-    best = _shortest(steps, batched)
+    best = _shortest(steps, target)
     while len(pieces := tuple(piece for step in best for piece in _pieces(step))) > len(best):
-        again = _shortest(pieces, batched)
+        again = _shortest(pieces, target)
         if not total(again) < total(best):
             break
         best = again
@@ -155,10 +175,10 @@ def _pieces(step: Step) -> list[Step]:
     return [Step(part, None, step.rules if i == 0 else ()) for i, part in enumerate(parts(step.affine))]
 
 
-def _shortest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
+def _shortest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
     """The shortest path over the values that are kept."""
     best: list[tuple[Price, tuple[Step, ...]]] = [(Price(), ())]
-    runs = [dict(_runs(steps, start, batched)) for start in range(len(steps))]
+    runs = [dict(_runs(steps, start, target)) for start in range(len(steps))]
     for end in range(1, len(steps) + 1):
         options = [
             (best[start][0] + price(step), (*best[start][1], step))
@@ -169,37 +189,64 @@ def _shortest(steps: Sequence[Step], batched: bool) -> tuple[Step, ...]:
     return best[-1][1]
 
 
-def _runs(steps: Sequence[Step], start: int, batched: bool) -> Iterator[tuple[int, Step]]:
+def _runs(steps: Sequence[Step], start: int, target: Target) -> Iterator[tuple[int, Step]]:
     """Every run of the chain from `start` that can be one step, with its length."""
-    product = steps[start].affine
-    yield 1, min((steps[start], *_forms(product, steps[start : start + 1], batched)), key=price)
+    whole = steps[start]
+    yield 1, min((whole, *_forms(whole, steps[start : start + 1], target)), key=price)
     for end in range(start + 1, len(steps)):
-        product = product.then(steps[end].affine)
-        forms = _forms(product, steps[start : end + 1], batched)
+        whole = then(whole, steps[end], target)
+        forms = _forms(whole, steps[start : end + 1], target)
         if forms:
             yield end + 1 - start, min(forms, key=price)
 
 
-def _forms(product: Affine, run: Sequence[Step], batched: bool) -> list[Step]:
+def product(steps: Sequence[Step], target: Target) -> Step:
+    """The chain as one step, whatever form that has."""
+    whole = steps[0]
+    for step in steps[1:]:
+        whole = then(whole, step, target)
+    return whole
+
+
+def then(first: Step, second: Step, target: Target) -> Step:
+    """Two steps as one, with the rules that made both."""
+    affine, rules = settled(first.affine.then(second.affine), target)
+    return Step(affine, None, (*first.rules, *second.rules, *rules))
+
+
+def _forms(whole: Step, run: Sequence[Step], target: Target) -> list[Step]:
     """The forms of one step that a run of steps may take, none of them dearer than the run."""
     limit = total(run)
-    rules = tuple(rule for step in run for rule in step.rules)
+    rules = whole.rules
     if len(run) > 1:
         rules += (" ∘ ".join(step.name for step in reversed(run)),)
-    forms = [Step(product, None, rules)] if len(run) > 1 and writable(product, batched) else []
-    if (dense := dense_form(product, limit, batched)) is not None:
+    forms = [Step(whole.affine, None, rules)] if len(run) > 1 and writable(whole.affine, target) else []
+    if (dense := dense_form(whole.affine, limit, target)) is not None:
         forms.append(Step(dense, None, (*rules, f"{run[0].name} … {run[-1].name} written as one dense matrix")))
     return [step for step in forms if price(step).no_dearer(limit)]
 
 
-def writable(affine: Affine, batched: bool) -> bool:
+def writable(affine: Affine, target: Target) -> bool:
     """Whether the map is one form that can be written as ONNX for any number of rows."""
     linear = affine.linear
     if isinstance(linear, Selection):
-        return linear.is_reshape and (not batched or keeps_rows(linear.in_shape, linear.out_shape))
+        return linear.is_reshape and (not target.batched or keeps_rows(linear.in_shape, linear.out_shape))
     if isinstance(linear, Transposed):
         return isinstance(linear.of, Convolution)
     return isinstance(linear, (Identity, Diagonal, Dense, Convolution))
+
+
+def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
+    """The map with its offset in the smallest shape that holds it, up to rounding of the numbers it is written in.
+
+    With the rule that says so, if anything was rounded.
+    """
+    offset = affine.offset
+    largest = float(np.max(np.abs(offset), initial=0.0))
+    if offset.size == 1 or not 0 < largest < np.inf:
+        return affine, ()
+    small = shrink(offset, SETTLED * target.unit * largest)
+    return Affine(affine.linear, small), (SETTLES,) if small.size < offset.size else ()
 
 
 def keeps_rows(source: Shape, target: Shape) -> bool:
@@ -207,13 +254,13 @@ def keeps_rows(source: Shape, target: Shape) -> bool:
     return source[:1] == (1,) and target[:1] == (1,)
 
 
-def dense_form(affine: Affine, limit: Price, batched: bool) -> Affine | None:
+def dense_form(affine: Affine, limit: Price, target: Target) -> Affine | None:
     """The map as reshape – dense – reshape, if that is small, no dearer than `limit`, and right for many rows."""
     linear = affine.linear
     size = linear.in_size * linear.out_size
     if size > MAX_DENSE or size > limit.macs or not linear.in_shape or not linear.out_shape:
         return None
-    if batched and not keeps_rows(linear.in_shape, linear.out_shape):
+    if target.batched and not keeps_rows(linear.in_shape, linear.out_shape):
         return None
     weight, offset = affine.dense()
     inner, outer = (1, linear.in_size), (1, linear.out_size)

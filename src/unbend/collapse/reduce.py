@@ -8,13 +8,14 @@ carrying its map into each reader costs less). What is left is written by its ch
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 
+import ml_dtypes
 import numpy as np
 
 from unbend.affine import Affine, Identity, Shape
-from unbend.collapse.factor import Price, Step, cheapest, total, writable
+from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
 from unbend.collapse.stretches import Stretch
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
@@ -35,14 +36,14 @@ class Reduction:
     """The graph of a stretch while it is reduced.
 
     `fixed` are values that must keep their place (they are read outside, or by a `closed` node); `closed` are nodes
-    that stay as they are; `batched` says whether the network takes any number of rows.
+    that stay as they are; `target` says what is written for.
     """
 
     edges: list[Edge]
     offsets: dict[str, np.ndarray]
     shapes: dict[str, Shape]
     fixed: set[str]
-    batched: bool
+    target: Target
     closed: set[Node] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
     prices: dict[Edge, Price] = field(default_factory=dict)
@@ -64,7 +65,7 @@ class Reduction:
     def best(self, edge: Edge) -> Price:
         """The price of an edge's cheapest factoring."""
         if edge not in self.prices:
-            self.prices[edge] = total(cheapest(edge.steps, self.batched))
+            self.prices[edge] = total(cheapest(edge.steps, self.target))
         return self.prices[edge]
 
     @property
@@ -78,30 +79,46 @@ class Reduction:
         return [value for value in dict.fromkeys(edge.target for edge in self.edges) if value not in self.fixed]
 
 
-def reduction(network: Network, stretch: Stretch) -> Reduction:
-    """The stretch's own graph, one edge for each variable input of each node.
+def reduced(network: Network, stretch: Stretch) -> Reduction:
+    """The stretch, reduced.
 
-    A node whose maps cannot be written one by one (Concat, Split) stays as it is: the values around it are fixed.
+    A node with several inputs or outputs (Concat, Split) is taken apart into its branches. Where a branch is left that
+    cannot be written alone, the node stays as it is, and the reduction is made again with the values around it fixed.
     """
-    batched = network.batch is None
-    graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), batched)
+    closed: set[Node] = set()
+    while True:
+        graph = reduce(reduction(network, stretch, closed))
+        left = {
+            step.part_of
+            for edge in graph.edges
+            for step in edge.steps
+            if step.part_of is not None and not writable(step.affine, graph.target)
+        }
+        if not left:
+            return graph
+        closed |= left
+
+
+def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:
+    """The stretch's own graph, one edge for each variable input of each node; `closed` nodes stay as they are."""
+    target = Target(network.batch is None, _unit(network, stretch))
+    graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), target)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             graph.shapes[name] = next(iter(one.maps.values())).out_shape
-        if _is_open(node, outputs, batched) and _one_type(network, node):
-            _open(graph, network, node, outputs[0])
-        else:
+        if node in closed or not _one_type(network, node):
             graph.closed.add(node)
             graph.fixed |= {*node.inputs, *node.outputs}
+        else:
+            for name, one in zip(node.outputs, outputs, strict=False):
+                _open(graph, network, node, name, one)
     return graph
 
 
-def _is_open(node: Node, outputs: Sequence[Local], batched: bool) -> bool:
-    """Whether the node may become edges: it is a step by itself, or a sum of maps that can each be written."""
-    if len(node.outputs) > 1:
-        return False
-    maps = outputs[0].maps.values()
-    return len(maps) == 1 or all(writable(Affine(linear, _zero(linear.out_shape)), batched) for linear in maps)
+def _unit(network: Network, stretch: Stretch) -> float:
+    """The unit in the last place of the stretch's numbers, the coarsest of its outputs'."""
+    types = {network.types.get(name, np.dtype(np.float32)) for name in stretch.outputs}
+    return max((float(ml_dtypes.finfo(dtype).eps) for dtype in types if is_float(dtype)), default=0.0)
 
 
 def _one_type(network: Network, node: Node) -> bool:
@@ -111,18 +128,21 @@ def _one_type(network: Network, node: Node) -> bool:
     return len(types) == 1 and is_float(types.pop())
 
 
-def _open(graph: Reduction, network: Network, node: Node, one: Local) -> None:
-    """Put the node's edges into the graph; one with a single variable input is a step by itself, with its offset."""
-    name = node.outputs[0]
+def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local) -> None:
+    """Put the edges that make one output of the node into the graph.
+
+    A node with a single variable input and a single output is a step by itself, with its offset.
+    """
     offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
-    if len(one.maps) == 1:
+    if len(one.maps) == 1 and len(node.outputs) == 1:
         ((position, linear),) = one.maps.items()
         step = Step(Affine(linear, offset), node, stored=network.stored(node), position=position)
         graph.edges.append(Edge(node.inputs[position], name, (step,)))
         graph.offsets[name] = _zero(graph.shapes[name])
         return
     for position, linear in one.maps.items():
-        graph.edges.append(Edge(node.inputs[position], name, (Step(Affine(linear, _zero(linear.out_shape))),)))
+        branch = Step(Affine(linear, _zero(linear.out_shape)), part_of=node)
+        graph.edges.append(Edge(node.inputs[position], name, (branch,)))
     graph.offsets[name] = offset
 
 
@@ -137,7 +157,7 @@ def reduce(graph: Reduction) -> Reduction:
         before = graph.price
         while _any_value(graph) or _parallels(graph):
             pass
-        graph.edges = [replace(edge, steps=cheapest(edge.steps, graph.batched)) for edge in graph.edges]
+        graph.edges = [replace(edge, steps=cheapest(edge.steps, graph.target)) for edge in graph.edges]
     return graph
 
 
@@ -212,19 +232,15 @@ def _parallels(graph: Reduction) -> bool:
 
 
 def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
-    whole = [_product(edge.steps) for edge in group]
-    added = whole[0]
-    for other in whole[1:]:
-        added = added.plus(other)
-    step = Step(added, None, (f"sum of {len(group)} branches",))
+    """The branches as one step, if their sum has a form and is no dearer."""
+    branches = [product(edge.steps, graph.target) for edge in group]
+    added = branches[0].affine
+    for other in branches[1:]:
+        added = added.plus(other.affine)
+    added, rules = settled(added, graph.target)
+    rules = (*(rule for branch in branches for rule in branch.rules), *rules, f"sum of {len(group)} branches")
+    step = Step(added, None, rules)
     before = sum((graph.best(edge) for edge in group), Price(0, 0, len(group) - 1))
-    if not writable(added, graph.batched) or not total([step]).no_dearer(before):
+    if not writable(added, graph.target) or not total([step]).no_dearer(before):
         return None
     return step
-
-
-def _product(steps: Sequence[Step]) -> Affine:
-    product = steps[0].affine
-    for step in steps[1:]:
-        product = product.then(step.affine)
-    return product
