@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,15 +11,16 @@ from unbend.bends import Bends, LocalRegression, Straightness, straightness
 from unbend.bends.activity import count, summary
 from unbend.bends.near import local_regression
 from unbend.bends.straightness import sentence
+from unbend.bends.straightness import why_not as too_few
+from unbend.bends.walk import upstream
 from unbend.checks import Checks, check
 from unbend.collapse import Collapse, collapse
 from unbend.compare import Comparison, compare
-from unbend.data import Rows, open_table
+from unbend.data import Rows
 from unbend.errors import DataError, ModelError
 from unbend.findings import Finding
 from unbend.network import Network, read
-from unbend.pairing import Pair, head, pair
-from unbend.pairing.pair import Scale
+from unbend.pairing import Pair, Scale, open_with_target, pair
 from unbend.report import Answer
 
 
@@ -63,9 +64,7 @@ def examine(
     shape = collapse(network)
     unused = (*exclude, *([holdout_column] if holdout_column else []))
     ordering = [order] if order else []
-    if classes is None and head(network).kind != "number":
-        classes = True
-    table = open_table(data, target, exclude=(*unused, *ordering), classes=classes)
+    table = open_with_target(network, data, target, exclude=(*unused, *ordering), classes=classes)
     matched = pair(network, table, scale=scale)
     ran, why_not = _runs(matched)
     comparison = compare(
@@ -79,7 +78,7 @@ def examine(
         scale=scale,
         level=level,
         exclude=(*exclude, *ordering),
-        classes=classes,
+        classes=table.classes is not None or None,
     )
     straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
     found = count(matched) if ran else None
@@ -98,8 +97,22 @@ def examine(
         checks=checks,
         findings=tuple(_findings(shape, regression, matched, straight, found, comparison, checks)),
         notes=_notes(table.notes, matched.notes, comparison.notes, checks.notes if checks else (), (why_not,)),
-        command=_command(model, data, target, order, holdout, holdout_column, exclude, scale),
-        unasked={"bends": why_not, "checks": not_checked},
+        command=_command(
+            (model, data, holdout),
+            exclude,
+            {
+                "--target": target,
+                "--order": order,
+                "--holdout": holdout,
+                "--holdout-column": holdout_column,
+                "--classes": classes or None,
+                "--scale": scale if scale != "auto" else None,
+                "--folds": folds if folds != 5 else None,
+                "--seed": seed or None,
+                "--level": level if level != 0.95 else None,
+            },
+        ),
+        unasked={"bends": why_not, "checks": not_checked, "straightness": why_not or too_few(matched, folds)},
         classes=network.classes or table.classes,
     )
 
@@ -120,21 +133,11 @@ def _runs(matched: Pair) -> tuple[bool, str]:
 
 def _regression(matched: Pair, network: Network) -> LocalRegression | None:
     """The one regression that the network is, if no bend stands before its scores."""
-    if any(node in network.bends for node in _before(network, matched.head.logits)):
+    if any(node in network.bends for node in upstream(network, matched.head.logits)):
         return None
     first = next(matched.table.blocks(1))
     row = Rows(first.x[:1], first.y[:1], first.index[:1], first.batch.slice(0, 1))
     return local_regression(matched, row)
-
-
-def _before(network: Network, value: str) -> set[Any]:
-    """The nodes that a value is made from."""
-    needed, nodes = {value}, set()
-    for node in reversed(network.nodes):
-        if needed.intersection(node.outputs):
-            nodes.add(node)
-            needed.update(node.inputs)
-    return nodes
 
 
 def _checks(
@@ -173,29 +176,31 @@ def _findings(
 
 def _is_regression(shape: Collapse, regression: LocalRegression | None, matched: Pair) -> str:
     if regression is None:
-        kinds = sorted({bend.op_type for bend in shape.bends})
-        return f"The network is no linear regression: it bends at {len(shape.bends)} nodes ({', '.join(kinds)})."
+        return _bends_at(shape)
     if matched.head.classifier:
         return f"The network is a logistic regression: W_z x + b_z, then {matched.head.last}."
     return "The network is a linear regression: it has no bend, and W_z and b_z are below."
 
 
-def _command(
-    model: Any,
-    data: Any,
-    target: str,
-    order: str | None,
-    holdout: Any,
-    holdout_column: str | None,
-    exclude: Sequence[str],
-    scale: str,
-) -> str:
-    """What to type for the same again; empty if a part of it is no file."""
-    if not all(isinstance(part, (str, Path)) for part in (model, data, holdout or "")):
+def _bends_at(shape: Collapse) -> str:
+    count, kinds = len(shape.bends), ", ".join(sorted({bend.op_type for bend in shape.bends}))
+    if not count:
+        return (
+            "The network is a linear regression: it has no bend. It cannot be run, so W_z and b_z are not shown."
+        )
+    if not any(bend.known for bend in shape.bends):
+        return f"Whether the network is a linear regression cannot be said: unbend does not know what {kinds} computes."
+    return f"The network is no linear regression: it bends at {count} node{'s' if count > 1 else ''} ({kinds})."
+
+
+def _command(places: tuple[Any, Any, Any], exclude: Sequence[str], options: Mapping[str, Any]) -> str:
+    """What to type for the same again; empty if the model, the data or the hold-out is no file."""
+    if not all(isinstance(place, (str, Path)) for place in places if place is not None):
         return ""
-    words = ["unbend", "examine", str(model), str(data), "--target", target]
-    for option, value in (("--order", order), ("--holdout", holdout), ("--holdout-column", holdout_column)):
-        words += [option, str(value)] if value else []
+    words = ["unbend", "examine", str(places[0]), str(places[1])]
+    for option, value in options.items():
+        if value is not None:
+            words += [option] if value is True else [option, str(value)]
     for name in exclude:
         words += ["--exclude", name]
-    return shlex.join([*words, *(["--scale", scale] if scale != "auto" else [])])
+    return shlex.join(words)

@@ -74,7 +74,9 @@ def _folder_for(path: Path) -> Iterator[Path]:
         holder = tempfile.TemporaryDirectory(prefix=".unbend-", dir=path.parent, ignore_cleanup_errors=True)
     except OSError as error:
         raise UsageError(
-            f"cannot write {path}: {error.strerror}", where=f"the folder is {path.parent.resolve()}"
+            f"cannot write {path}: {error.strerror}",
+            where=f"the folder is {path.parent.resolve()}",
+            try_="name a file in a folder that is there and that you may write to",
         ) from error
     with holder as folder:
         yield Path(folder)

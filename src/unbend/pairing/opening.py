@@ -1,4 +1,4 @@
-"""The table that a network is asked about, where the target is only a column that is no input."""
+"""The table that a network is asked about: with a target that it predicts, or that is only a column and no input."""
 
 from __future__ import annotations
 
@@ -26,6 +26,25 @@ def open_for(network: Network, data: Any, target: str | None, *, exclude: Sequen
         return _with_target(network, open_table(source, target, exclude=exclude, classes=_asks_for_classes(network)))
     except DataError:
         return open_table(source, None, exclude=(*exclude, target))
+
+
+def open_with_target(
+    network: Network, data: Any, target: str, *, exclude: Sequence[str] = (), classes: bool | None = None
+) -> Table:
+    """The table whose `target` the network predicts: classes where it gives classes, also if they are numbers.
+
+    Raises
+    ------
+    DataError
+        The table cannot be read.
+    """
+    source = open_source(data)
+    if classes is None and _asks_for_classes(network):
+        try:
+            return open_table(source, target, exclude=exclude, classes=True)
+        except DataError:
+            pass  # what is wrong is said better below, or when the network is matched
+    return open_table(source, target, exclude=exclude, classes=classes)
 
 
 def _asks_for_classes(network: Network) -> bool | None:

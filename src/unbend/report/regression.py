@@ -18,10 +18,12 @@ def is_it_one(answer: Answer) -> list[Block]:
     blocks: list[Block] = [Paragraph(collapse_answer(found), "plain", "exact")]
     blocks += _unknown(answer)
     if answer.regression is not None:
-        blocks += [Paragraph(_title(answer)), coefficients(answer.regression)]
+        blocks += [Paragraph(_title(answer), grade=answer.regression.grade), coefficients(answer.regression)]
     if answer.straightness is not None:
         blocks.append(Paragraph(sentence(answer.straightness), "plain", "measured on held-out rows"))
         blocks += _per_output(answer)
+    elif answer.unasked.get("straightness"):
+        blocks.append(Paragraph(f"How straight it is was not measured: {answer.unasked['straightness']}.", "quiet"))
     details: list[Block] = [strip(found)]
     if found.changed:
         details = [sizes(found), *details]
@@ -50,7 +52,8 @@ def _per_output(answer: Answer) -> list[Block]:
     found = answer.straightness
     if found is None or len(found.outputs) < 2:
         return []
-    names = answer.classes or tuple(str(i) for i in range(len(found.outputs)))
+    named = answer.classes is not None and len(answer.classes) == len(found.outputs)
+    names = (answer.classes or ()) if named else tuple(str(i) for i in range(len(found.outputs)))
     rows = [(name, value) for name, value in zip(names, found.outputs, strict=True)]
     table = Table([Column("output", "left"), Column("straightness", digits=3)], rows, limit=20)
     return [Details("Each output", [table], in_terminal=False)]
