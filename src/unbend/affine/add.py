@@ -44,6 +44,8 @@ def _added(first: LinearMap, second: LinearMap) -> LinearMap | None:
         return sum_of(first, second)
     if isinstance(first, Blocks) and isinstance(second, Blocks):
         return Blocks(first.weights + second.weights, first.leading) if first.in_shape == second.in_shape else None
+    if isinstance(first, Selection) and isinstance(second, Selection):
+        return _filled(first, second)
     one, other = _as_diagonal(first), _as_diagonal(second)
     if one is not None and other is not None:
         return Diagonal(one.scale + other.scale, one.shape)
@@ -52,6 +54,13 @@ def _added(first: LinearMap, second: LinearMap) -> LinearMap | None:
         if left is not None and right is not None and left.leading == right.leading:
             return Dense(left.weight + right.weight, left.leading)
     return None
+
+
+def _filled(first: Selection, second: Selection) -> Selection | None:
+    """Two selections of one source that fill different places."""
+    if first.source != second.source or ((first.index >= 0) & (second.index >= 0)).any():
+        return None
+    return Selection(np.where(first.index >= 0, first.index, second.index), first.source)
 
 
 def _as_diagonal(linear: LinearMap) -> Diagonal | None:

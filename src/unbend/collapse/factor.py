@@ -54,8 +54,8 @@ class Step:
     """One affine map on the way.
 
     `node` is the file's own node where the step still is one, `position` the one input of it that varies, and `stored`
-    how many numbers it keeps; a new step says by which `rules` it was made. `part_of` is a node with several inputs or
-    outputs that the step is one branch of.
+    how many numbers it keeps; a new step says by which `rules` it was made. `part_of` are the nodes with several inputs
+    or outputs that the step is a branch of.
     """
 
     affine: Affine
@@ -63,7 +63,7 @@ class Step:
     rules: tuple[str, ...] = ()
     stored: int = 0
     position: int = 0
-    part_of: Node | None = None
+    part_of: frozenset[Node] = frozenset()
 
     @property
     def in_shape(self) -> Shape:
@@ -211,7 +211,7 @@ def product(steps: Sequence[Step], target: Target) -> Step:
 def then(first: Step, second: Step, target: Target) -> Step:
     """Two steps as one, with the rules that made both."""
     affine, rules = settled(first.affine.then(second.affine), target)
-    return Step(affine, None, (*first.rules, *second.rules, *rules))
+    return Step(affine, None, (*first.rules, *second.rules, *rules), part_of=first.part_of | second.part_of)
 
 
 def _forms(whole: Step, run: Sequence[Step], target: Target) -> list[Step]:

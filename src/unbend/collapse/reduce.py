@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import ml_dtypes
 import numpy as np
 
-from unbend.affine import Affine, Identity, Shape
+from unbend.affine import Affine, Identity, Selection, Shape
 from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
 from unbend.collapse.stretches import Stretch
 from unbend.network import Network, Node
@@ -88,12 +88,8 @@ def reduced(network: Network, stretch: Stretch) -> Reduction:
     closed: set[Node] = set()
     while True:
         graph = reduce(reduction(network, stretch, closed))
-        left = {
-            step.part_of
-            for edge in graph.edges
-            for step in edge.steps
-            if step.part_of is not None and not writable(step.affine, graph.target)
-        }
+        steps = (step for edge in graph.edges for step in edge.steps if step.node is None)
+        left = {node for step in steps if not writable(step.affine, graph.target) for node in step.part_of}
         if not left:
             return graph
         closed |= left
@@ -141,7 +137,7 @@ def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local)
         graph.offsets[name] = _zero(graph.shapes[name])
         return
     for position, linear in one.maps.items():
-        branch = Step(Affine(linear, _zero(linear.out_shape)), part_of=node)
+        branch = Step(Affine(linear, _zero(linear.out_shape)), part_of=frozenset({node}))
         graph.edges.append(Edge(node.inputs[position], name, (branch,)))
     graph.offsets[name] = offset
 
@@ -239,8 +235,8 @@ def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
         added = added.plus(other.affine)
     added, rules = settled(added, graph.target)
     rules = (*(rule for branch in branches for rule in branch.rules), *rules, f"sum of {len(group)} branches")
-    step = Step(added, None, rules)
+    part_of = frozenset(node for branch in branches for node in branch.part_of)
+    step = Step(added, None, rules, part_of=part_of)
     before = sum((graph.best(edge) for edge in group), Price(0, 0, len(group) - 1))
-    if not writable(added, graph.target) or not total([step]).no_dearer(before):
-        return None
-    return step
+    useful = writable(added, graph.target) or (isinstance(added.linear, Selection) and part_of)
+    return step if useful and total([step]).no_dearer(before) else None
