@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import benchmarks
-from benchmarks.measure import BENCHMARKS, OURS, Benchmark, Outcome, Row, run
+from benchmarks.measure import BENCHMARKS, OURS, Benchmark, Outcome, Row, Survey, run
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 HEAD = """# Measured against peers
 
-Written by `{command}`; do not edit.
+Written by `python -m benchmarks`; do not edit.
 
-Every table is one run in one process: the contenders take turns, the first round is dropped, the figure is the median
+Every section is one run in one process: the contenders take turns, the first round is dropped, the figure is the median
 of the CPU time over all threads, and its range is beside it. A ratio above 1 means that the contender needs more than
 unbend. Ratios carry over to other machines, seconds do not.
 
@@ -29,7 +29,7 @@ OMP_NUM_THREADS=1`, which `make benchmark` sets.
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmarks whose names are given, or all, and write RESULTS.md."""
+    """Run the benchmarks whose names are given, or all, and write their sections of RESULTS.md; others stay."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=benchmarks.__doc__)
     parser.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (all)")
     parser.add_argument("--list", action="store_true", help="name the benchmarks")
@@ -42,8 +42,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown := set(chosen.names) - {one.name for one in BENCHMARKS}:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; --list names them")
     outcomes = [_announced(one) for one in BENCHMARKS if not chosen.names or one.name in chosen.names]
-    command = " ".join(["python -m benchmarks", *chosen.names])
-    chosen.output.write_text(report(outcomes, command), encoding="utf-8")
+    before = chosen.output.read_text(encoding="utf-8") if chosen.output.exists() else ""
+    chosen.output.write_text(report(outcomes, before), encoding="utf-8")
     print(f"written: {chosen.output}")
     return 0
 
@@ -55,7 +55,7 @@ def discover() -> None:
             importlib.import_module(f"benchmarks.{module.name}")
 
 
-def _announced(benchmark: Benchmark) -> Outcome:
+def _announced(benchmark: Benchmark | Survey) -> Outcome:
     print(f"{benchmark.name} …", file=sys.stderr, flush=True)
     outcome = run(benchmark)
     print(table(outcome), file=sys.stderr)
@@ -65,18 +65,30 @@ def _announced(benchmark: Benchmark) -> Outcome:
     return outcome
 
 
-def report(outcomes: Sequence[Outcome], command: str) -> str:
-    """The text of RESULTS.md."""
-    parts = [HEAD.format(command=command, python=platform.python_version())]
-    for outcome in outcomes:
-        parts += [f"## {outcome.benchmark.name}\n\n{outcome.benchmark.about}\n", table(outcome)]
-        if outcome.versions:
-            parts.append(", ".join(f"{name} {version}" for name, version in outcome.versions.items()) + ".")
+def report(outcomes: Sequence[Outcome], before: str = "") -> str:
+    """The text of RESULTS.md: new sections for these outcomes, the others as they were `before`."""
+    written = _sections(before) | {one.benchmark.name: _section(one) for one in outcomes}
+    sections = [written[one.name] for one in BENCHMARKS if one.name in written]
+    return "\n".join([HEAD.format(python=platform.python_version()), *sections])
+
+
+def _sections(text: str) -> dict[str, str]:
+    """The sections of an earlier RESULTS.md by name."""
+    parts = text.split("\n## ")[1:]
+    return {part.split("\n", 1)[0]: f"## {part.rstrip()}\n" for part in parts}
+
+
+def _section(outcome: Outcome) -> str:
+    parts = [f"## {outcome.benchmark.name}\n\n{outcome.benchmark.about}\n", table(outcome)]
+    if outcome.versions:
+        parts.append(", ".join(f"{name} {version}" for name, version in outcome.versions.items()) + ".")
     return "\n".join(part.rstrip("\n") + "\n" for part in parts)
 
 
 def table(outcome: Outcome) -> str:
-    """The rows of one benchmark as a Markdown table."""
+    """The rows of one benchmark as a Markdown table, or what a survey wrote."""
+    if outcome.text:
+        return outcome.text
     extra = list(dict.fromkeys(name for row in outcome.rows for name in row.figures))
     compared = any(row.difference is not None for row in outcome.rows)
     heads = ["", "CPU s", "range", "ratio", *(["largest difference"] if compared else []), *extra]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import gc
 import resource
 import statistics
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
@@ -64,6 +64,16 @@ class Benchmark:
 
 
 @dataclass(frozen=True)
+class Survey:
+    """A benchmark of many subjects at once, which measures and writes its own tables, in Markdown."""
+
+    name: str
+    about: str
+    packages: tuple[str, ...]
+    write: Callable[[], str]
+
+
+@dataclass(frozen=True)
 class Row:
     """A contender's line: median and spread of its CPU seconds, or why there are none."""
 
@@ -78,14 +88,15 @@ class Row:
 
 @dataclass(frozen=True)
 class Outcome:
-    """A benchmark with its rows and the versions of the packages that took part."""
+    """A benchmark with its rows, or a survey with its text, and the versions of the packages that took part."""
 
-    benchmark: Benchmark
+    benchmark: Benchmark | Survey
     rows: tuple[Row, ...]
     versions: Mapping[str, str]
+    text: str = ""
 
 
-BENCHMARKS: list[Benchmark] = []
+BENCHMARKS: list[Benchmark | Survey] = []
 
 
 def benchmark(about: str, *, rounds: int = 7) -> Callable[[Callable[[Contest], None]], Callable[[Contest], None]]:
@@ -98,15 +109,34 @@ def benchmark(about: str, *, rounds: int = 7) -> Callable[[Callable[[Contest], N
     return register
 
 
-def run(benchmark: Benchmark) -> Outcome:
+def survey(about: str, *packages: str) -> Callable[[Callable[[], str]], Callable[[], str]]:
+    """Register a function that measures and returns its tables as the survey of its own name."""
+
+    def register(write: Callable[[], str]) -> Callable[[], str]:
+        BENCHMARKS.append(Survey(write.__name__, about, packages, write))
+        return write
+
+    return register
+
+
+def run(benchmark: Benchmark | Survey) -> Outcome:
     """Run one benchmark, all of its contenders in turns."""
+    if isinstance(benchmark, Survey):
+        return Outcome(benchmark, (), _versions(benchmark.packages), _written(benchmark))
     contest = Contest()
     benchmark.setup(contest)
     tasks, missing = _prepare(contest)
     seconds, results = _rounds(tasks, benchmark.rounds)
     rows = [_row(contest, one.name, seconds, results, missing) for one in contest.contenders]
     names = {name for one in contest.contenders for name in one.packages}
-    return Outcome(benchmark, tuple(rows), {name: found for name in sorted(names) if (found := _version(name))})
+    return Outcome(benchmark, tuple(rows), _versions(names))
+
+
+def _written(benchmark: Survey) -> str:
+    try:
+        return benchmark.write()
+    except ImportError as error:
+        return f"Not measured: {error.name or error} is not installed.\n"
 
 
 def _prepare(contest: Contest) -> tuple[dict[str, Task], dict[str, str]]:
@@ -163,6 +193,10 @@ def cpu_seconds() -> float:
     """CPU seconds so far, of this process and of those it has waited for."""
     usage = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(one.ru_utime + one.ru_stime for one in usage)
+
+
+def _versions(packages: Iterable[str]) -> dict[str, str]:
+    return {name: found for name in sorted(packages) if (found := _version(name))}
 
 
 def _version(package: str) -> str:

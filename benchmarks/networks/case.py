@@ -19,7 +19,8 @@ BATCH = 8
 class Case:
     """A network of the benchmark. `shape` is one row's; `trap` says that collapsing further may well not pay.
 
-    Rows are standard normal, or, for a network that normalizes `images` itself, uniform between 0 and 255.
+    Rows are standard normal, or, for a network that normalizes `images` itself, uniform between 0 and 255. So many
+    rows are run `together` when it is timed.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Case:
     build: Callable[[], nn.Module]
     trap: bool = False
     images: bool = False
+    together: int = 1
 
     @property
     def slug(self) -> str:
@@ -52,12 +54,12 @@ CASES: list[Case] = []
 
 
 def case(
-    name: str, *shape: int, trap: bool = False, images: bool = False
+    name: str, *shape: int, trap: bool = False, images: bool = False, together: int = 1
 ) -> Callable[[Callable[[], nn.Module]], Callable[[], nn.Module]]:
     """Register a function that builds the network `name`, whose rows have this shape."""
 
     def register(build: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-        CASES.append(Case(name, shape, build, trap, images))
+        CASES.append(Case(name, shape, build, trap, images, together))
         return build
 
     return register

@@ -26,7 +26,7 @@ def small_linear() -> nn.Module:
     return layers((2, 3, 3, 1))
 
 
-@case("a2 linear 784-512³-10", 784)
+@case("a2 linear 784-512³-10", 784, together=8)
 def large_linear() -> nn.Module:
     """Four layers and no bend."""
     return layers((784, 512, 512, 512, 10))
@@ -38,7 +38,7 @@ def small_bent() -> nn.Module:
     return layers((2, 3, 3, 1), relu_after=0)
 
 
-@case("b2 784-512³-10, one ReLU", 784)
+@case("b2 784-512³-10, one ReLU", 784, together=8)
 def large_bent() -> nn.Module:
     """Four layers, a bend behind the second."""
     return layers((784, 512, 512, 512, 10), relu_after=1)

@@ -1,0 +1,169 @@
+"""What the collapse of many networks comes to, in Markdown: a summary, the structures, times and errors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from benchmarks.collapse_networks import Line
+    from benchmarks.latency import Ratio
+
+OURS, ORIGINAL, HAND = "unbend", "original", "by hand"
+GENERAL = (ORIGINAL, "torch.fx", "onnxsim", "OnnxSlim")
+"""Tools that take any network, all run by onnxruntime with all of its own optimisations."""
+
+RESEARCH = "abcdefghijklmnopqrst"
+"""The first letters of the networks that the research measured; the others are whole architectures."""
+
+
+def tables(lines: Sequence[Line]) -> str:
+    """All of it."""
+    return "\n".join([summary(lines), structures(lines), speeds(lines)])
+
+
+def summary(lines: Sequence[Line]) -> str:
+    """What it comes to, in sentences."""
+    research = [one for one in lines if one.name[0] in RESEARCH]
+    shrunk = [one for one in lines if shrinks(one)]
+    hand = [one for one in lines if HAND in one.forms]
+    slow = [f"{one.name} ({speed(one).median:.2f})" for one in lines if speed(one).median < 0.98]
+    openvino = [one.times.ratio("OpenVINO", "OpenVINO, collapsed").median for one in lines if one.openvino]
+    worst = max(one.collapsed_error / max(one.original_error, 1e-300) for one in lines if one.changed)
+    tools = sorted({name for one in lines for name, why in one.missing.items() if why == "not installed"})
+    sentences = [
+        f"Time of the best general tool over unbend's: geometric mean {_mean(research)} over the {len(research)} "
+        f"networks a–t, {_mean(lines)} over all {len(lines)}, {_mean(shrunk)} over the {len(shrunk)} "
+        f"whose heavy ops become fewer.",
+        f"Slower than 0.98: {', '.join(slow) or 'none'}.",
+        f"Of {len(hand)} networks that are merged by hand, unbend has no more heavy ops, multiplications and numbers "
+        f"in {sum(not_worse(one) for one in hand)}, and is strictly better (no more of any, nodes included, and fewer "
+        f"of one) in {sum(better(one) for one in hand)}"
+        f"{_named(one.name for one in hand if better(one))}.",
+        f"Every collapse has a certificate that holds: {_yes(all(one.certified for one in lines if one.changed))}. "
+        f"Largest error against float64, as a multiple of the original's own: {worst:.2g}.",
+    ]
+    if openvino:
+        sentences.append(f"OpenVINO gains as well: geometric mean {_geometric(openvino):.2f} over all.")
+    if tools:
+        sentences.append(f"Not installed: {', '.join(tools)}.")
+    return "".join(f"- {one}\n" for one in sentences)
+
+
+def shrinks(one: Line) -> bool:
+    """Whether the collapse leaves fewer heavy ops."""
+    return one.forms[OURS].heavy < one.forms[ORIGINAL].heavy
+
+
+def speed(one: Line) -> Ratio:
+    """Time of the best general tool over unbend's."""
+    return one.times.ratio(best_tool(one), OURS)
+
+
+def best_tool(one: Line) -> str:
+    """The general tool whose network is fastest."""
+    return min((name for name in GENERAL if name in one.times.seconds), key=one.times.median)
+
+
+def not_worse(one: Line) -> bool:
+    """No more heavy ops, multiplications or numbers than the form merged by hand."""
+    return all(ours <= theirs for ours, theirs in list(_pairs(one))[1:])
+
+
+def better(one: Line) -> bool:
+    """No more of anything than the form merged by hand, and less of something."""
+    pairs = list(_pairs(one))
+    return all(ours <= theirs for ours, theirs in pairs) and any(ours < theirs for ours, theirs in pairs)
+
+
+def _pairs(one: Line) -> Iterable[tuple[int, int]]:
+    ours, theirs = one.forms[OURS], one.forms[HAND]
+    for name in ("nodes", "heavy", "macs", "parameters"):
+        yield getattr(ours, name), getattr(theirs, name)
+
+
+def structures(lines: Sequence[Line]) -> str:
+    """Nodes and heavy ops of every form; multiplications and numbers of three of them."""
+    forms = (ORIGINAL, "torch.fx", "onnxsim", "OnnxSlim", "onnxruntime", "OpenVINO", HAND, OURS)
+    sized = (ORIGINAL, HAND, OURS)
+    heads = ["nodes / Conv + Gemm + MatMul", *forms, "multiplications (M)", "numbers stored (k)"]
+    rows = [
+        [
+            one.name,
+            *(_short(one, form) for form in forms),
+            " → ".join(_amount(one, form, "macs", 1e6) for form in sized),
+            " → ".join(_amount(one, form, "parameters", 1e3) for form in sized),
+        ]
+        for one in lines
+    ]
+    note = "The last two: original → by hand → unbend, for one row. onnxruntime's and OpenVINO's are what they run."
+    return f"{note}\n\n{_table(heads, rows)}"
+
+
+def speeds(lines: Sequence[Line]) -> str:
+    """Times over unbend's, errors, and what the collapse itself takes."""
+    forms = (ORIGINAL, "torch.fx", "onnxsim", "OnnxSlim", HAND)
+    heads = ["time / unbend's", *forms, "best general tool", "OpenVINO", "error / scale", "collapse, s", "memory, MiB"]
+    rows = [
+        [
+            one.name,
+            *(_ratio(one, form) for form in forms),
+            _spread(speed(one)),
+            f"{one.times.ratio('OpenVINO', 'OpenVINO, collapsed').median:.2f}" if one.openvino else "",
+            f"{one.original_error / one.scale:.1e} → {one.collapsed_error / one.scale:.1e}",
+            f"{one.seconds:.2g}",
+            f"{one.memory / 2**20:.3g} ({one.memory / one.file:.2g} ×)",
+        ]
+        for one in lines
+    ]
+    note = (
+        "CPU time of one row (a2 and b2: eight rows) under onnxruntime, one thread: medians over rounds; for the best general tool with the "
+        "middle half of the rounds. OpenVINO: the original over the collapsed network, both under OpenVINO. Error: the "
+        "largest of the original and of the collapsed network against the file in float64. Memory: the most that "
+        "Python and NumPy hold during the collapse, and that as a multiple of the file."
+    )
+    return f"{note}\n\n{_table(heads, rows)}"
+
+
+def _short(one: Line, form: str) -> str:
+    if form == "OpenVINO":
+        return "" if one.openvino is None else f"{one.openvino[0]}/{one.openvino[1]}"
+    if form in one.forms:
+        return one.forms[form].short
+    return "fails" if "fails" in one.missing[form] else "–"
+
+
+def _amount(one: Line, form: str, name: str, unit: float) -> str:
+    return f"{getattr(one.forms[form], name) / unit:.4g}" if form in one.forms else "–"
+
+
+def _ratio(one: Line, form: str) -> str:
+    return f"{one.times.ratio(form, OURS).median:.2f}" if form in one.times.seconds else "–"
+
+
+def _spread(ratio: Ratio) -> str:
+    return f"{ratio.median:.2f} ({ratio.low:.2f} – {ratio.high:.2f})"
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [heads, ["---", *["---:"] * (len(heads) - 1)], *rows]
+    return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def _mean(lines: Sequence[Line]) -> str:
+    return f"{_geometric([speed(one).median for one in lines]):.2f}" if lines else "–"
+
+
+def _geometric(values: Sequence[float]) -> float:
+    return float(np.exp(np.mean(np.log(values))))
+
+
+def _yes(value: bool) -> str:
+    return "yes" if value else "no"
+
+
+def _named(names: Iterable[str]) -> str:
+    listed = ", ".join(names)
+    return f" ({listed})" if listed else ""
