@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,15 @@ def _findings(
     if found is not None and found.bends:
         share = found.switching / found.units if found.units else None
         yield Finding("bends", summary(found), "measured on these rows", share)
-    yield comparison.answer
+    yield comparison.answer if found is not None else _without_the_network(comparison.answer, matched)
     if checks is not None:
         yield Finding("trust", f"May the linear fit be trusted? {checks.sentence}", "measured on these rows")
+
+
+def _without_the_network(answer: Finding, matched: Pair) -> Finding:
+    """The ladder's answer, where the network on it is not the user's."""
+    said = f"The network here is a small one that was fitted for the comparison: {matched.network.name} cannot be run."
+    return replace(answer, sentence=f"{answer.sentence} {said}")
 
 
 def _is_regression(shape: Collapse, regression: LocalRegression | None, matched: Pair) -> str:
@@ -185,9 +192,7 @@ def _is_regression(shape: Collapse, regression: LocalRegression | None, matched:
 def _bends_at(shape: Collapse) -> str:
     count, kinds = len(shape.bends), ", ".join(sorted({bend.op_type for bend in shape.bends}))
     if not count:
-        return (
-            "The network is a linear regression: it has no bend. It cannot be run, so W_z and b_z are not shown."
-        )
+        return "The network is a linear regression: it has no bend. It cannot be run, so W_z and b_z are not shown."
     if not any(bend.known for bend in shape.bends):
         return f"Whether the network is a linear regression cannot be said: unbend does not know what {kinds} computes."
     return f"The network is no linear regression: it bends at {count} node{'s' if count > 1 else ''} ({kinds})."

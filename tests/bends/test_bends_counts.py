@@ -108,7 +108,7 @@ def test_smooth_bends_have_no_sides(layers, mlp, frame):
     found = bends(mlp(layers(3, 8, 1), "Sigmoid"), frame(X))
     assert counted(found.bends[0]) == (None, None, None)
     assert (found.bends[0].reach, found.bends[0].units, found.units) == ("point", 8, 0)
-    assert "none has two sides to count" in text(found)
+    assert "Sigmoid_4 has no two sides to count" in text(found)
     assert "nan" not in text(found).lower()
 
 

@@ -131,8 +131,10 @@ def summary(found: Bends) -> str:
         return "The network has no bend."
     rows = f"On the {number(found.rows)} rows"
     without = [bend for bend in found.bends if bend.both is None]
+    if len(without) == len(found.bends) == 1:
+        return f"{rows} no unit can be said to do nothing: {without[0].name} has no two sides to count."
     if len(without) == len(found.bends):
-        return f"{rows} no unit can be said to do nothing: the {_bends(len(without))} (none has two sides to count)."
+        return f"{rows} no unit can be said to do nothing: none of the {_bends(len(without))} has two sides to count."
     text = f"{rows} {number(found.switching)} of {number(found.units)} units switch; the others stay on or stay off."
     idle = [bend for bend in found.bends if bend.idle]
     if idle:
