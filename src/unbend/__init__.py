@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from unbend.examine import examine
     from unbend.findings import Finding, Interval
     from unbend.regression import fit
+    from unbend.regression.estimators import LinearRegression, PolynomialRegression, Ridge
     from unbend.result import Result
 
 __version__ = "0.1.0"
@@ -31,8 +32,11 @@ __all__ = [
     "GateError",
     "InputError",
     "Interval",
+    "LinearRegression",
     "ModelError",
+    "PolynomialRegression",
     "Result",
+    "Ridge",
     "SelfCheckError",
     "UnbendError",
     "UsageError",
@@ -65,6 +69,7 @@ _HOMES = {
     "unbend.examine": ("examine",),
     "unbend.findings": ("Finding", "Interval"),
     "unbend.regression": ("fit",),
+    "unbend.regression.estimators": ("LinearRegression", "PolynomialRegression", "Ridge"),
     "unbend.result": ("Result",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

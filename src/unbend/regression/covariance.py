@@ -64,7 +64,7 @@ class Covariance:
 
 def classical(solution: Solution) -> Covariance:
     """Equal and independent noise: σ² times the identity."""
-    df = solution.n - solution.effective_df
+    df = solution.df_resid
     return Covariance("classical", float(solution.rss / df) if df > 0 else float("nan"), df)
 
 
@@ -72,7 +72,7 @@ def row_axes(solution: Solution, x: np.ndarray) -> np.ndarray:
     """The coordinates u of rows x (n, p), whose squares sum to the leverage; (n, 1 + k), NaN for ridge."""
     if solution.root is None:
         return np.full((len(x), 1), np.nan)
-    return np.column_stack([np.full(len(x), solution.n**-0.5), (x - solution.mean) @ solution.root])
+    return np.column_stack([np.full(len(x), _constant(solution)), (x - solution.mean) @ solution.root])
 
 
 def coefficient_axes(solution: Solution) -> np.ndarray:
@@ -80,5 +80,9 @@ def coefficient_axes(solution: Solution) -> np.ndarray:
     p = len(solution.coef)
     if solution.root is None:
         return np.full((p + 1, 1), np.nan)
-    first = np.array([solution.n**-0.5, *(-(solution.mean @ solution.root))])
+    first = np.array([_constant(solution), *(-(solution.mean @ solution.root))])
     return np.vstack([first, np.column_stack([np.zeros(p), solution.root])])
+
+
+def _constant(solution: Solution) -> float:
+    return solution.n**-0.5 if solution.has_intercept else 0.0

@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Literal
 
-import numpy as np
-
 from unbend.data import Source, Table, open_source, open_table
-from unbend.errors import DataError, SelfCheckError, UsageError
-from unbend.regression.linear import LinearFit, linear_fit
+from unbend.errors import DataError, UsageError
+from unbend.regression.least_squares import least_squares
+from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Moments
-from unbend.regression.ordinary import Collinear, ordinary
-from unbend.regression.quadratic import Quadratic, quadratic
-from unbend.regression.rank import relations
-from unbend.regression.reading import design_blocks, table_moments, table_triangle
-from unbend.regression.refine import refined
+from unbend.regression.ordinary import Collinear
+from unbend.regression.quadratic import quadratic
+from unbend.regression.reading import design_blocks, table_moments
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.sandwich import Kind, Sandwich
-from unbend.regression.solution import Solution
-from unbend.regression.triangle import EPS, triangle_of
-from unbend.regression.trust import digits_each
-
-ENOUGH = 12
-"""Digits of the coefficients and of the residual variance with which one reading is enough."""
-REFINABLE = 1e5
-"""Condition number up to which a step of refinement makes up for the squares in moments: 1e5² roundings are 1e-6."""
 
 CLASSICAL = Sandwich()
 
@@ -102,43 +92,13 @@ def fit_table(
     if moments.centred[-1, -1] <= 0:
         raise _constant_target(table, moments)
     if ridge is not None and ridge != 0:
-        return linear_fit(table, terms, solve_ridge(moments, ridge, names), level)
+        return linear_fit(Origin.of(table), terms, solve_ridge(moments, ridge, names), level)
     if moments.n < len(names) + 2:
         raise _too_few_rows(moments.n, len(names))
     optional = [j >= table.p for j in range(len(names))]
-    solution = _ordinary(table, terms, moments, names, collinear, optional)
-    return linear_fit(table, terms, solution, level, errors.covariance(solution, table, terms))
-
-
-def _ordinary(
-    table: Table,
-    terms: Quadratic | None,
-    moments: Moments,
-    names: Sequence[str],
-    collinear: Collinear,
-    optional: Sequence[bool],
-) -> Solution:
-    """One reading where moments carry the digits, else a second that refines the solution or factors the rows."""
-    triangle = triangle_of(moments)
-    solution = None if relations(triangle) else ordinary(triangle, names)
-    if solution is None or solution.condition > REFINABLE:
-        triangle = table_triangle(table, moments, terms)
-        return _checked(ordinary(triangle, names, collinear=collinear, optional=optional))
-    if solution.digits >= ENOUGH and EPS * solution.tss <= 10**-ENOUGH * solution.rss:
-        return solution
-    return refined(solution, moments, design_blocks(table, terms))
-
-
-def _checked(solution: Solution) -> Solution:
-    """A solution of which rounding leaves something."""
-    if solution.digits > 0:
-        return solution
-    worst = ("intercept", *solution.names)[int(np.argmin(digits_each(solution)))]
-    raise SelfCheckError(
-        f"rounding leaves no digit of the coefficient of {worst}",
-        where=f"the condition number of the columns is {solution.condition:.2g}",
-        try_="leave out columns that are nearly the same, or shrink the coefficients: --ridge auto",
-    )
+    blocks = partial(design_blocks, table, terms)
+    solution = least_squares(moments, names, blocks, collinear=collinear, optional=optional)
+    return linear_fit(Origin.of(table), terms, solution, level, errors.covariance(solution, table, terms))
 
 
 def _refuse_options(degree: int, level: float, collinear: str) -> None:

@@ -58,13 +58,8 @@ def prediction(solution: Solution, x: np.ndarray, level: float, covariance: Cova
     value, variance = solution.predict(x), covariance.variances(row_axes(solution, x))
     reach = stdtrit(covariance.df, 0.5 + level / 2)
     of_mean = reach * np.sqrt(variance)
-    of_row = reach * np.sqrt(variance + solution.rss / df_resid(solution))
+    of_row = reach * np.sqrt(variance + solution.rss / solution.df_resid)
     return Prediction(value, value - of_mean, value + of_mean, value - of_row, value + of_row)
-
-
-def df_resid(solution: Solution) -> float:
-    """Rows that are left to estimate the noise from."""
-    return solution.n - solution.effective_df
 
 
 def coefficient_table(
@@ -78,6 +73,7 @@ def coefficient_table(
     estimates = np.array([solution.intercept, *solution.coef])
     se = covariance.standard_errors(solution)
     se[1:][np.isin(solution.names, solution.dropped)] = np.nan
+    se[0] = se[0] if solution.has_intercept else np.nan
     df = covariance.df
     with np.errstate(divide="ignore", invalid="ignore"):
         t = estimates / se

@@ -13,7 +13,7 @@ from unbend.data import Coding, Table
 from unbend.document import Block
 from unbend.regression import export, summary
 from unbend.regression.covariance import Covariance, classical
-from unbend.regression.inference import Coefficient, Prediction, coefficient_table, df_resid, prediction
+from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
 from unbend.regression.quadratic import Quadratic
 from unbend.regression.solution import Solution
 from unbend.result import Result
@@ -161,27 +161,42 @@ class LinearFit(Result):
         return summary.document(self)
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a solution comes from, for people: names of source and target, what was done, how columns are coded."""
+
+    source: str
+    target: str
+    notes: tuple[str, ...]
+    coding: Coding
+
+    @classmethod
+    def of(cls, table: Table) -> Origin:
+        """A table."""
+        return cls(table.source.name, table.target, table.notes, table.coding)
+
+
 def linear_fit(
-    table: Table, terms: Quadratic | None, solution: Solution, level: float, uncertainty: Covariance | None = None
+    origin: Origin, terms: Quadratic | None, solution: Solution, level: float, uncertainty: Covariance | None = None
 ) -> LinearFit:
     """All statistics of a solution, under a covariance (classical if None)."""
     n = solution.n
     uncertainty = classical(solution) if uncertainty is None else uncertainty
-    df = df_resid(solution)
+    df = solution.df_resid
     variance = solution.rss / df
     f, f_df = _f(solution, uncertainty)
     with np.errstate(divide="ignore"):
         log_likelihood = float(-n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1))
     return LinearFit(
-        source=table.source.name,
-        target=table.target,
+        source=origin.source,
+        target=origin.target,
         degree=1 if terms is None else 2,
         coefficients=coefficient_table(solution, level, uncertainty),
         n=n,
         p=len(solution.names),
         df_resid=df,
         r2=1 - solution.rss / solution.tss,
-        adj_r2=1 - variance / (solution.tss / (n - 1)),
+        adj_r2=1 - variance / (solution.tss / (n - solution.has_intercept)),
         f=f,
         f_df=f_df,
         f_p=None if f is None or f_df is None else float(fdtrc(*f_df, f)),
@@ -200,10 +215,10 @@ def linear_fit(
         ridge=solution.strength,
         effective_df=solution.effective_df,
         level=level,
-        notes=table.notes,
+        notes=origin.notes,
         covariance=uncertainty.matrix(solution),
         uncertainty=uncertainty,
-        coding=table.coding,
+        coding=origin.coding,
         solution=solution,
         terms=terms,
     )
@@ -211,7 +226,7 @@ def linear_fit(
 
 def _f(solution: Solution, uncertainty: Covariance) -> tuple[float | None, tuple[float, float] | None]:
     """F that all coefficients are 0 and its degrees of freedom; None for ridge or where it cannot be had."""
-    k = solution.effective_df - 1
+    k = solution.effective_df - solution.has_intercept
     if solution.strength is not None:
         return None, None
     if uncertainty.kind == "classical":

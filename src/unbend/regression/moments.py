@@ -7,9 +7,13 @@ mean of 1e8 loses all digits; with each block's own mean instead of one shared s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+
+Block = tuple[np.ndarray, np.ndarray | None]
+"""Rows [x | y], (n, q), and their weights, (n,), or None where all are 1."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,17 @@ class Moments:
         weighted = moved * weights[:, None]
         products = moved.T @ weighted
         return cls(len(z), float(weights.sum()), shift, weighted.sum(axis=0), (products + products.T) / 2)
+
+    @classmethod
+    def about_origin(cls, z: np.ndarray, weights: np.ndarray | None = None) -> Moments:
+        """The moments of a fit without an intercept: with sums of 0, what is about the mean is about 0."""
+        moments = cls.of(z, np.zeros(z.shape[1]), weights)
+        return replace(moments, sums=np.zeros(z.shape[1]))
+
+    def of_columns(self, columns: Sequence[int]) -> Moments:
+        """The moments of some of the columns, in this order."""
+        at = np.asarray(columns)
+        return replace(self, shift=self.shift[at], sums=self.sums[at], products=self.products[np.ix_(at, at)])
 
     @property
     def mean(self) -> np.ndarray:

@@ -8,18 +8,17 @@ import numpy as np
 
 from unbend.data import Table
 from unbend.errors import DataError
-from unbend.regression.moments import Moments
+from unbend.regression.moments import Block, Moments
 from unbend.regression.quadratic import Quadratic
-from unbend.regression.triangle import RowFactor, Triangle
 
 SMALLEST = 1e-280
 """Smaller sums of squares have lost digits to underflow."""
 
 
-def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[np.ndarray]:
-    """The columns (with squares and products if `terms` is given) and the target, block by block; (n, q)."""
+def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[Block]:
+    """The columns (with squares and products if `terms` is given) and the target, block by block, without weights."""
     for rows in table.blocks():
-        yield np.column_stack([rows.x if terms is None else terms.expand(rows.x), rows.y])
+        yield np.column_stack([rows.x if terms is None else terms.expand(rows.x), rows.y]), None
 
 
 def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
@@ -32,24 +31,17 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
     """
     total: Moments | None = None
     with np.errstate(over="ignore", invalid="ignore"):
-        for z in design_blocks(table, terms):
+        for z, _ in design_blocks(table, terms):
             block = Moments.of(z, None if total is None else total.shift)
             total = block if total is None else total + block
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
-    _refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
+    refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
     return total
 
 
-def table_triangle(table: Table, moments: Moments, terms: Quadratic | None = None) -> Triangle:
-    """A second reading of a table: QR of its rows."""
-    factor = RowFactor(moments)
-    for z in design_blocks(table, terms):
-        factor.see(z)
-    return factor.triangle()
-
-
-def _refuse_unsquarable(moments: Moments, names: tuple[str, ...]) -> None:
+def refuse_unsquarable(moments: Moments, names: tuple[str, ...]) -> None:
+    """Raise DataError if the squares of a column's numbers have overflowed or lost digits to underflow."""
     squares = np.diag(moments.products)
     varying = (moments.sums != 0) | (squares > 0)
     for wrong, size, unit in (

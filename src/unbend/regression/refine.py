@@ -15,17 +15,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from unbend.regression.moments import Moments
+from unbend.regression.moments import Block, Moments
 from unbend.regression.solution import Solution, intercept_of
 
 
-def refined(solution: Solution, moments: Moments, blocks: Iterable[np.ndarray]) -> Solution:
+def refined(solution: Solution, moments: Moments, blocks: Iterable[Block]) -> Solution:
     """A solution from moments, made as good as one by QR.
 
     Parameters
     ----------
     solution, moments : of the rows; no column may have been dropped
-    blocks : the same rows [x | y] again, (n, q) each
+    blocks : the same rows again
     """
     root = solution.root
     if root is None:
@@ -33,12 +33,13 @@ def refined(solution: Solution, moments: Moments, blocks: Iterable[np.ndarray]) 
     offset = moments.offset[:-1]
     base = float(moments.offset[-1] - offset @ solution.coef)
     total, cross, squares = 0.0, np.zeros(len(offset)), 0.0
-    for z in blocks:
+    for z, weights in blocks:
         moved = z - moments.shift
         x, residual = moved[:, :-1], moved[:, -1] - moved[:, :-1] @ solution.coef - base
-        total += residual.sum()
-        cross += residual @ x
-        squares += residual @ residual
+        weighted = residual if weights is None else weights * residual
+        total += weighted.sum() * solution.has_intercept
+        cross += weighted @ x
+        squares += weighted @ residual
     gradient = cross - offset * total
     step = root @ (root.T @ gradient)
     coef = solution.coef + step

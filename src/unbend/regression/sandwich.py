@@ -93,7 +93,7 @@ def _read(meats: list[Meat], solution: Solution, table: Table, terms: Quadratic 
 def _heteroskedastic(kind: str, solution: Solution, table: Table, terms: Quadratic | None) -> Covariance:
     meat = Heteroskedastic({"HC2": 1, "HC3": 2}.get(kind, 0))
     _read([meat], solution, table, terms)
-    df = solution.n - solution.effective_df
+    df = solution.df_resid
     factor = solution.n / df if kind == "HC1" else 1.0
     return Covariance(
         kind, factor * meat.sum(), df, f"Standard errors are {kind}: the noise may differ from row to row."
@@ -109,7 +109,7 @@ def automatic_lags(n: int) -> int:
 
 
 def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: Quadratic | None) -> Covariance:
-    n, df = solution.n, solution.n - solution.effective_df
+    n, df = solution.n, solution.df_resid
     used = min(automatic_lags(n), n - 1) if lags is None else lags
     if used >= n:
         raise UsageError(f"{used} lags need more than {n} rows", try_="give fewer: --lags 4")

@@ -39,7 +39,8 @@ class Solution:
     method : in words
     dropped : names of the columns that were left out
     relations : a sentence for each of them
-    strength : of the ridge penalty, on standardised columns; None for ordinary least squares
+    strength : of the ridge penalty; None for ordinary least squares
+    has_intercept : False for a fit through the origin, whose means and sums of squares are about 0
     """
 
     names: tuple[str, ...]
@@ -59,6 +60,17 @@ class Solution:
     dropped: tuple[str, ...] = ()
     relations: tuple[str, ...] = ()
     strength: float | None = None
+    has_intercept: bool = True
+
+    @property
+    def rank(self) -> int:
+        """How many coefficients were determined; for ridge, how many columns vary."""
+        return int(np.count_nonzero(self.length > 0)) if self.root is None else self.root.shape[1]
+
+    @property
+    def df_resid(self) -> float:
+        """Rows that are left to estimate the noise from."""
+        return self.n - self.effective_df
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predictions at rows x (n, p); from the centre, so that large means cost no digits."""
@@ -68,16 +80,16 @@ class Solution:
         """How much each row of x (n, p) pulls the fit to itself, 1/n to 1; NaN for ridge."""
         if self.root is None:
             return np.full(len(x), np.nan)
-        return 1.0 / self.n + np.square((x - self.mean) @ self.root).sum(axis=1)
+        return self.has_intercept / self.n + np.square((x - self.mean) @ self.root).sum(axis=1)
 
     @property
     def standard_errors(self) -> np.ndarray:
-        """(1 + p,) of the intercept and of each coefficient; NaN for ridge, 0 where a column was dropped."""
+        """(1 + p,) of the intercept and of each coefficient; NaN for ridge or no residual, 0 where dropped."""
         if self.root is None:
             return np.full(len(self.coef) + 1, np.nan)
-        of_mean = 1.0 / self.n + np.square(self.mean @ self.root).sum()
+        of_mean = self.has_intercept / self.n + np.square(self.mean @ self.root).sum()
         variances = np.array([of_mean, *np.square(self.root).sum(axis=1)])
-        return np.sqrt(variances * self.rss / (self.n - self.effective_df))
+        return np.sqrt(variances * (self.rss / self.df_resid if self.df_resid > 0 else np.nan))
 
     @property
     def digits(self) -> int:

@@ -95,17 +95,21 @@ class RowFactor:
     Parameters
     ----------
     moments : of the same rows, for the shift and the scale of each column
+    intercept : without one there is no column of ones
     """
 
-    def __init__(self, moments: Moments) -> None:
+    def __init__(self, moments: Moments, intercept: bool = True) -> None:
+        self.intercept = intercept
         size = np.sqrt(np.maximum(np.diag(moments.centred), 0.0) / moments.weight)
         self.shift, self.scale = moments.shift, power_of_two(size)
         self.n = 0
-        self._rows = [np.empty((0, len(size) + 1))]
+        self._rows = [np.empty((0, len(size) + intercept))]
 
-    def see(self, z: np.ndarray) -> None:
-        """Take in a block of rows; z is (n, q)."""
-        self._rows.append(np.column_stack([np.ones(len(z)), (z - self.shift) / self.scale]))
+    def see(self, z: np.ndarray, weights: np.ndarray | None = None) -> None:
+        """Take in a block of rows; z is (n, q), weights (n,)."""
+        rows = (z - self.shift) / self.scale
+        rows = np.column_stack([np.ones(len(z)), rows]) if self.intercept else rows
+        self._rows.append(rows if weights is None else rows * np.sqrt(weights)[:, None])
         self.n += len(z)
         if sum(map(len, self._rows)) > WORTH_A_FACTORIZATION * len(self.scale):
             self._reduce()
@@ -122,11 +126,11 @@ class RowFactor:
     def triangle(self) -> Triangle:
         """The factor of the centred columns: what is left below the row of the ones."""
         whole = self._reduce()
-        offset = self.scale * whole[0, 1:] / whole[0, 0]
-        q = len(offset)
+        q = len(self.scale)
+        offset = self.scale * whole[0, 1:] / whole[0, 0] if self.intercept else np.zeros(q)
         size = power_of_two(np.sqrt([self.n]))
         r = np.zeros((q, q))
-        below = whole[1:, 1:]
+        below = whole[1:, 1:] if self.intercept else whole
         r[: len(below)] = below / size
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
         return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, "QR of the rows in blocks")

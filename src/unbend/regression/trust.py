@@ -29,6 +29,7 @@ def rounding_errors(solution: Solution) -> np.ndarray:
     errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root, total)
     in_sum = np.abs(solution.y_mean) + np.abs(solution.mean * solution.coef).sum()
     errors[0] += EPS * (in_sum + total / np.sqrt(solution.n))
+    errors[0] *= solution.has_intercept
     return errors
 
 

@@ -1,0 +1,7 @@
+"""scikit-learn estimators on unbend's solvers: the same contract, more digits, and the whole inference."""
+
+from unbend.regression.estimators.linear_regression import LinearRegression
+from unbend.regression.estimators.polynomial_regression import PolynomialRegression
+from unbend.regression.estimators.ridge_regression import Ridge
+
+__all__ = ["LinearRegression", "PolynomialRegression", "Ridge"]

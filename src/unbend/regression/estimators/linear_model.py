@@ -1,0 +1,74 @@
+"""What all linear estimators share: predictions, and the attributes that are read from their solutions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from unbend.data import Coding, Term
+from unbend.errors import DataError
+from unbend.regression.linear import LinearFit, Origin, linear_fit
+from unbend.regression.solution import Solution
+
+
+class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
+    """A linear regression of one target or several, as a scikit-learn estimator."""
+
+    solutions_: tuple[Solution, ...]
+    coef_: np.ndarray
+    intercept_: Any
+    rank_: int
+    condition_: float
+    digits_: int
+    dropped_: tuple[str, ...]
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Predictions at rows X (n, p); (n,), or (n, q) if the target had two axes."""
+        check_is_fitted(self)
+        x = self._columns(np.asarray(validate_data(self, X, dtype=np.float64, reset=False)))
+        first = self.solutions_[0]
+        predicted = np.array([one.y_mean for one in self.solutions_]) + (x - first.mean) @ np.atleast_2d(self.coef_).T
+        return predicted[:, 0] if self.coef_.ndim == 1 else predicted
+
+    def _columns(self, x: np.ndarray) -> np.ndarray:
+        """The columns of the regression, from checked rows."""
+        return x
+
+    def _keep(self, solutions: Sequence[Solution], flat: bool) -> None:
+        """Set the attributes that a fitted estimator has."""
+        self.solutions_ = tuple(solutions)
+        coef, intercept = np.array([one.coef for one in solutions]), np.array([one.intercept for one in solutions])
+        self.coef_ = coef[0] if flat else coef
+        self.intercept_ = float(intercept[0]) if flat else intercept
+        self.rank_ = solutions[0].rank
+        self.condition_ = max(one.condition for one in solutions)
+        self.digits_ = min(one.digits for one in solutions)
+        self.dropped_ = solutions[0].relations
+
+    def inference(self, level: float = 0.95) -> LinearFit | tuple[LinearFit, ...]:
+        """The whole table of `unbend fit`: standard errors, t, p, intervals, R², F, AIC …; one a target.
+
+        Row weights count as precisions (the variance of the noise is inversely proportional to them), scaled to a mean
+        of 1.
+
+        Raises
+        ------
+        DataError
+            If no residual is left to estimate the noise from, or if the target does not vary.
+        """
+        check_is_fitted(self)
+        coding = Coding(tuple(Term(name, name) for name in self.solutions_[0].names), {})
+        fits = [linear_fit(self._origin(j, coding), None, one, level) for j, one in enumerate(self.solutions_)]
+        return fits[0] if self.coef_.ndim == 1 else tuple(fits)
+
+    def _origin(self, target: int, coding: Coding) -> Origin:
+        one = self.solutions_[target]
+        if one.df_resid <= 0 or one.tss <= 0:
+            why = "no residual is left" if one.tss > 0 else "the target is the same in every row"
+            raise DataError(f"there is nothing to infer from: {why}", where=f"{one.n} rows, {one.rank} coefficients")
+        name = "y" if self.coef_.ndim == 1 else f"y{target}"
+        return Origin("the rows given", name, (), coding)

@@ -1,0 +1,107 @@
+"""`LinearRegression`: ordinary least squares with all its digits and all its inference."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from functools import partial
+from typing import Any, Literal
+
+from unbend.errors import DataError, UsageError
+from unbend.regression.estimators.linear_model import LinearModel
+from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.least_squares import least_squares
+from unbend.regression.ordinary import Collinear
+from unbend.regression.solution import Solution
+
+
+class LinearRegression(LinearModel):
+    """Ordinary least squares.
+
+    Equivalent to `sklearn.linear_model.LinearRegression` where the columns are independent. Where they are not, that
+    one gives one of infinitely many solutions in silence; this one leaves columns out that follow from earlier ones, as
+    R does, and says which follow from what.
+
+    Parameters
+    ----------
+    fit_intercept : whether there is an intercept
+    collinear : what to do where columns follow from earlier ones: "warn" and "drop" give them a coefficient of 0, the
+        one with a `CollinearWarning`, the other without; "error" refuses them
+
+    Attributes
+    ----------
+    coef_ : (p,), or (q, p) if the target had two axes
+    intercept_ : float, or (q,)
+    rank_ : coefficients that were determined
+    condition_ : condition number of the columns, centred and scaled to one length
+    digits_ : decimal digits of the worst coefficient that rounding leaves
+    dropped_ : a sentence for each column that was left out because it follows from others
+    n_features_in_, feature_names_in_ : of the columns
+
+    Examples
+    --------
+    >>> model = LinearRegression().fit([[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.5])
+    >>> round(float(model.coef_[0]), 12), model.rank_, model.inference().df_resid
+    (2.15, 1, 2.0)
+    """
+
+    collinear: Literal["warn", "drop", "error"]
+
+    def __init__(self, *, fit_intercept: bool = True, collinear: Literal["warn", "drop", "error"] = "warn") -> None:
+        self.fit_intercept = fit_intercept
+        self.collinear = collinear
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
+        """Fit to rows X (n, p) and a target (n,) or several (n, q); weights (n,) are relative to one another.
+
+        Raises
+        ------
+        DataError
+            If columns are collinear and `collinear` is "error"; it names them.
+        ValueError
+            If the arguments cannot be used.
+        """
+        if self.collinear not in ("warn", "drop", "error"):
+            raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
+        sample = take(self, X, y, sample_weight, least=2).normalised()
+        found = solutions(sample, self.fit_intercept, "error" if self.collinear == "error" else "drop")
+        self._keep(found, sample.flat)
+        if self.collinear == "warn":
+            warn_of(self.dropped_)
+        return self
+
+
+class CollinearWarning(UserWarning):
+    """Columns follow from other columns, so the coefficients are one choice of many."""
+
+
+def warn_of(relations: Sequence[str]) -> None:
+    """Warn if columns were left out, and say which."""
+    if relations:
+        shown = "; ".join(relations[:5]) + ("; …" if len(relations) > 5 else "")
+        warnings.warn(f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=3)
+
+
+def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> list[Solution]:
+    """Least squares for each target of a sample.
+
+    Raises
+    ------
+    DataError
+        If columns are collinear and may not be dropped.
+    """
+    moments = sample.moments(intercept)
+    try:
+        return [
+            least_squares(
+                sample.of_target(moments, j),
+                sample.names,
+                partial(sample.blocks, j),
+                collinear=collinear,
+                intercept=intercept,
+            )
+            for j in range(sample.y.shape[1])
+        ]
+    except DataError as error:
+        try_ = "leave one of them out, or let the estimator do it: collinear='drop'"
+        raise DataError(error.what, where=error.where, try_=try_) from None

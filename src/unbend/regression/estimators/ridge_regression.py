@@ -1,0 +1,81 @@
+"""`Ridge`: ridge regression whose strength the data may choose in closed form."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+
+from unbend.regression.estimators.linear_model import LinearModel
+from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.moments import Moments
+from unbend.regression.ridge import ridge
+from unbend.regression.solution import Solution
+
+
+class Ridge(LinearModel):
+    """Least squares with a penalty: |y − X b − b₀|² + alpha |b|², the intercept b₀ not penalised.
+
+    Equivalent to `sklearn.linear_model.Ridge(alpha)`; with `standardise=True` to the same after `StandardScaler`, with
+    the coefficients given for the columns as they are. Row weights multiply the squared residuals as they are (they are
+    not scaled), as in scikit-learn; where the data choose the strength, they count as repetitions of rows.
+
+    Parameters
+    ----------
+    alpha : a positive number; "gcv" for the least generalised cross-validation error; "loo" for the least sum of
+        squared errors of each row predicted without it. With several targets each gets its own
+    standardise : whether the penalty is on coefficients of columns of standard deviation 1; then no unit matters
+    fit_intercept : whether there is an intercept
+
+    Attributes
+    ----------
+    alpha_ : the strength that was used; (q,) if the target had two axes
+    effective_df_ : parameters that the fit uses, the intercept included; (q,) likewise
+    coef_, intercept_, rank_, condition_, digits_, n_features_in_, feature_names_in_ : as in `LinearRegression`;
+        `condition_` is that of the penalised problem
+
+    Examples
+    --------
+    >>> model = Ridge(alpha=2.0).fit([[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.0])
+    >>> round(float(model.coef_[0]), 12)
+    1.428571428571
+    """
+
+    alpha: float | Literal["gcv", "loo"]
+
+    def __init__(
+        self, alpha: float | Literal["gcv", "loo"] = 1.0, *, standardise: bool = False, fit_intercept: bool = True
+    ) -> None:
+        self.alpha = alpha
+        self.standardise = standardise
+        self.fit_intercept = fit_intercept
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Ridge:
+        """Fit to rows X (n, p) and a target (n,) or several (n, q), with weights (n,).
+
+        Raises
+        ------
+        UsageError
+            If `alpha` is neither a positive number nor one of its words.
+        ValueError
+            If the arguments cannot be used.
+        """
+        sample = take(self, X, y, sample_weight, least=2)
+        moments = sample.moments(self.fit_intercept)
+        found = [self._solve(sample, moments, j) for j in range(sample.y.shape[1])]
+        self._keep(found, sample.flat)
+        alphas, dfs = np.array([one.strength for one in found]), np.array([one.effective_df for one in found])
+        self.alpha_ = float(alphas[0]) if sample.flat else alphas
+        self.effective_df_ = float(dfs[0]) if sample.flat else dfs
+        return self
+
+    def _solve(self, sample: Sample, moments: Moments, target: int) -> Solution:
+        rows = np.column_stack([sample.x, sample.y[:, target]]), sample.weights
+        return ridge(
+            sample.of_target(moments, target),
+            self.alpha,
+            sample.names,
+            standardise=self.standardise,
+            intercept=self.fit_intercept,
+            rows=rows if self.alpha == "loo" else None,
+        )

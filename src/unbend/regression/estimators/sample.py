@@ -1,0 +1,110 @@
+"""Rows in memory as an estimator gets them: checked, weighted, named, and in blocks for the solvers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_array, validate_data
+
+from unbend.data.source import block_rows
+from unbend.regression.moments import Block, Moments
+from unbend.regression.reading import refuse_unsquarable
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Rows of columns and targets.
+
+    Attributes
+    ----------
+    x : (n, p) float64
+    y : (n, q) float64
+    weights : (n,), all positive, or None where all are 1
+    names : of the columns: those of the frame, else x0, x1, …
+    flat : whether the target came as one column without a second axis
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None
+    names: tuple[str, ...]
+    flat: bool
+
+    def normalised(self) -> Sample:
+        """The same rows with weights of mean 1, so that their sum is the number of rows."""
+        return (
+            self if self.weights is None else replace(self, weights=self.weights * (len(self.x) / self.weights.sum()))
+        )
+
+    def blocks(self, target: int | None = None) -> Iterator[Block]:
+        """The rows [x | y], with one target or all of them."""
+        y = self.y if target is None else self.y[:, [target]]
+        size = block_rows(self.x.shape[1] + y.shape[1])
+        for start in range(0, len(self.x), size):
+            part = slice(start, start + size)
+            yield np.hstack([self.x[part], y[part]]), None if self.weights is None else self.weights[part]
+
+    def moments(self, intercept: bool = True) -> Moments:
+        """Of [x | y] with all targets.
+
+        Raises
+        ------
+        DataError
+            If squares of the numbers overflow or vanish.
+        """
+        total: Moments | None = None
+        with np.errstate(over="ignore", invalid="ignore"):
+            for z, weights in self.blocks():
+                shift = None if total is None else total.shift
+                block = Moments.of(z, shift, weights) if intercept else Moments.about_origin(z, weights)
+                total = block if total is None else total + block
+        assert total is not None  # the checks of `take` leave at least one row
+        refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
+        return total
+
+    def of_target(self, moments: Moments, target: int) -> Moments:
+        """The moments of [x | one target]."""
+        p = self.x.shape[1]
+        return moments.of_columns([*range(p), p + target])
+
+
+def take(estimator: BaseEstimator, x: Any, y: Any, sample_weight: Any = None, least: int = 1) -> Sample:
+    """Rows that are checked as scikit-learn's estimators check theirs; rows of weight 0 are left out.
+
+    Raises
+    ------
+    ValueError
+        If they cannot be used, in scikit-learn's words.
+    """
+    x, y = validate_data(estimator, x, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=least)
+    weights = _weights(sample_weight, len(x))
+    y = np.asarray(y, dtype=np.float64)
+    flat, y = y.ndim == 1, y.reshape(len(y), -1)
+    if weights is not None and (weights == 0).any():
+        kept = weights > 0
+        x, y, weights = x[kept], y[kept], weights[kept]
+    return Sample(x, y, weights, names_of(estimator), flat)
+
+
+def names_of(estimator: Any) -> tuple[str, ...]:
+    """Names of an estimator's columns: those that it saw, else x0, x1, …"""
+    seen = getattr(estimator, "feature_names_in_", None)
+    return tuple(f"x{j}" for j in range(estimator.n_features_in_)) if seen is None else tuple(map(str, seen))
+
+
+def _weights(sample_weight: Any, n: int) -> np.ndarray | None:
+    if sample_weight is None or isinstance(sample_weight, Real):
+        return None
+    weights = np.asarray(check_array(sample_weight, ensure_2d=False, input_name="sample_weight"), dtype=np.float64)
+    if weights.shape != (n,):
+        raise ValueError(f"sample_weight has shape {weights.shape}; it must be ({n},), one weight a row")
+    if (weights < 0).any():
+        raise ValueError("sample_weight must not be negative")
+    if not weights.any():
+        raise ValueError("every weight in sample_weight is zero: no row is left")
+    return weights
