@@ -16,7 +16,7 @@ import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
-from unbend.collapse.probes import Group, probes, sized
+from unbend.collapse.probes import Group, probes, scalers_of, sized
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.size import size
 from unbend.collapse.stretches import stretches, values_of
@@ -123,8 +123,9 @@ def _whole(network: Network, collapsed: ir.Model) -> list[_Trial]:
 def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
     name = network.input.name
     try:
-        work = size(network, stretches(network)).macs
-        groups = probes({name: input_shape(network)}, network.types, work)
+        found = stretches(network)
+        scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k == name}
+        groups = probes({name: input_shape(network)}, network.types, size(network, found).macs, scalers)
         first = {name: groups[0][name][0]}
         who, before = witness(network.model, first)
         truths = [_true_outputs(network, group[name]) for group in groups]
@@ -142,7 +143,8 @@ def _true_outputs(network: Network, x: np.ndarray) -> list[np.ndarray]:
 def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
     """The trial of one stretch, cut out of both models."""
     stretch = plan.stretch
-    groups = probes({name: network.shapes[name] for name in stretch.sources}, network.types, plan.before.macs)
+    shapes = {name: network.shapes[name] for name in stretch.sources}
+    groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
     first = {name: array[0] for name, array in groups[0].items()}
     made = {value.name for node in collapsed.graph for value in node.outputs}
     outputs = [name for name in stretch.outputs if name in made]

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import onnx_ir as ir
 
-from unbend.affine import Shape
-from unbend.network import Network, network_of
+from unbend.affine import Affine, Diagonal, Identity, Shape
+from unbend.collapse.stretches import Stretch
+from unbend.network import Network, Node, network_of
 from unbend.network.graph import is_float
 
 SCALES = (1.0, 0.1, 10.0)
@@ -31,11 +32,17 @@ Group = dict[str, np.ndarray]
 
 
 def probes(
-    shapes: Mapping[str, Shape], types: Mapping[str, np.dtype], multiplications: int = 0, seed: int = 0
+    shapes: Mapping[str, Shape],
+    types: Mapping[str, np.dtype],
+    multiplications: int = 0,
+    scalers: Mapping[str, Affine] | None = None,
+    seed: int = 0,
 ) -> list[Group]:
     """Groups of inputs of about the same size: for each name (rows, *shape), in the type of the tensor.
 
-    `multiplications` is what one row costs: there are fewer of them for a large network.
+    `multiplications` is what one row costs: there are fewer of them for a large network. `scalers` are the shifts and
+    scales that inputs meet first: one group is such that what comes out of them has mean 0 and spread 1, as the rows
+    that the network was trained on. There a shift that is folded into a product shows what it costs in digits.
     """
     rng = np.random.default_rng(seed)
     largest = max((int(np.prod(shape)) for shape in shapes.values()), default=1)
@@ -45,7 +52,53 @@ def probes(
     for array in groups[0].values():
         array[0] = 0.0
     groups.append({name: _spikes(shape, min(rows, SPIKES), rng) for name, shape in shapes.items()})
+    if scalers:
+        groups.append({name: _before(scalers.get(name), rng.standard_normal((rows, *s))) for name, s in shapes.items()})
     return [{name: _typed(array, types.get(name)) for name, array in group.items()} for group in groups]
+
+
+def scalers_of(stretch: Stretch) -> dict[str, Affine]:
+    """For each source that first meets shifts and scales, element by element: all of them as one map."""
+    found = {}
+    for name in stretch.sources:
+        scaler, value = None, name
+        while (step := _elementwise(stretch, value)) is not None:
+            affine, value = step
+            scaler = affine if scaler is None else scaler.then(affine)
+        if scaler is not None and isinstance(scaler.linear, (Diagonal, Identity)):
+            found[name] = scaler
+    return found
+
+
+def scaler_nodes(stretch: Stretch) -> set[Node]:
+    """The nodes that shift and scale the stretch's sources, element by element."""
+    nodes: set[Node] = set()
+    for value in stretch.sources:
+        while (step := _elementwise(stretch, value)) is not None:
+            nodes |= {node for node in stretch.nodes if value in node.inputs}
+            _, value = step
+    return nodes
+
+
+def _elementwise(stretch: Stretch, value: str) -> tuple[Affine, str] | None:
+    """What the only node that reads `value` does, if it shifts or scales each element alone, and the value it makes."""
+    readers = [(n, ones) for n, ones in zip(stretch.nodes, stretch.locals, strict=True) if value in n.inputs]
+    if len(readers) != 1 or len(readers[0][1]) != 1 or len(readers[0][1][0].maps) != 1:
+        return None
+    node, (one,) = readers[0]
+    (linear,) = one.maps.values()
+    if not isinstance(linear, (Diagonal, Identity)) or one.offset is None:
+        return None
+    return Affine(linear, one.offset), node.outputs[0]
+
+
+def _before(scaler: Affine | None, after: np.ndarray) -> np.ndarray:
+    """The inputs from which the scaler makes `after`; where it multiplies by zero, zeros."""
+    if scaler is None:
+        return after
+    scale = scaler.linear.scale if isinstance(scaler.linear, Diagonal) else np.ones(1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.nan_to_num((after - scaler.offset) / scale, posinf=0.0, neginf=0.0)
 
 
 def _spikes(shape: Shape, rows: int, rng: np.random.Generator) -> np.ndarray:

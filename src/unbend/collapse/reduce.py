@@ -79,13 +79,13 @@ class Reduction:
         return [value for value in dict.fromkeys(edge.target for edge in self.edges) if value not in self.fixed]
 
 
-def reduced(network: Network, stretch: Stretch) -> Reduction:
-    """The stretch, reduced.
+def reduced(network: Network, stretch: Stretch, kept: Collection[Node] = ()) -> Reduction:
+    """The stretch, reduced; the nodes in `kept` stay as they are.
 
     A node with several inputs or outputs (Concat, Split) is taken apart into its branches. Where a branch is left that
     cannot be written alone, the node stays as it is, and the reduction is made again with the values around it fixed.
     """
-    closed: set[Node] = set()
+    closed = set(kept)
     while True:
         graph = reduce(reduction(network, stretch, closed))
         steps = (step for edge in graph.edges for step in edge.steps if step.node is None)

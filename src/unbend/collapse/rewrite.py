@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from unbend.collapse.factor import SETTLED, SETTLES, Price, total
 from unbend.collapse.reduce import Edge, Reduction, reduced
 from unbend.collapse.stretches import Stretch, through, values_of
 from unbend.collapse.write import Writer
-from unbend.network import Network
+from unbend.network import Network, Node
 
 AGREES = 1e-9
 """A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
@@ -41,9 +41,9 @@ class Plan:
         return not self.kept
 
 
-def plan(network: Network, stretch: Stretch) -> Plan:
-    """Reduce the stretch and decide whether its new form is worth writing."""
-    graph = reduced(network, stretch)
+def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -> Plan:
+    """Reduce the stretch and decide whether its new form is worth writing; those in `untouched` stay as they are."""
+    graph = reduced(network, stretch, untouched)
     edges = tuple(_in_order(graph, stretch))
     before, after = _price_before(network, stretch), _price_after(network, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
