@@ -33,8 +33,8 @@ REPEATED = 1.0
 """A collapse that takes fewer seconds than this is timed three times."""
 
 ABOUT = (
-    "`collapse` on known architectures (`benchmarks/networks`: random weights, BatchNormalization with the statistics of "
-    "the data), as PyTorch exports them for any number of rows. By hand: the form that the authors of a block merge "
+    "`collapse` on known architectures (`benchmarks/networks`: random weights, BatchNormalization with the statistics "
+    "of the data), as PyTorch exports them for any number of rows. By hand: the form that the authors of a block merge "
     "before deployment, here in float64, with code for that block."
 )
 

@@ -119,8 +119,8 @@ def speeds(lines: Sequence[Line]) -> str:
         for one in lines
     ]
     note = (
-        "CPU time of one row (a2 and b2: eight rows) under onnxruntime, one thread: medians over rounds; for the best general tool with the "
-        "middle half of the rounds. OpenVINO: the original over the collapsed network, both under OpenVINO. Error: the "
+        "CPU time of one row (a2 and b2: eight rows) under onnxruntime, one thread: medians over rounds; for the best "
+        "general tool with the middle half of the rounds. OpenVINO: the original over the collapsed network, both under OpenVINO. Error: the "
         "largest of the original and of the collapsed network against the file in float64. Memory: the most that "
         "Python and NumPy hold during the collapse, and that as a multiple of the file."
     )
