@@ -39,6 +39,12 @@ merged weights are rounded once, which moves an output by about one unit for eac
 TOGETHER = 3
 """So many rows are run at once."""
 
+MIXING = 1e-2
+"""A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
+
+OWN = 2.0
+"""… plus this many times the largest error of the original in the group: deep networks round much …"""
+
 SIZES_TRIED = 2
 
 
@@ -169,7 +175,17 @@ def _gaps(trial: _Trial) -> Iterator[_Gap]:
             expected = trial.runs[0](feeds)
         except Exception:  # a network that cannot take several rows has nothing to compare
             return
-        yield from (_gap(b, a, b) for b, a in zip(expected, trial.runs[1](feeds), strict=True))
+        rows = [truth[-TOGETHER:] for truth in trial.truths[0]]
+        yield from (_together(*arrays) for arrays in zip(expected, trial.runs[1](feeds), rows, strict=True))
+
+
+def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray) -> _Gap:
+    """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows."""
+    if before.size == rows.size and before.shape == after.shape:
+        apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
+        if apart.original <= MIXING * apart.scale:
+            return apart
+    return _gap(before, after, before)
 
 
 def _by_rows(run: Run, group: Group) -> list[np.ndarray]:
@@ -196,7 +212,7 @@ def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> _Gap:
     scale = np.max(np.abs(truth), axis=0, initial=0.0)
     largest = float(scale.max(initial=0.0))
     own = np.max(np.abs(before - truth), axis=0, initial=0.0)
-    allowed = ALLOWED * own + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
+    allowed = ALLOWED * own + OWN * own.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
     return _Gap(
         scale=largest,
         original=float(own.max(initial=0.0)),

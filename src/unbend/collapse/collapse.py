@@ -141,33 +141,53 @@ def _written(network: Network, plans: list[Plan]) -> tuple[ir.Model, list[Plan],
     chosen = [one for one in plans if one.collapses]
     if not chosen:
         return network.model, plans, None
-    tried = _try(network, chosen)
-    if isinstance(tried, str):
-        good: list[Plan] = []
-        for one in chosen:
-            kept, outcome = _first_that_holds(network, good, one)
-            plans[plans.index(one)] = kept
-            if not isinstance(outcome, str):
-                good.append(kept)
-                tried = outcome
-        if isinstance(tried, str):
-            return network.model, plans, None
-    return *tried[:1], plans, tried[1]
+    found = _Holding(network)
+    found.add(chosen)
+    settled = [found.outcomes.get(one, one) for one in plans]
+    if found.written is None:
+        return network.model, settled, None
+    model, certificate = found.written
+    return model, settled, certificate
 
 
-def _first_that_holds(
-    network: Network, good: Sequence[Plan], one: Plan
-) -> tuple[Plan, tuple[ir.Model, Certificate] | str]:
-    """The plan, or the one that leaves the scaler before it alone, whichever first holds beside those that are good.
+@dataclass(eq=False)
+class _Holding:
+    """Plans that hold together under the certificate, found by halving where all of them do not.
 
-    A shift of columns with large means costs digits where it is folded into a product.
+    `outcomes` says what became of each plan that was tried; `written` is the model of those that hold.
     """
-    outcome = _try(network, [*good, one])
-    if isinstance(outcome, str) and (scalers := scaler_nodes(one.stretch)):
-        other = plan(network, one.stretch, scalers)
-        if other.collapses and not isinstance(again := _try(network, [*good, other]), str):
-            return other, again
-    return (replace(one, kept=outcome) if isinstance(outcome, str) else one), outcome
+
+    network: Network
+    good: list[Plan] = field(default_factory=list)
+    outcomes: dict[Plan, Plan] = field(default_factory=dict)
+    written: tuple[ir.Model, Certificate] | None = None
+
+    def add(self, plans: Sequence[Plan]) -> None:
+        """Keep what holds of `plans` beside what holds already."""
+        outcome = _try(self.network, [*self.good, *plans])
+        if not isinstance(outcome, str):
+            self.good += plans
+            self.written = outcome
+        elif len(plans) > 1:
+            middle = len(plans) // 2
+            self.add(plans[:middle])
+            self.add(plans[middle:])
+        else:
+            self._without_scaler(plans[0], outcome)
+
+    def _without_scaler(self, one: Plan, reason: str) -> None:
+        """The plan that leaves the scaler before the stretch alone, if that holds.
+
+        A shift of columns with large means costs digits where it is folded into a product.
+        """
+        self.outcomes[one] = replace(one, kept=reason)
+        other = plan(self.network, one.stretch, scalers) if (scalers := scaler_nodes(one.stretch)) else one
+        if other is one or not other.collapses:
+            return
+        again = _try(self.network, [*self.good, other])
+        if not isinstance(again, str):
+            self.good.append(other)
+            self.outcomes[one], self.written = other, again
 
 
 def _try(network: Network, chosen: Sequence[Plan]) -> tuple[ir.Model, Certificate] | str:
