@@ -21,13 +21,20 @@ if TYPE_CHECKING:
     from unbend.examine import examine
     from unbend.findings import Finding, Interval
     from unbend.regression import fit
-    from unbend.regression.estimators import LinearRegression, PolynomialRegression, Ridge
+    from unbend.regression.estimators import (
+        DeepLinearRidge,
+        LinearRegression,
+        PolynomialRegression,
+        ReducedRankRegression,
+        Ridge,
+    )
     from unbend.result import Result
 
 __version__ = "0.1.0"
 
 __all__ = [
     "DataError",
+    "DeepLinearRidge",
     "Finding",
     "GateError",
     "InputError",
@@ -35,6 +42,7 @@ __all__ = [
     "LinearRegression",
     "ModelError",
     "PolynomialRegression",
+    "ReducedRankRegression",
     "Result",
     "Ridge",
     "SelfCheckError",
@@ -69,7 +77,13 @@ _HOMES = {
     "unbend.examine": ("examine",),
     "unbend.findings": ("Finding", "Interval"),
     "unbend.regression": ("fit",),
-    "unbend.regression.estimators": ("LinearRegression", "PolynomialRegression", "Ridge"),
+    "unbend.regression.estimators": (
+        "DeepLinearRidge",
+        "LinearRegression",
+        "PolynomialRegression",
+        "ReducedRankRegression",
+        "Ridge",
+    ),
     "unbend.result": ("Result",),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

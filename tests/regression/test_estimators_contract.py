@@ -18,6 +18,11 @@ ESTIMATORS = [
     unbend.Ridge("loo", standardise=True),
     unbend.Ridge(fit_intercept=False),
     unbend.PolynomialRegression(),
+    unbend.ReducedRankRegression(),
+    unbend.ReducedRankRegression(2, fit_intercept=False),
+    unbend.DeepLinearRidge(),
+    unbend.DeepLinearRidge(1, 0.1, fit_intercept=False),
+    unbend.DeepLinearRidge(3),
     unbend.PolynomialRegression(interaction_only=True, fit_intercept=False),
 ]
 

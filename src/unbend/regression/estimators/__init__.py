@@ -1,7 +1,9 @@
 """scikit-learn estimators on unbend's solvers: the same contract, more digits, and the whole inference."""
 
+from unbend.regression.estimators.deep_linear_ridge import DeepLinearRidge
 from unbend.regression.estimators.linear_regression import LinearRegression
 from unbend.regression.estimators.polynomial_regression import PolynomialRegression
+from unbend.regression.estimators.reduced_rank_regression import ReducedRankRegression
 from unbend.regression.estimators.ridge_regression import Ridge
 
-__all__ = ["LinearRegression", "PolynomialRegression", "Ridge"]
+__all__ = ["DeepLinearRidge", "LinearRegression", "PolynomialRegression", "ReducedRankRegression", "Ridge"]

@@ -1,4 +1,4 @@
-"""What all linear estimators share: predictions, and the attributes that are read from their solutions."""
+"""What linear estimators share: predictions, the attributes that are read from their solutions, and inference."""
 
 from __future__ import annotations
 
@@ -48,6 +48,10 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
         self.condition_ = max(one.condition for one in solutions)
         self.digits_ = min(one.digits for one in solutions)
         self.dropped_ = solutions[0].relations
+
+
+class InferredModel(LinearModel):
+    """A linear model whose solutions have the whole table of a fit."""
 
     def inference(self, level: float = 0.95) -> LinearFit | tuple[LinearFit, ...]:
         """The whole table of `unbend fit`: standard errors, t, p, intervals, R², F, AIC …; one a target.

@@ -8,14 +8,14 @@ from functools import partial
 from typing import Any, Literal
 
 from unbend.errors import DataError, UsageError
-from unbend.regression.estimators.linear_model import LinearModel
+from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, take
 from unbend.regression.least_squares import least_squares
 from unbend.regression.ordinary import Collinear
 from unbend.regression.solution import Solution
 
 
-class LinearRegression(LinearModel):
+class LinearRegression(InferredModel):
     """Ordinary least squares.
 
     Equivalent to `sklearn.linear_model.LinearRegression` where the columns are independent. Where they are not, that
@@ -63,7 +63,7 @@ class LinearRegression(LinearModel):
         """
         if self.collinear not in ("warn", "drop", "error"):
             raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
-        sample = take(self, X, y, sample_weight, least=2).normalised()
+        sample = take(self, X, y, sample_weight).normalised()
         found = solutions(sample, self.fit_intercept, "error" if self.collinear == "error" else "drop")
         self._keep(found, sample.flat)
         if self.collinear == "warn":

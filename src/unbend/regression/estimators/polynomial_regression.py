@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from unbend.errors import UsageError
-from unbend.regression.estimators.linear_model import LinearModel
+from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.linear_regression import solutions, warn_of
 from unbend.regression.estimators.sample import names_of, take
 from unbend.regression.quadratic import MOST
@@ -18,7 +18,7 @@ from unbend.regression.quadratic import MOST
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-class PolynomialRegression(LinearModel):
+class PolynomialRegression(InferredModel):
     """Least squares on all products of columns up to a degree.
 
     Equivalent to scikit-learn's `PolynomialFeatures(degree, include_bias=False)` and `LinearRegression` where the
@@ -64,7 +64,7 @@ class PolynomialRegression(LinearModel):
         ValueError
             If the arguments cannot be used.
         """
-        sample = take(self, X, y, sample_weight, least=2).normalised()
+        sample = take(self, X, y, sample_weight).normalised()
         names, p = names_of(self), sample.x.shape[1]
         self.powers_ = _powers(p, self.degree, self.interaction_only)
         self.terms_ = tuple(_name(names, powers) for powers in self.powers_)

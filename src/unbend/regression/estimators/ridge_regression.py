@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unbend.regression.estimators.linear_model import LinearModel
+from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, take
 from unbend.regression.moments import Moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 
 
-class Ridge(LinearModel):
+class Ridge(InferredModel):
     """Least squares with a penalty: |y − X b − b₀|² + alpha |b|², the intercept b₀ not penalised.
 
     Equivalent to `sklearn.linear_model.Ridge(alpha)`; with `standardise=True` to the same after `StandardScaler`, with
@@ -60,7 +60,7 @@ class Ridge(LinearModel):
         ValueError
             If the arguments cannot be used.
         """
-        sample = take(self, X, y, sample_weight, least=2)
+        sample = take(self, X, y, sample_weight)
         moments = sample.moments(self.fit_intercept)
         found = [self._solve(sample, moments, j) for j in range(sample.y.shape[1])]
         self._keep(found, sample.flat)

@@ -73,15 +73,21 @@ class Sample:
         return moments.of_columns([*range(p), p + target])
 
 
-def take(estimator: BaseEstimator, x: Any, y: Any, sample_weight: Any = None, least: int = 1) -> Sample:
+def take(
+    estimator: BaseEstimator, x: Any, y: Any, sample_weight: Any = None, *, least: int = 2, several: bool = True
+) -> Sample:
     """Rows that are checked as scikit-learn's estimators check theirs; rows of weight 0 are left out.
+
+    At least `least` rows are needed; `several` says whether the target may have several columns.
 
     Raises
     ------
     ValueError
         If they cannot be used, in scikit-learn's words.
     """
-    x, y = validate_data(estimator, x, y, dtype=np.float64, multi_output=True, y_numeric=True, ensure_min_samples=least)
+    x, y = validate_data(
+        estimator, x, y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=least
+    )
     weights = _weights(sample_weight, len(x))
     y = np.asarray(y, dtype=np.float64)
     flat, y = y.ndim == 1, y.reshape(len(y), -1)
