@@ -46,22 +46,27 @@ def network(kind: type, y: Any) -> Any:
 
 
 CASES = {
-    "number": lambda: (network(MLPRegressor, NUMBER), NUMBER, {}),
-    "binary": lambda: (network(MLPClassifier, BINARY), BINARY, {}),
-    "three classes": lambda: (network(MLPClassifier, THREE), THREE, {}),
-    "affine": lambda: (fitted(LinearRegression, X, NUMBER), NUMBER, {}),
-    "logistic": lambda: (fitted(LogisticRegression, X, BINARY), BINARY, {}),
-    "classes in numbers": lambda: (network(MLPClassifier, (BINARY == "yes") + 0), (BINARY == "yes") + 0, {}),
+    "number": lambda: (network(MLPRegressor, NUMBER), NUMBER),
+    "binary": lambda: (network(MLPClassifier, BINARY), BINARY),
+    "three classes": lambda: (network(MLPClassifier, THREE), THREE),
+    "affine": lambda: (fitted(LinearRegression, X, NUMBER), NUMBER),
+    "logistic": lambda: (fitted(LogisticRegression, X, BINARY), BINARY),
+    "classes in numbers": lambda: (network(MLPClassifier, (BINARY == "yes") + 0), (BINARY == "yes") + 0),
 }
 
 
+class Answers(dict[str, Answer]):
+    """The answer for each case, made when it is first asked for."""
+
+    def __missing__(self, name: str) -> Answer:
+        model, y = CASES[name]()
+        self[name] = examine(model, X.assign(y=y), "y")
+        return self[name]
+
+
 @pytest.fixture(scope="module")
-def answers() -> dict[str, Answer]:
-    made = {}
-    for name, case in CASES.items():
-        model, y, options = case()
-        made[name] = examine(model, X.assign(y=y), "y", **options)
-    return made
+def answers() -> Answers:
+    return Answers()
 
 
 @pytest.fixture(params=list(CASES))
