@@ -32,6 +32,9 @@ ROWS = 4
 REPEATED = 1.0
 """A collapse that takes fewer seconds than this is timed three times."""
 
+TRACED = 10.0
+"""The memory of a collapse that takes more seconds than this is not traced, which takes several times as long."""
+
 ABOUT = (
     "`collapse` on known architectures (`benchmarks/networks`: random weights, BatchNormalization with the statistics "
     "of the data), as PyTorch exports them for any number of rows. By hand: the form that the authors of a block merge "
@@ -53,8 +56,8 @@ class Line:
     collapsed_error: float
     scale: float
     seconds: float
-    memory: float
-    file: float
+    memory: int | None
+    file: int
     certified: bool | None
     changed: bool
 
@@ -101,7 +104,7 @@ def line(case: Case) -> Line:
         *errors,
         scale,
         seconds,
-        _memory(path),
+        _memory(path) if seconds < TRACED else None,
         path.stat().st_size,
         None if result.certificate is None else result.certificate.holds,
         result.changed,

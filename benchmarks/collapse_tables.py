@@ -114,15 +114,15 @@ def speeds(lines: Sequence[Line]) -> str:
             f"{one.times.ratio('OpenVINO', 'OpenVINO, collapsed').median:.2f}" if one.openvino else "",
             f"{one.original_error / one.scale:.1e} → {one.collapsed_error / one.scale:.1e}",
             f"{one.seconds:.2g}",
-            f"{one.memory / 2**20:.3g} ({one.memory / one.file:.2g} ×)",
+            _memory(one),
         ]
         for one in lines
     ]
     note = (
         "CPU time of one row (a2 and b2: eight rows) under onnxruntime, one thread: medians over rounds; for the best "
-        "general tool with the middle half of the rounds. OpenVINO: the original over the collapsed network, both under OpenVINO. Error: the "
-        "largest of the original and of the collapsed network against the file in float64. Memory: the most that "
-        "Python and NumPy hold during the collapse, and that as a multiple of the file."
+        "general tool with the middle half of the rounds. OpenVINO: the original over the collapsed network, both "
+        "under OpenVINO. Error: the largest of the original and of the collapsed network against the file in float64. "
+        "Memory: the most that Python and NumPy hold during the collapse, and that as a multiple of the file."
     )
     return f"{note}\n\n{_table(heads, rows)}"
 
@@ -141,6 +141,10 @@ def _amount(one: Line, form: str, name: str, unit: float) -> str:
 
 def _ratio(one: Line, form: str) -> str:
     return f"{one.times.ratio(form, OURS).median:.2f}" if form in one.times.seconds else "–"
+
+
+def _memory(one: Line) -> str:
+    return "" if one.memory is None else f"{one.memory / 2**20:.3g} ({one.memory / one.file:.2g} ×)"
 
 
 def _spread(ratio: Ratio) -> str:

@@ -77,12 +77,17 @@ def identity(channels: int, groups: int, like: Tensor) -> Kernel:
     return Kernel(eye[:, :, None, None], torch.zeros(channels, dtype=like.dtype))
 
 
-@torch.no_grad()
 def by_hand(module: nn.Module) -> nn.Module | None:
-    """The network with every block merged by its own method, in float64; None if no block has one."""
-    copy = deepcopy(module).double().eval()
-    holder = nn.ModuleDict({"network": copy})
-    return holder["network"].float() if _merge(holder) else None
+    """The network with every block merged by its own method, in float64, then rounded; None if no block has one."""
+    merged = in_double(module)
+    return None if merged is None else merged.float()
+
+
+@torch.no_grad()
+def in_double(module: nn.Module) -> nn.Module | None:
+    """The merged network, not yet rounded."""
+    holder = nn.ModuleDict({"network": deepcopy(module).double().eval()})
+    return holder["network"] if _merge(holder) else None
 
 
 def _merge(module: nn.Module) -> int:
