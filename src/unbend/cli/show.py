@@ -39,10 +39,12 @@ def shows(
         @functools.wraps(command)
         def shown(*, form: str | None, page_file: Path | None, force: bool, **options: Any) -> None:
             context = click.get_current_context()
-            with _progress(context):
-                result = command(force=force, **options) if "force" in _wants(command) else command(**options)
             if page_file is None and form is None and default_page is not None:
                 page_file = default_page(**options)
+            if page_file is not None:
+                _refuse_page(page_file, inputs_of(context), force)
+            with _progress(context):
+                result = command(force=force, **options) if "force" in _wants(command) else command(**options)
             if page_file is not None:
                 _write_page(result, page_file, inputs_of(context), force)
             _print(result, form)
@@ -93,6 +95,13 @@ def _print(result: Result, form: str | None) -> None:
             print_blocks(result.document())
         except SystemExit:  # what rich makes of a closed pipe
             raise BrokenPipeError from None
+
+
+def _refuse_page(path: Path, inputs: list[str], force: bool) -> None:
+    """Say before the work, not after it, that the page may not be written there."""
+    from unbend.output import refuse
+
+    refuse(path, inputs=inputs, force=force)
 
 
 def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> None:
