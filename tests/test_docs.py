@@ -1,0 +1,15 @@
+"""Pages under docs/ that a command makes are what the command prints now."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from unbend.collapse import explain
+from unbend.document import render_markdown
+
+DOCS = Path(__file__).parents[1] / "docs"
+
+
+def test_the_worked_example_is_what_explain_prints() -> None:
+    written = (DOCS / "explain.md").read_text(encoding="utf-8")
+    assert written.strip() == render_markdown(explain().document()).strip(), "unbend explain --markdown > docs/explain.md"
