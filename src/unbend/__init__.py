@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from unbend.regression.estimators import (
         DeepLinearRidge,
         LinearRegression,
+        LogisticRegression,
         PolynomialRegression,
         ReducedRankRegression,
         Ridge,
@@ -40,6 +41,7 @@ __all__ = [
     "InputError",
     "Interval",
     "LinearRegression",
+    "LogisticRegression",
     "ModelError",
     "PolynomialRegression",
     "ReducedRankRegression",
@@ -80,6 +82,7 @@ _HOMES = {
     "unbend.regression.estimators": (
         "DeepLinearRidge",
         "LinearRegression",
+        "LogisticRegression",
         "PolynomialRegression",
         "ReducedRankRegression",
         "Ridge",

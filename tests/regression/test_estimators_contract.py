@@ -23,6 +23,8 @@ ESTIMATORS = [
     unbend.DeepLinearRidge(),
     unbend.DeepLinearRidge(1, 0.1, fit_intercept=False),
     unbend.DeepLinearRidge(3),
+    unbend.LogisticRegression(),
+    unbend.LogisticRegression(0.01, standardise=True, fit_intercept=False),
     unbend.PolynomialRegression(interaction_only=True, fit_intercept=False),
 ]
 

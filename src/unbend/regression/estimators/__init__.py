@@ -2,8 +2,16 @@
 
 from unbend.regression.estimators.deep_linear_ridge import DeepLinearRidge
 from unbend.regression.estimators.linear_regression import LinearRegression
+from unbend.regression.estimators.logistic_regression import LogisticRegression
 from unbend.regression.estimators.polynomial_regression import PolynomialRegression
 from unbend.regression.estimators.reduced_rank_regression import ReducedRankRegression
 from unbend.regression.estimators.ridge_regression import Ridge
 
-__all__ = ["DeepLinearRidge", "LinearRegression", "PolynomialRegression", "ReducedRankRegression", "Ridge"]
+__all__ = [
+    "DeepLinearRidge",
+    "LinearRegression",
+    "LogisticRegression",
+    "PolynomialRegression",
+    "ReducedRankRegression",
+    "Ridge",
+]

@@ -88,13 +88,19 @@ def take(
     x, y = validate_data(
         estimator, x, y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=least
     )
-    weights = _weights(sample_weight, len(x))
     y = np.asarray(y, dtype=np.float64)
-    flat, y = y.ndim == 1, y.reshape(len(y), -1)
+    flat = y.ndim == 1
+    sample, y = weighted(estimator, np.asarray(x), y.reshape(len(y), -1), sample_weight)
+    return replace(sample, y=y, flat=flat)
+
+
+def weighted(estimator: BaseEstimator, x: np.ndarray, y: np.ndarray, sample_weight: Any) -> tuple[Sample, np.ndarray]:
+    """A sample without a target, and the target of its rows: those whose weight is not 0."""
+    weights = _weights(sample_weight, len(x))
     if weights is not None and (weights == 0).any():
         kept = weights > 0
         x, y, weights = x[kept], y[kept], weights[kept]
-    return Sample(x, y, weights, names_of(estimator), flat)
+    return Sample(x, np.empty((len(x), 0)), weights, names_of(estimator), True), y
 
 
 def names_of(estimator: Any) -> tuple[str, ...]:
