@@ -16,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from unbend.bends import LocalRegression, near, tangent
 from unbend.bends import walk as walk_module
 from unbend.data import open_table
-from unbend.errors import DataError, ModelError, SelfCheckError
+from unbend.errors import DataError, ModelError, SelfCheckError, UsageError
 from unbend.network import evaluate, read
 from unbend.pairing import pair
 
@@ -326,6 +326,26 @@ def test_rows_count_from_zero_as_in_the_file(layers, mlp, frame):
         near(mlp(layers(5, 8, 1), "Relu"), data, row=2)
     assert caught.value.what == "row 2 of pandas DataFrame has a missing value"
     assert caught.value.where == "in c1"
+
+
+def test_a_row_without_its_target(layers, mlp, frame):
+    """The target is no input: a new row has none, and its coefficients are those of any row with the same inputs."""
+    data = frame(X).assign(y=X @ np.arange(5))
+    model = mlp(layers(5, 8, 1), "Relu")
+    with_target = near(model, data, row=2, target="y")
+    data.loc[2, "y"] = np.nan
+    found = near(model, data, row=2, target="y")
+    assert (found.row, found.coefficients, found.prediction) == (2, with_target.coefficients, with_target.prediction)
+    data.loc[2, ["c1", "y"]] = np.nan
+    with pytest.raises(DataError) as caught:
+        near(model, data, row=2, target="y")
+    assert caught.value.where == "in c1"
+
+
+@pytest.mark.parametrize("row", [1.5, "2", None])
+def test_a_row_is_a_whole_number(row, layers, mlp, frame):
+    with pytest.raises(UsageError, match="a row is a whole number"):
+        near(mlp(layers(5, 8, 1), "Relu"), frame(X), row=row)
 
 
 @pytest.mark.parametrize("row", [-1, 40, 10**9])

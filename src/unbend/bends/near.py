@@ -8,6 +8,7 @@ so the nearest switch on each side bounds, for each column alone, the range on w
 from __future__ import annotations
 
 from collections.abc import Sequence
+from operator import index
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,8 @@ import pyarrow as pa
 from unbend.bends.local_regression import Coefficient, LocalRegression
 from unbend.bends.tangent import Tangent, tangent
 from unbend.data import Rows, Table
-from unbend.errors import DataError, SelfCheckError
+from unbend.data.columns import is_missing
+from unbend.errors import DataError, SelfCheckError, UsageError
 from unbend.findings import Grade
 from unbend.network import Network, Runner, input_shape, read
 from unbend.pairing import Pair, Scale, open_for, pair
@@ -49,7 +51,9 @@ def near(
     Raises
     ------
     DataError
-        There is no such row, or a value of it is missing.
+        There is no such row, or a value of it that the network reads is missing.
+    UsageError
+        `row` is not a whole number.
     ModelError
         An op on the way has no tangent.
     SelfCheckError
@@ -62,13 +66,16 @@ def near(
 
 
 def find_row(table: Table, row: int) -> Rows:
-    """The row as a block of one.
+    """The row as a block of one; its target, which is no input of the network, may be missing.
 
     Raises
     ------
     DataError
         There is no such row, or a value of it is missing.
+    UsageError
+        `row` is not a whole number.
     """
+    row = _whole_number(row)
     if not 0 <= row < table.n_read:
         raise DataError(
             f"no row {row} in {table.source.name}",
@@ -79,21 +86,32 @@ def find_row(table: Table, row: int) -> Rows:
         at = rows.index == row
         if at.any():
             return Rows(rows.x[at], rows.y[at], rows.index[at], rows.batch.filter(pa.array(at)))
+    raw = _as_it_is(table, row)
+    lacking = [name for name in table.features if is_missing(raw.column(name)).any()]
+    if not lacking:
+        return Rows(table.coding.encode(raw), np.full(1, np.nan), np.array([row]), raw)
     raise DataError(
         f"row {row} of {table.source.name} has a missing value",
-        where=_missing_in(table, row),
+        where=f"in {', '.join(lacking)}",
         try_="choose another row: --row N\nor fill the value in",
     )
 
 
-def _missing_in(table: Table, row: int) -> str:
+def _whole_number(row: Any) -> int:
+    try:
+        return index(row)
+    except TypeError:
+        raise UsageError(f"a row is a whole number, the first is 0; not {row!r}", try_="for the first: row=0") from None
+
+
+def _as_it_is(table: Table, row: int) -> pa.RecordBatch:
+    """One row of the source, whether complete or not."""
     start = 0
     for batch in table.source.batches():
         if row < start + batch.num_rows:
-            values = {name: batch.column(name)[row - start].as_py() for name in table.missing}
-            return "in " + ", ".join(name for name, value in values.items() if value is None or value != value)
+            return batch.slice(row - start, 1)
         start += batch.num_rows
-    return ""
+    raise AssertionError("the caller knows how many rows there are")
 
 
 def local_regression(matched: Pair, rows: Rows) -> LocalRegression:
