@@ -15,6 +15,9 @@ OURS, ORIGINAL, HAND = "unbend", "original", "by hand"
 GENERAL = (ORIGINAL, "torch.fx", "onnxsim", "OnnxSlim")
 """Tools that take any network, all run by onnxruntime with all of its own optimisations."""
 
+SLOWER = 0.98
+"""A collapse whose ratio is below this is called slower; networks that it left unchanged vary by as much."""
+
 RESEARCH = "abcdefghijklmnopqrst"
 """The first letters of the networks that the research measured; the others are whole architectures."""
 
@@ -29,7 +32,11 @@ def summary(lines: Sequence[Line]) -> str:
     research = [one for one in lines if one.name[0] in RESEARCH]
     shrunk = [one for one in lines if shrinks(one)]
     hand = [one for one in lines if HAND in one.forms]
-    slow = [f"{one.name} ({speed(one).median:.2f})" for one in lines if speed(one).median < 0.98]
+    slow = [
+        f"{one.name} ({speed(one).median:.2f}{'' if one.changed else ', unchanged: noise'})"
+        for one in lines
+        if speed(one).median < SLOWER
+    ]
     openvino = [one.times.ratio("OpenVINO", "OpenVINO, collapsed").median for one in lines if one.openvino]
     worst = max(one.collapsed_error / max(one.original_error, 1e-300) for one in lines if one.changed)
     tools = sorted({name for one in lines for name, why in one.missing.items() if why == "not installed"})
@@ -37,7 +44,7 @@ def summary(lines: Sequence[Line]) -> str:
         f"Time of the best general tool over unbend's: geometric mean {_mean(research)} over the {len(research)} "
         f"networks a–t, {_mean(lines)} over all {len(lines)}, {_mean(shrunk)} over the {len(shrunk)} "
         f"whose heavy ops become fewer.",
-        f"Slower than 0.98: {', '.join(slow) or 'none'}.",
+        f"Below {SLOWER}: {', '.join(slow) or 'none'}.",
         f"Of {len(hand)} networks that are merged by hand, unbend has no more heavy ops, multiplications and numbers "
         f"in {sum(not_worse(one) for one in hand)}, and is strictly better (no more of any, nodes included, and fewer "
         f"of one) in {sum(better(one) for one in hand)}"
