@@ -7,7 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 from onnx_graphs import Graph, a, inputs, run
 
 from unbend.errors import ModelError
-from unbend.network import evaluate, read
+from unbend.network import Runner, evaluate, read
 
 
 def small(**options):
@@ -71,6 +71,87 @@ def test_external_data_behind_a_link(tmp_path):
     (folder / "weights.bin").symlink_to(tmp_path / "elsewhere.bin")
     with pytest.raises(ModelError, match="outside its own folder"):
         read(path)
+
+
+def external_constant(location):
+    """A tensor of four numbers, 1 to 4 times 8, stored in `location`."""
+    tensor = TensorProto(name="c", data_type=TensorProto.FLOAT, dims=[4], data_location=TensorProto.EXTERNAL)
+    tensor.external_data.add(key="location", value=location)
+    return tensor
+
+
+def in_a_constant(graph, tensor):
+    graph.nodes.append(helper.make_node("Constant", [], ["c"], value=tensor))
+    return graph("Add", "x", "c")
+
+
+def in_a_subgraph(graph, tensor):
+    def branch(*nodes, initializers=()):
+        out = [onnx.ValueInfoProto(name=nodes[-1].output[0])]
+        return helper.make_graph(nodes, "branch", [], out, initializers)
+
+    taken = branch(helper.make_node("Add", ["x", "c"], ["o"]), initializers=[tensor])
+    other = branch(helper.make_node("Identity", ["x"], ["p"]))
+    return graph("If", np.array(True), then_branch=taken, else_branch=other)
+
+
+def in_a_function(graph, tensor):
+    nodes = [helper.make_node("Constant", [], ["c"], value=tensor), helper.make_node("Add", ["z", "c"], ["o"])]
+    graph.functions.append(helper.make_function("f", "F", ["z"], ["o"], nodes, [helper.make_opsetid("", 18)]))
+    return graph("F", "x", domain="f")
+
+
+PLACES = [in_a_constant, in_a_subgraph, in_a_function]
+
+
+def model_with(tensor, place, folder):
+    folder.mkdir(exist_ok=True)
+    graph = Graph("N", 4)
+    nodes = place(graph, tensor)
+    (folder / "model.onnx").write_bytes(graph.model(nodes, check=False).SerializeToString())
+    return folder / "model.onnx"
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("absolute", [True, False])
+def test_no_tensor_is_read_from_outside_the_folder(tmp_path, monkeypatch, place, absolute):
+    secret = tmp_path / "secret.bin"
+    np.arange(4, dtype=np.float32).tofile(secret)
+    monkeypatch.chdir(tmp_path)
+    for location in [str(secret)] if absolute else ["../secret.bin", "inner/../../secret.bin"]:
+        with pytest.raises(ModelError, match="outside its own folder"):
+            read(model_with(external_constant(location), place, tmp_path / "inner"))
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_the_model_s_folder_counts_and_not_the_current_one(tmp_path, monkeypatch, place):
+    np.zeros(4, dtype=np.float32).tofile(tmp_path / "data.bin")
+    monkeypatch.chdir(tmp_path)
+    path = model_with(external_constant("data.bin"), place, tmp_path / "inner")
+    with pytest.raises(ModelError, match="is missing"):
+        read(path)
+    np.full(4, 8, dtype=np.float32).tofile(path.parent / "data.bin")
+    network = read(path)
+    (path.parent / "data.bin").unlink()
+    np.testing.assert_array_equal(Runner(network)(np.zeros((1, 4)))[network.output.name].ravel(), [8] * 4)
+
+
+def test_external_data_of_a_file_with_a_zipmap(tmp_path, monkeypatch):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path = external(folder)
+    model = onnx.load(path, load_external_data=False)
+    scores = model.graph.output[0].name
+    model.graph.node.append(
+        helper.make_node("ZipMap", [scores], ["p"], domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2])
+    )
+    map_type = helper.make_map_type_proto(TensorProto.INT64, helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_value_info("p", helper.make_sequence_type_proto(map_type)))
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    path.write_bytes(model.SerializeToString())
+    monkeypatch.chdir(tmp_path)
+    assert read(path).output.name == "p"
 
 
 @pytest.mark.parametrize(

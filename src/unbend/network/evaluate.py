@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from unbend.errors import ModelError
-from unbend.network.graph import Network, Node
+from unbend.network.graph import Network, Node, captured_names
 from unbend.network.local import Local, Operand, Unsupported, quiet
 from unbend.network.ops import local
 from unbend.network.reference import run_node
@@ -105,6 +105,8 @@ def _by_reference(
     network: Network, node: Node, values: Mapping[str, np.ndarray], reason: Unsupported
 ) -> list[np.ndarray]:
     """The node run row by row by ONNX's reference evaluator."""
+    if captured_names(node) or not any(name in values for name in node.inputs):
+        raise Unsupported(f"{node.label}: {reason}")
     rows = len(next(values[name] for name in node.inputs if name in values))
     found = [_reference_row(network, node, values, row) for row in range(rows)]
     if any(outputs is None for outputs in found):

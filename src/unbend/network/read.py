@@ -15,6 +15,7 @@ import onnx
 import onnx_ir as ir
 
 from unbend.errors import ModelError
+from unbend.network.external import load_external
 from unbend.network.fold import Folded, fold
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
@@ -22,10 +23,6 @@ from unbend.network.zipmap import without_zipmaps
 
 OLDEST_OPSET = 13
 """The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
-
-
-MAX_BYTES = 1_900_000_000
-"""A model must fit into one file to be run: protobuf's limit is 2 GiB."""
 
 
 def read(model: Any, example: Any = None, *, name: str | None = None) -> Network:
@@ -118,7 +115,7 @@ def _siblings(path: Path) -> str:
 
 def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
     """The network in an onnx-ir model, which becomes the network's own (it is normalised in place)."""
-    _load_external(model, name)
+    load_external(model, name, path)
     _normalise(model, name)
     _check_values(model, name)
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
@@ -174,43 +171,6 @@ def _axes(input_: Port) -> tuple[int | None, tuple[str, ...]]:
     if len(input_.shape) == 1 and isinstance(first, int):
         return 1, free
     return (first if isinstance(first, int) else None), free
-
-
-def _load_external(model: ir.Model, name: str) -> None:
-    """Bring tensors that are stored outside the file into memory; they must lie beside it, and be there whole."""
-    tensors = [value.const_value for value in model.graph.initializers.values()]
-    outside = [tensor for tensor in tensors if isinstance(tensor, ir.ExternalTensor)]
-    for tensor in outside:
-        _check_external(tensor, name)
-    if (size := sum(tensor.nbytes for tensor in outside)) > MAX_BYTES:
-        raise ModelError(
-            f"{name} keeps {size / 1e9:.1f} GB outside its file; unbend reads up to {MAX_BYTES / 1e9:.1f} GB",
-            try_="collapse its parts one by one",
-        )
-    try:
-        ir.external_data.load_to_model(model)
-    except Exception as error:
-        raise ModelError(f"the data file of {name} cannot be read", where=_first_line(error)) from error
-
-
-def _check_external(tensor: ir.ExternalTensor, name: str) -> None:
-    """The tensor's file is there, whole, and in the model's own folder."""
-    location, folder = Path(tensor.location), Path(tensor.base_dir or ".")
-    file = folder / location
-    if location.is_absolute() or ".." in location.parts or not file.resolve().is_relative_to(folder.resolve()):
-        raise ModelError(
-            f"{name} refers to data outside its own folder",
-            where=f"tensor {tensor.name} is stored in {location}",
-            try_="save the model again with its data file beside it",
-        )
-    needed = (tensor.offset or 0) + max(tensor.length or 0, tensor.nbytes)
-    if not file.is_file() or file.stat().st_size < needed:
-        state = "is truncated" if file.is_file() else "is missing"
-        raise ModelError(
-            f"the data file of {name} {state}",
-            where=f"tensor {tensor.name} is stored in {file}",
-            try_=f"put {location} beside the model, as it was written by the exporter",
-        )
 
 
 def _normalise(model: ir.Model, name: str) -> None:
