@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from unbend.data import open_table
 from unbend.errors import DataError, UsageError
-from unbend.regression import Moments, fit, quadratic, ridge
+from unbend.regression import Moments, fit, fit_table, quadratic, ridge
 
 
 @pytest.fixture
@@ -34,15 +35,16 @@ def test_constant_class(frame: pd.DataFrame) -> None:
 
 @pytest.mark.parametrize("target", [["no", "yes"] * 10, [True, False] * 10, ["a", "b", "c", "d"] * 5])
 def test_class_target(frame: pd.DataFrame, target: list) -> None:
-    error = refused(frame.assign(y=target), "y")
-    assert error.what == "the target y is a class, which linear regression does not explain"
-    assert "logistic regression" in error.try_
+    with pytest.raises(DataError) as caught:
+        fit_table(open_table(frame.assign(y=target), "y"))
+    assert caught.value.what == "the target y is a class, which linear regression does not explain"
+    assert "logistic regression" in caught.value.try_
 
 
 def test_whole_numbers_asked_as_classes(frame: pd.DataFrame) -> None:
     whole = frame.assign(y=[0, 1] * 10)
     assert fit(whole, "y").p == 2
-    assert "its 2 classes are 0, 1" in refused(whole, "y", classes=True).where
+    assert fit(whole, "y", classes=True).classes == ("0", "1")
 
 
 def test_fewer_rows_than_columns(frame: pd.DataFrame) -> None:

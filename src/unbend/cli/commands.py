@@ -136,7 +136,7 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @options.level
 @shows()
 def fit(data: str, target: str, **how: Any) -> Result:
-    """Linear regression on the columns of DATA."""
+    """Linear regression on the columns of DATA; logistic if the target is a class."""
     from unbend.regression import fit as verb
 
     return verb(data, target, **how)

@@ -1,8 +1,9 @@
-"""Linear and ridge regression in closed form, from a stream of rows."""
+"""Linear and ridge regression in closed form, and logistic regression, from a stream of rows."""
 
 from unbend.regression.fitting import fit, fit_table
 from unbend.regression.inference import Coefficient, Prediction
 from unbend.regression.linear import LinearFit
+from unbend.regression.logistic_fit import LogisticFit
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import ordinary
 from unbend.regression.quadratic import Quadratic, quadratic
@@ -13,6 +14,7 @@ from unbend.regression.solution import Solution
 __all__ = [
     "Coefficient",
     "LinearFit",
+    "LogisticFit",
     "Moments",
     "Prediction",
     "Quadratic",

@@ -1,4 +1,4 @@
-"""`unbend fit`: linear regression of one column on the others, from any data, in one reading or two."""
+"""`unbend fit`: linear or logistic regression of one column on the others, from any data, in one reading or a few."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from unbend.data import Source, Table, open_source, open_table
 from unbend.errors import DataError, UsageError
 from unbend.regression.least_squares import least_squares
 from unbend.regression.linear import LinearFit, Origin, linear_fit
+from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.quadratic import quadratic
@@ -34,15 +35,16 @@ def fit(
     order: str | None = None,
     exclude: Sequence[str] = (),
     classes: bool | None = None,
-) -> LinearFit:
-    """Linear regression with an intercept.
+) -> LinearFit | LogisticFit:
+    """Linear regression with an intercept; logistic regression where the target is a class.
 
     Parameters
     ----------
     data : a path, a folder, a glob, a frame or a `Source`
     target : the column to explain
     degree : 2 adds squares and products
-    ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it
+    ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
+        classes)
     level : of the confidence intervals
     collinear : "error", or "drop" to leave out columns that follow from earlier ones
     covariance : of the coefficients: "classical"; "HC0" to "HC3" if the noise may differ from row to row; "HAC" if it
@@ -57,8 +59,8 @@ def fit(
     Raises
     ------
     DataError
-        If the data cannot be read or cannot be regressed: the target constant or a class, columns collinear, fewer
-        rows than columns.
+        If the data cannot be read or cannot be regressed: the target constant, columns collinear, fewer rows than
+        columns, classes that a plane tells apart without error.
     UsageError
         If the options do not fit together.
     """
@@ -69,7 +71,31 @@ def fit(
     source = open_source(data)
     _refuse_clusters(cluster, target, source)
     table = open_table(source, target, exclude=tuple({*exclude, *cluster}), order=order, classes=classes)
+    if table.classes is not None and len(table.classes) > 1:
+        return _fit_classes(table, degree, ridge, level, collinear, errors)
     return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
+
+
+def _fit_classes(
+    table: Table,
+    degree: int,
+    ridge: float | Literal["gcv"] | None,
+    level: float,
+    collinear: Collinear,
+    errors: Sandwich,
+) -> LogisticFit:
+    _refuse_options(degree, level, collinear)
+    if not errors.plain:
+        raise UsageError(
+            f"{table.target} is a class: logistic regression has its standard errors from the likelihood only",
+            try_="leave --covariance and --cluster out",
+        )
+    _refuse_constant_columns(table)
+    terms = quadratic(table.coding) if degree == 2 else None
+    p = table.p if terms is None else len(terms.names)
+    if not ridge and table.n < p + 2:
+        raise _too_few_rows(table.n, p, "--ridge 1")
+    return fit_classes(table, ridge=ridge, level=level, collinear=collinear, terms=terms)
 
 
 def fit_table(
@@ -127,9 +153,13 @@ def _refuse_table(table: Table) -> None:
         raise DataError(
             f"the target {table.target} is a class, which linear regression does not explain",
             where=f"its {len(table.classes)} classes are {', '.join(table.classes)}",
-            try_="a class needs logistic regression: unbend compare has it on its ladder\n"
+            try_="a class needs logistic regression: unbend fit has it, and unbend compare on its ladder\n"
             "or choose a target that is a number",
         )
+    _refuse_constant_columns(table)
+
+
+def _refuse_constant_columns(table: Table) -> None:
     if table.p == 0:
         raise DataError(
             f"every column of {table.source.name} that could explain {table.target} is the same in every row",
@@ -147,9 +177,9 @@ def _constant_target(table: Table, moments: Moments) -> DataError:
     )
 
 
-def _too_few_rows(n: int, p: int) -> DataError:
+def _too_few_rows(n: int, p: int, shrink: str = "--ridge auto") -> DataError:
     return DataError(
         f"{n} rows cannot determine {p} columns and an intercept and leave a residual",
-        where=f"a linear regression on {p} columns needs at least {p + 2} complete rows",
-        try_="shrink the coefficients: --ridge auto\nor leave columns out with --exclude, or add rows",
+        where=f"a regression on {p} columns needs at least {p + 2} complete rows",
+        try_=f"shrink the coefficients: {shrink}\nor leave columns out with --exclude, or add rows",
     )

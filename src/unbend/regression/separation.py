@@ -166,9 +166,16 @@ def _sentence(axes: Axes, gamma: np.ndarray, classes: tuple[str, str], sides: bo
     parts = np.abs(coef) * spread
     taking_part = np.flatnonzero(parts > SMALL * parts.max())
     unit = np.abs(np.asarray(coef)[taking_part]).max()
-    terms = [(coef[j] / unit, axes.names[j]) for j in taking_part]
-    text = " ".join(f"{'−' if c < 0 else '+'} {number(abs(c))} {name}" for c, name in terms).removeprefix("+ ")
+    text = _sum([(coef[j] / unit, axes.names[j]) for j in taking_part])
     limit = number(-constant / unit if abs(constant) > ZERO * parts.max() else 0.0)
     if sides:
         return f"every row of {classes[1]}, and none of {classes[0]}, has {text} > {limit}"
     return f"no row of {classes[1]} has {text} < {limit}, and no row of {classes[0]} has it > {limit}"
+
+
+def _sum(terms: Sequence[tuple[float, str]]) -> str:
+    text = ""
+    for factor, name in terms:
+        size = number(abs(factor))
+        text += f" {'−' if factor < 0 else '+'} {name if size == '1' else f'{size} {name}'}"
+    return text.removeprefix(" + ").replace(" − ", "−", 1) if text.startswith(" − ") else text.removeprefix(" + ")
