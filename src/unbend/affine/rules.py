@@ -12,7 +12,7 @@ from unbend.affine.combined import Chain, Transposed
 from unbend.affine.compose import compose, rule
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
-from unbend.affine.maps import Diagonal, LinearMap
+from unbend.affine.maps import Diagonal, Identity, LinearMap
 from unbend.affine.selection import Selection
 
 
@@ -32,8 +32,9 @@ def _channels(scale: np.ndarray, channels: int) -> np.ndarray | None:
 
 @rule(Diagonal, Diagonal)
 def _diagonal_diagonal(second: Diagonal, first: Diagonal) -> LinearMap:
-    """s ∘ (r ∘ x) = (s ∘ r) ∘ x."""
-    return Diagonal(second.scale * first.scale, first.shape)
+    """s ∘ (r ∘ x) = (s ∘ r) ∘ x; nothing is left of two that undo each other."""
+    scale = second.scale * first.scale
+    return Identity(first.shape) if np.all(scale == 1.0) else Diagonal(scale, first.shape)
 
 
 @rule(Dense, Dense)

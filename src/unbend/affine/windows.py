@@ -24,6 +24,9 @@ from unbend.affine.selection import Selection
 MAX_TAPS = 1 << 12
 """No kernel grows beyond this many taps: no cost would choose it, and making it takes memory."""
 
+HOPELESS = 16
+"""A product with this many times the numbers of its factors is not made: it takes long and is not chosen."""
+
 
 @rule(Convolution, Convolution)
 def _convolution_convolution(second: Convolution, first: Convolution) -> LinearMap | None:
@@ -35,7 +38,7 @@ def _convolution_convolution(second: Convolution, first: Convolution) -> LinearM
         _grid([first.dilations[a]] * (k0 > 1) + [second.dilations[a] * first.strides[a]] * (k1 > 1))
         for a, (k0, k1) in enumerate(zip(first.kernel.shape[2:], second.kernel.shape[2:], strict=True))
     ]
-    if math.prod(first.kernel.shape[2:]) * math.prod(second.kernel.shape[2:]) > MAX_TAPS:
+    if _is_hopeless(second, first, groups):
         return None
     kernel = _product_kernel(second, first, groups, steps)
     strides = tuple(a * b for a, b in zip(first.strides, second.strides, strict=True))
@@ -51,6 +54,13 @@ def _convolution_selection(second: Convolution, first: Selection) -> LinearMap |
         return None
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
     return Convolution(second.kernel, first.source, second.strides, pads, second.dilations, second.groups)
+
+
+def _is_hopeless(second: Convolution, first: Convolution, groups: int) -> bool:
+    """Whether the product is so much dearer than its factors that nothing after it can make up for that."""
+    taps = math.prod(first.kernel.shape[2:]) * math.prod(second.kernel.shape[2:])
+    numbers = second.kernel.shape[0] * (first.source[1] // groups) * taps
+    return taps > MAX_TAPS or numbers > HOPELESS * (first.kernel.size + second.kernel.size)
 
 
 def _borderless(second: Convolution, first: Convolution) -> bool:

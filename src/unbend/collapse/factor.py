@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -32,11 +33,15 @@ MAX_DENSE = 1 << 22
 
 
 SETTLED = 4.0
-"""An offset that changes over an axis by at most this many units in the last place is one number on it.
+"""A convolution's offset that changes over the image by at most this many units in the last place, relative to the
+largest, is one number for each channel. A border that an exporter wrote as rounded constants differs so from the
+interior that they were computed from."""
 
-A border that an exporter wrote as rounded constants differs so from the interior that they were computed from.
-"""
+FINE = 1e-6
+"""Only where the unit in the last place is smaller than this: in half precision such a difference may be meant."""
 
+MAX_RUN = 24
+"""A run of more steps than this is composed in several rounds, so that time grows with the length of a chain."""
 
 SETTLES = "an offset that differs between places by rounding only is one number"
 
@@ -75,6 +80,14 @@ class Step:
         """Shape of the value it writes."""
         return self.affine.linear.out_shape
 
+    @cached_property
+    def price(self) -> Price:
+        """What it costs."""
+        if self.node is not None:
+            return Price(self.affine.cost.macs, self.stored, 1)
+        costs = [part.cost for part in parts(self.affine)]
+        return Price(sum(cost.macs for cost in costs), sum(cost.parameters for cost in costs), len(costs))
+
     @property
     def name(self) -> str:
         """What it is, in one word."""
@@ -107,10 +120,7 @@ def form_name(affine: Affine) -> str:
 
 def price(step: Step) -> Price:
     """The price of one step; a step that is still the file's own node counts as that one node."""
-    if step.node is not None:
-        return Price(step.affine.cost.macs, step.stored, 1)
-    costs = [part.cost for part in parts(step.affine)]
-    return Price(sum(cost.macs for cost in costs), sum(cost.parameters for cost in costs), len(costs))
+    return step.price
 
 
 def parts(affine: Affine) -> tuple[Affine, ...]:
@@ -172,7 +182,8 @@ def cheapest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
 def _pieces(step: Step) -> list[Step]:
     if step.node is not None:
         return [step]
-    return [Step(part, None, step.rules if i == 0 else ()) for i, part in enumerate(parts(step.affine))]
+    pieces = enumerate(parts(step.affine))
+    return [Step(part, None, step.rules if i == 0 else (), part_of=step.part_of) for i, part in pieces]
 
 
 def _shortest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
@@ -191,11 +202,11 @@ def _shortest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
 
 def _runs(steps: Sequence[Step], start: int, target: Target) -> Iterator[tuple[int, Step]]:
     """Every run of the chain from `start` that can be one step, with its length."""
-    whole = steps[start]
-    yield 1, min((whole, *_forms(whole, steps[start : start + 1], target)), key=price)
-    for end in range(start + 1, len(steps)):
-        whole = then(whole, steps[end], target)
-        forms = _forms(whole, steps[start : end + 1], target)
+    whole, limit = steps[start], steps[start].price
+    yield 1, min((whole, *_forms(whole, steps[start : start + 1], limit, target)), key=price)
+    for end in range(start + 1, min(len(steps), start + MAX_RUN)):
+        whole, limit = then(whole, steps[end], target), limit + steps[end].price
+        forms = _forms(whole, steps[start : end + 1], limit, target)
         if forms:
             yield end + 1 - start, min(forms, key=price)
 
@@ -214,9 +225,8 @@ def then(first: Step, second: Step, target: Target) -> Step:
     return Step(affine, None, (*first.rules, *second.rules, *rules), part_of=first.part_of | second.part_of)
 
 
-def _forms(whole: Step, run: Sequence[Step], target: Target) -> list[Step]:
-    """The forms of one step that a run of steps may take, none of them dearer than the run."""
-    limit = total(run)
+def _forms(whole: Step, run: Sequence[Step], limit: Price, target: Target) -> list[Step]:
+    """The forms of one step that a run of steps may take, none of them dearer than the run, which costs `limit`."""
     rules = whole.rules
     if len(run) > 1:
         rules += (" ∘ ".join(step.name for step in reversed(run)),)
@@ -237,15 +247,15 @@ def writable(affine: Affine, target: Target) -> bool:
 
 
 def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
-    """The map with its offset in the smallest shape that holds it, up to rounding of the numbers it is written in.
+    """The map with the offset of a convolution as one number for each channel, if it is up to rounding.
 
     With the rule that says so, if anything was rounded.
     """
     offset = affine.offset
-    largest = float(np.max(np.abs(offset), initial=0.0))
-    if offset.size == 1 or not 0 < largest < np.inf:
+    if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < FINE:
         return affine, ()
-    small = shrink(offset, SETTLED * target.unit * largest)
+    largest = float(np.max(np.abs(offset), initial=0.0))
+    small = shrink(offset, SETTLED * target.unit * largest, first=2) if np.isfinite(largest) else offset
     return Affine(affine.linear, small), (SETTLES,) if small.size < offset.size else ()
 
 

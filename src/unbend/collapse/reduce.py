@@ -47,20 +47,39 @@ class Reduction:
     closed: set[Node] = field(default_factory=set)
     rules: list[str] = field(default_factory=list)
     prices: dict[Edge, Price] = field(default_factory=dict)
+    refused: set[tuple[Edge, ...]] = field(default_factory=set)
+    known: tuple[dict[str, list[Edge]], dict[str, list[Edge]]] | None = None
 
     def into(self, value: str) -> list[Edge]:
         """The edges that make a value."""
-        return [edge for edge in self.edges if edge.target == value]
+        return self._ends[0].get(value, [])
 
     def out(self, value: str) -> list[Edge]:
         """The edges that read a value."""
-        return [edge for edge in self.edges if edge.source == value]
+        return self._ends[1].get(value, [])
+
+    @property
+    def _ends(self) -> tuple[dict[str, list[Edge]], dict[str, list[Edge]]]:
+        """The edges by the value that they make, and by the value that they read; made anew when edges change."""
+        if self.known is None:
+            into: dict[str, list[Edge]] = {}
+            out: dict[str, list[Edge]] = {}
+            for edge in self.edges:
+                into.setdefault(edge.target, []).append(edge)
+                out.setdefault(edge.source, []).append(edge)
+            self.known = into, out
+        return self.known
+
+    def put(self, edges: list[Edge]) -> None:
+        """Let these be the edges."""
+        self.edges, self.known = edges, None
 
     def swap(self, old: Sequence[Edge], new: Sequence[Edge]) -> None:
         """Replace edges by others, where the first of them stood."""
-        at = min(self.edges.index(edge) for edge in old)
-        kept = [edge for edge in self.edges[at:] if edge not in old]
-        self.edges = [edge for edge in self.edges[:at] if edge not in old] + list(new) + kept
+        gone = set(old)
+        at = next(i for i, edge in enumerate(self.edges) if edge in gone)
+        kept = [edge for edge in self.edges[at:] if edge not in gone]
+        self.put([*self.edges[:at], *new, *kept])
 
     def best(self, edge: Edge) -> Price:
         """The price of an edge's cheapest factoring."""
@@ -153,12 +172,20 @@ def reduce(graph: Reduction) -> Reduction:
         before = graph.price
         while _any_value(graph) or _parallels(graph):
             pass
-        graph.edges = [replace(edge, steps=cheapest(edge.steps, graph.target)) for edge in graph.edges]
+        graph.put([_factored(graph, edge) for edge in graph.edges])
     return graph
 
 
+def _factored(graph: Reduction, edge: Edge) -> Edge:
+    """The edge in its cheapest factoring; the edge itself where that is how it stands."""
+    steps = cheapest(edge.steps, graph.target)
+    return edge if steps == edge.steps else replace(edge, steps=steps)
+
+
 def _any_value(graph: Reduction) -> bool:
-    return any(move(graph, value) for value in graph.inner for move in (_series, _flatten_sum, _push))
+    """Try every move at every value; whether one was made."""
+    moved = [move(graph, value) for value in graph.inner for move in (_series, _flatten_sum, _push)]
+    return any(moved)
 
 
 def _absorb_offset(graph: Reduction, value: str) -> None:
@@ -201,12 +228,13 @@ def _is_shift(edge: Edge) -> bool:
 def _push(graph: Reduction, value: str) -> bool:
     """Carry the map that makes `value` into each of its readers, if all of them together become cheaper."""
     made, read = graph.into(value), graph.out(value)
-    if len(made) != 1 or len(read) < 2:
+    if len(made) != 1 or len(read) < 2 or (*made, *read) in graph.refused:
         return False
     pushed = [_join(made[0], edge) for edge in read]
     before = sum((graph.best(edge) for edge in (*made, *read)), Price())
     after = sum((graph.best(edge) for edge in pushed), Price())
     if not (after.no_dearer(before) and after < before):
+        graph.refused.add((*made, *read))
         return False
     graph.swap([*made, *read], pushed)
     graph.rules.append(f"{value} is no longer kept for its {len(read)} readers")

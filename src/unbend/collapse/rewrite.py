@@ -45,36 +45,43 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     """Reduce the stretch and decide whether its new form is worth writing; those in `untouched` stay as they are."""
     graph = reduced(network, stretch, untouched)
     edges = tuple(_in_order(graph, stretch))
-    before, after = _price_before(network, stretch), _price_after(network, graph, edges)
+    before, after = _price_before(network, stretch), _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
-    kept = _reason(before, after, rules) or _disagreement(network, stretch, graph, edges, rules)
+    kept = _reason(before, after, rules if edges else ()) or _disagreement(network, stretch, graph, edges, rules)
     return Plan(stretch, graph, edges, before, after, rules, kept)
 
 
 def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
     """Why a stretch stays as it is; empty if it does not."""
-    if after.no_dearer(before) and after < before:
-        return ""
     if not rules:
         return "nothing in it composes to anything cheaper"
+    if after.no_dearer(before) and after < before:
+        return ""
     return f"its collapsed form is no cheaper ({after.macs} multiplications, {after.parameters} numbers)"
 
 
 def _price_before(network: Network, stretch: Stretch) -> Price:
     """The stretch's own price; a constant that another part of the network reads too counts nothing: it stays."""
     inside = set(stretch.nodes)
-    macs = sum(linear.cost.macs for outputs in stretch.locals for one in outputs for linear in one.maps.values())
+    macs = _macs(stretch, stretch.nodes)
     names = {name for node in stretch.nodes for name in node.inputs if name in network.constants}
     shared = {name for name in names if any(node not in inside for node in network.readers.get(name, ()))}
     return Price(macs, sum(network.numbers(name) for name in names - shared), len(stretch.nodes))
 
 
-def _price_after(network: Network, graph: Reduction, edges: Sequence[Edge]) -> Price:
+def _macs(stretch: Stretch, nodes: Collection[Node]) -> int:
+    """The multiplications of some of the stretch's nodes."""
+    pairs = zip(stretch.nodes, stretch.locals, strict=True)
+    found = (one for node, outputs in pairs if node in nodes for one in outputs)
+    return sum(linear.cost.macs for one in found for linear in one.maps.values())
+
+
+def _price_after(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge]) -> Price:
     price = sum((total(edge.steps) for edge in edges), Price())
     targets = {edge.target for edge in edges}
     sums = len(edges) - len(targets)
     shifts = [graph.offsets[value] for value in targets if graph.offsets[value].any()]
-    closed = Price(0, sum(network.stored(node) for node in graph.closed), len(graph.closed))
+    closed = Price(_macs(stretch, graph.closed), sum(network.stored(node) for node in graph.closed), len(graph.closed))
     renamed = len([value for value in targets & public_names(network) if not _is_new(graph, edges, value)])
     return price + closed + Price(0, sum(shift.size for shift in shifts), sums + len(shifts) + renamed)
 
