@@ -226,6 +226,24 @@ def test_held_out_rows(way, tmp_path: Path):
     assert found.comparison.score("network").r2 == pytest.approx(expected, abs=0.02)
 
 
+def test_the_scaler_is_learned_once_and_not_from_held_out_rows():
+    held = np.arange(N) % 3 == 0
+    x = X + 30 * held[:, None]
+    scaler = StandardScaler().fit(x[~held])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        model = MLPRegressor(hidden_layer_sizes=(12,), max_iter=600, random_state=0, learning_rate_init=0.01)
+        model.fit(scaler.transform(x[~held]), NUMBER[~held])
+    found = examine(model, x.assign(y=NUMBER, held=held), "y", holdout_column="held")
+    error = np.mean((NUMBER[held] - model.predict(scaler.transform(x[held]))) ** 2)
+    assert found.comparison.score("network").loss == pytest.approx(error, rel=1e-4)
+    said = [note for note in found.notes if "standard deviation of the columns are those of" in note]
+    assert said == [
+        "The mean and the standard deviation of the columns are those of the 160 rows that held does not mark."
+    ]
+    assert "columns are scaled" in " ".join(found.notes)
+
+
 def test_strings_and_missing_values():
     rows = X.assign(region=np.array(["north", "south", "west"])[np.arange(N) % 3], y=NUMBER)
     coded = pd.get_dummies(rows.drop(columns="y"), dtype=float)

@@ -16,8 +16,9 @@ from unbend.bends.straightness import why_not as too_few
 from unbend.bends.walk import upstream
 from unbend.checks import Checks, check
 from unbend.collapse import Collapse, collapse
-from unbend.compare import Comparison, compare
-from unbend.data import Rows
+from unbend.compare import Comparison
+from unbend.compare.compare import judge, refuse_options, refuse_unknown, split_rows
+from unbend.data import Rows, column_name, column_names, open_source
 from unbend.errors import DataError, ModelError
 from unbend.findings import Finding
 from unbend.network import Network, read
@@ -61,26 +62,19 @@ def examine(
     UnbendError
         The network or the table cannot be read, or they do not fit together; see `unbend.errors`.
     """
-    network = read(model, example)
+    refuse_options(holdout, holdout_column, seed, level, data)
+    network, source = read(model, example), open_source(data)
+    if holdout_column is not None:
+        refuse_unknown(source, holdout_column)
     shape = collapse(network)
+    exclude, target = column_names(exclude), column_name(target)
     unused = (*exclude, *([holdout_column] if holdout_column else []))
     ordering = [order] if order else []
-    table = open_with_target(network, data, target, exclude=(*unused, *ordering), classes=classes)
-    matched = pair(network, table, scale=scale)
+    table = open_with_target(network, source, target, exclude=(*unused, *ordering), classes=classes)
+    split = split_rows(table, holdout, holdout_column, folds, seed)
+    matched = pair(network, table, scale=scale, learning=split.learning)
     ran, why_not = _runs(matched)
-    comparison = compare(
-        data,
-        target,
-        network if ran else None,
-        holdout=holdout,
-        holdout_column=holdout_column,
-        folds=folds,
-        seed=seed,
-        scale=scale,
-        level=level,
-        exclude=(*exclude, *ordering),
-        classes=table.classes is not None or None,
-    )
+    comparison = judge(split, matched if ran else None, level)
     straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
     found = count(matched) if ran else None
     regression = _regression(matched, network) if ran else None
@@ -133,12 +127,15 @@ def _runs(matched: Pair) -> tuple[bool, str]:
 
 
 def _regression(matched: Pair, network: Network) -> LocalRegression | None:
-    """The one regression that the network is, if no bend stands before its scores."""
+    """The one regression that the network is, if no bend stands before its scores and it can be worked out."""
     if any(node in network.bends for node in upstream(network, matched.head.logits)):
         return None
     first = next(matched.table.blocks(1))
     row = Rows(first.x[:1], first.y[:1], first.index[:1], first.batch.slice(0, 1))
-    return local_regression(matched, row)
+    try:
+        return local_regression(matched, row)
+    except ModelError:
+        return None
 
 
 def _checks(
@@ -183,13 +180,15 @@ def _without_the_network(answer: Finding, matched: Pair) -> Finding:
 
 def _is_regression(shape: Collapse, regression: LocalRegression | None, matched: Pair) -> str:
     if regression is None:
-        return _bends_at(shape)
+        return _bends_at(shape, matched.network)
     if matched.head.classifier:
         return f"The network is a logistic regression: W_z x + b_z, then {matched.head.last}."
     return "The network is a linear regression: it has no bend, and W_z and b_z are below."
 
 
-def _bends_at(shape: Collapse) -> str:
+def _bends_at(shape: Collapse, network: Network) -> str:
+    if drawn := list(dict.fromkeys(node.random for node in network.bends if node.random)):
+        return f"The network is no linear regression: its answer for one row is not always the same. {drawn[0]}."
     count, kinds = len(shape.bends), ", ".join(sorted({bend.op_type for bend in shape.bends}))
     if not count:
         return "The network is a linear regression: it has no bend. It cannot be run, so W_z and b_z are not shown."

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 from sklearn.linear_model import LinearRegression
+from sklearn.preprocessing import StandardScaler
 
 from unbend.compare import compare
 from unbend.errors import DataError, UsageError
@@ -117,3 +118,14 @@ def test_a_hold_out_in_which_nothing_varies_is_refused(rows, frame):
     y = np.where(held, y[~held].mean(), y)
     with pytest.raises(DataError, match="exactly on every held-out row"):
         compare(frame(x, y=y, held=held), "y", holdout_column="held")
+
+
+def test_a_scaler_outside_the_network_is_that_of_the_rows_that_are_not_held_out(rows, frame, trained):
+    x, y, held = rows
+    x = 50 + 20 * x + 30 * held[:, None]
+    scaler = StandardScaler().fit(x[~held])
+    network = trained(scaler.transform(x[~held]), y[~held])
+    found = compare(frame(x, y=y, held=held), "y", network, holdout_column="held")
+    error = np.mean((y[held] - network.predict(scaler.transform(x[held]))) ** 2)
+    assert found.score("network").loss == pytest.approx(error, rel=1e-4)
+    assert any(f"those of the {(~held).sum()} rows that held does not mark." in note for note in found.notes)

@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from unbend.compare.climb import climb, fit
-from unbend.compare.compare import _expansion, _split
+from unbend.compare.compare import _expansion, split_rows
 from unbend.compare.gather import gather
 from unbend.compare.intervals import across_folds, contributions, overlap_noise, row_wise, rows_needed, wider
 from unbend.compare.ladder import rungs
@@ -82,7 +82,7 @@ def gain_and_truth(rng: np.random.Generator, n: int, p: int) -> tuple[Interval, 
     x = rng.normal(size=(n, p))
     y = x.sum(axis=1) + 1.5 * rng.normal(size=n)
     table = open_table(pa.table({f"x{j}": x[:, j] for j in range(p)} | {"y": y}), "y")
-    split = _split(table, None, None, 5, 0)
+    split = split_rows(table, None, None, 5, 0)
     ladder = [entry for entry in rungs("number") if entry.name != "network"]
     gathered = gather(split, _expansion(split, "number"), in_memory=False)
     comparison = report(gathered, climb(gathered, ladder, None), None, 0.95)

@@ -45,7 +45,7 @@ def faked(monkeypatch):
     def use(answer: np.ndarray) -> None:
         monkeypatch.setattr(verb, "read", lambda model, example: model)
         monkeypatch.setattr(verb, "head", lambda network: SimpleNamespace(kind="number"))
-        monkeypatch.setattr(verb, "pair", lambda network, table, scale: FakePair(answer))
+        monkeypatch.setattr(verb, "pair", lambda network, table, scale, learning: FakePair(answer))
 
     return use
 

@@ -11,7 +11,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import PolynomialFeatures, StandardScaler
 
 from unbend.compare.climb import climb, fit
-from unbend.compare.compare import _expansion, _split
+from unbend.compare.compare import _expansion, split_rows
 from unbend.compare.gather import gather
 from unbend.compare.ladder import rungs
 from unbend.compare.loss import divergence, losses
@@ -22,7 +22,7 @@ from unbend.data.folds import fold_of
 
 def gathered_from(table: pa.Table, target: str = "y", classes: bool | None = None):
     opened = open_table(table, target, classes=classes)
-    split = _split(opened, None, None, 5, 0)
+    split = split_rows(opened, None, None, 5, 0)
     return gather(split, _expansion(split, "classes" if opened.classes else "number"), in_memory=True)
 
 
@@ -166,7 +166,7 @@ def test_every_rung_fits_predicts_and_is_named_once(task, numbers, classes):
 
 def test_a_rung_that_needs_moments_does_not_see_rows(numbers):
     opened = open_table(numbers[2], "y")
-    split = _split(opened, None, None, 5, 0)
+    split = split_rows(opened, None, None, 5, 0)
     training = gather(split, _expansion(split, "number"), in_memory=False).training(0)
     for entry in rungs("number"):
         if entry.needs == "moments":

@@ -11,7 +11,7 @@ from sklearn.preprocessing import MinMaxScaler, StandardScaler
 from unbend.data import open_table
 from unbend.errors import ModelError, UsageError
 from unbend.network import read
-from unbend.pairing import pair
+from unbend.pairing import Learning, pair
 from unbend.pairing.scaling import minmax, standard
 
 N = 300
@@ -148,3 +148,29 @@ def test_an_answer_that_is_no_number_names_the_row(linear):
 def test_unknown_scaling(linear):
     with pytest.raises(UsageError, match="no scaling is called log"):
         pair(read(linear([1, 1, 1])), table_of(np.eye(3), np.arange(3.0)), scale="log")  # pyright: ignore[reportArgumentType]
+
+
+# Rows that are held out teach nothing
+
+
+@pytest.mark.parametrize("kind", SCALERS)
+def test_what_is_learned_from_rows_is_not_learned_from_those_held_out(kind, rows, trained):
+    x, y = rows
+    held = np.arange(N) % 4 == 0
+    x = x + 500 * held[:, None]
+    table = table_of(x, y)
+    fitted = SCALERS[kind]().fit(x[~held])
+    network = trained(fitted.transform(x[~held]), (y[~held] - y[~held].mean()) / y[~held].std())
+    learning = Learning(table, int((~held).sum()), lambda rows: held[rows.index], "the rows that are not held out")
+    found = pair(read(network), table, learning=learning)
+    assert found.scaling is not None
+    np.testing.assert_allclose(found.inputs(table.load()), fitted.transform(x), atol=1e-9)
+    assert found.rescale == pytest.approx((y[~held].mean(), y[~held].std()))
+    assert any("are those of the rows that are not held out." in note for note in found.notes)
+
+
+def test_rows_that_gave_the_scaler_are_named(rows, trained):
+    x, y = rows
+    found, _ = matched(trained(StandardScaler().fit_transform(x), y), x, y)
+    said = "The mean and the standard deviation of the columns are those of all 300 rows of pandas DataFrame."
+    assert said in found.notes

@@ -69,19 +69,20 @@ def compare(
     ModelError
         If the network cannot be read or does not predict numbers.
     """
-    _refuse_options(holdout, holdout_column, seed, level, data)
+    refuse_options(holdout, holdout_column, seed, level, data)
     network = None if model is None else read(model, example)
     source = open_source(data)
     if holdout_column is not None:
-        _refuse_unknown(source, holdout_column)
+        refuse_unknown(source, holdout_column)
         exclude = (*exclude, holdout_column)
     table = _open(source, target, exclude, classes, network)
-    split = _split(table, holdout, holdout_column, folds, seed)
-    paired = None if network is None else pair(network, table, scale=scale)
-    return _compare(split, paired, level)
+    split = split_rows(table, holdout, holdout_column, folds, seed)
+    paired = None if network is None else pair(network, table, scale=scale, learning=split.learning)
+    return judge(split, paired, level)
 
 
-def _refuse_options(holdout: Any, holdout_column: str | None, seed: int, level: float, data: Any) -> None:
+def refuse_options(holdout: Any, holdout_column: str | None, seed: int, level: float, data: Any) -> None:
+    """Raise UsageError if the options do not fit together."""
     if holdout is not None and holdout_column is not None:
         raise UsageError("a hold-out file and a hold-out column at once", try_="give --holdout or --holdout-column")
     if not 0 < level < 1:
@@ -96,7 +97,8 @@ def _refuse_options(holdout: Any, holdout_column: str | None, seed: int, level: 
         )
 
 
-def _refuse_unknown(source: Source, column: str) -> None:
+def refuse_unknown(source: Source, column: str) -> None:
+    """Raise DataError if there is no such hold-out column."""
     if column not in source.schema.names:
         raise DataError(
             f"no column {column!r} in {source.name}",
@@ -115,7 +117,14 @@ def _open(source: Source, target: str, exclude: Sequence[str], classes: bool | N
     return open_table(source, target, exclude=exclude, classes=classes)
 
 
-def _split(table: Table, holdout: Any, column: str | None, folds: int, seed: int) -> Split:
+def split_rows(table: Table, holdout: Any, column: str | None, folds: int, seed: int) -> Split:
+    """Which rows of the table are held out.
+
+    Raises
+    ------
+    UsageError, DataError
+        The rows cannot be split so, or nothing can be fitted to them.
+    """
     if table.p == 0:
         raise DataError(
             f"every column of {table.source.name} that could explain {table.target} is the same in every row",
@@ -130,7 +139,14 @@ def _split(table: Table, holdout: Any, column: str | None, folds: int, seed: int
     return Split(table, folds, seed)
 
 
-def _compare(split: Split, paired: Pair | None, level: float) -> Comparison:
+def judge(split: Split, paired: Pair | None, level: float) -> Comparison:
+    """The ladder on a split; `paired` is the user's network, None to fit the default one.
+
+    Raises
+    ------
+    DataError, ModelError
+        As `compare`.
+    """
     task: Task = "number" if split.table.classes is None else "classes"
     fitted = [entry for entry in rungs(task) if paired is None or entry.name != "network"]
     in_memory = any(entry.needs == "rows" for entry in fitted)

@@ -18,6 +18,7 @@ from unbend.data.columns import as_text
 from unbend.data.folds import fold_of
 from unbend.document import number
 from unbend.errors import DataError, UsageError
+from unbend.pairing import Learning
 
 HELD_OUT = frozenset({"1", "true", "yes", "y", "t", "test", "holdout", "hold-out", "hold_out", "held_out", "held-out"})
 FITTED = frozenset({"0", "false", "no", "n", "f", "train", "training", "trained", "fit"})
@@ -95,6 +96,19 @@ class Split:
         if self.column is not None:
             return f"the {number(self.marked)} rows that {self.column} marks"
         return f"{number(self.table.n)} rows, each held out once in {self.folds} folds"
+
+    @property
+    def learning(self) -> Learning:
+        """The rows that a network's scaler and unit may be learned from: all that are not marked as held out."""
+        if self.column is None:
+            return Learning.everything(self.table)
+        column, left = self.column, self.table.n - self.marked
+        return Learning(
+            self.table,
+            left,
+            lambda rows: marked(rows.batch.column(column), column, rows.index),
+            f"the {number(left)} rows that {column} does not mark",
+        )
 
     def fitting(self, rows: int) -> Iterator[tuple[Rows, np.ndarray]]:
         """Blocks of rows with their folds (n,), `NEVER` for those that are only fitted on."""

@@ -16,6 +16,7 @@ from unbend.data import Rows, Table
 from unbend.data.folds import sampled
 from unbend.errors import ModelError
 from unbend.pairing.features import Features
+from unbend.pairing.learning import Learning, only
 from unbend.pairing.scaling import KINDS
 from unbend.pairing.units import SAME, UNITS
 
@@ -60,10 +61,10 @@ class Way:
         return self.score - CLEARLY * self.departures
 
 
-def ask(table: Table, respond: Respond, options: Sequence[Features], scalings: Sequence[str]) -> tuple[Way, Way]:
+def ask(learning: Learning, respond: Respond, options: Sequence[Features], scalings: Sequence[str]) -> tuple[Way, Way]:
     """The plain way (the first option and the first scaling), and the way that the rows speak for."""
-    rows = sample(table)
-    ways = list(_ways(table, respond, rows, options, scalings))
+    rows = sample(learning)
+    ways = list(_ways(learning.table, respond, rows, options, scalings))
     plain = ways[0]
     best = max(ways, key=lambda way: way.worth)
     return plain, best if _clearly(plain, best, len(rows.y)) else plain
@@ -75,20 +76,16 @@ def _clearly(plain: Way, best: Way, rows: int) -> bool:
     return plain.score < 0 or best.score - plain.score > FAR
 
 
-def sample(table: Table) -> Rows:
-    """Some of the complete rows, from all over the table."""
-    share = ROWS / table.n
-    parts = [rows if share >= 1 else _only(rows, sampled(rows.index, share, 0)) for rows in table.blocks()]
+def sample(learning: Learning) -> Rows:
+    """Some of the complete rows that may be learned from, from all over the table."""
+    share = ROWS / learning.n
+    parts = [rows if share >= 1 else only(rows, sampled(rows.index, share, 0)) for rows in learning.blocks()]
     return Rows(
         np.concatenate([part.x for part in parts]),
         np.concatenate([part.y for part in parts]),
         np.concatenate([part.index for part in parts]),
         pa.Table.from_batches([part.batch for part in parts]).combine_chunks().to_batches()[0],
     )
-
-
-def _only(rows: Rows, kept: np.ndarray) -> Rows:
-    return Rows(rows.x[kept], rows.y[kept], rows.index[kept], rows.batch.filter(pa.array(kept)))
 
 
 def _ways(

@@ -17,8 +17,9 @@ from unbend.pairing.asking import Way, ask, sample
 from unbend.pairing.classes import class_note, class_order, refuse_head
 from unbend.pairing.features import Features, candidates
 from unbend.pairing.head import Head, head
-from unbend.pairing.scaling import KINDS, WORDS, Scaling
-from unbend.pairing.units import SAME, UNITS
+from unbend.pairing.learning import Learning
+from unbend.pairing.scaling import FIGURES, KINDS, WORDS, Scaling
+from unbend.pairing.units import FROM_ROWS, SAME, UNITS
 
 Scale = Literal["auto", "none", "standard", "minmax"]
 
@@ -107,11 +108,13 @@ class Pair:
         return found if self.order is None else found[:, self.order]
 
 
-def pair(network: Network, table: Table, *, scale: Scale = "auto") -> Pair:
+def pair(network: Network, table: Table, *, scale: Scale = "auto", learning: Learning | None = None) -> Pair:
     """Match `network` and `table`.
 
     `scale` says how columns are scaled before the network: `none`, `standard` (mean 0, standard deviation 1), `minmax`
     (0 to 1), or `auto`, which asks the rows (see `unbend.pairing.asking`). `notes` says what was found.
+    `learning` are the rows of the table that the scaler, the target's unit and the choice between them are learned
+    from: those that are not held out; None for all rows.
 
     Raises
     ------
@@ -122,15 +125,18 @@ def pair(network: Network, table: Table, *, scale: Scale = "auto") -> Pair:
     """
     if scale not in ("auto", "none", *KINDS):
         raise UsageError(f"no scaling is called {scale}", try_="choose auto, none, standard or minmax")
+    learning = Learning.everything(table) if learning is None else learning
     options, end = candidates(network, table), head(network)
     refuse_head(network, table, end)
     found = _plain(network, table, options[0], end)
     scalings = ("none", *KINDS) if scale == "auto" else (scale,)
     if table.target and _runs(found):
-        found = _understood(found)
-        plain, taken = ask(table, found.respond, options, scalings)
-        return _used(found, taken, [*_reasons(found, plain, taken, scale), *_failing(found, taken)])
-    return _used(found, Way(options[0], scalings[0], SAME, 0.0, 0.0, 0), _asked_for(scale))
+        found = _understood(found, learning)
+        plain, taken = ask(learning, found.respond, options, scalings)
+        reasons = [*_reasons(found, plain, taken, scale, learning), *_failing(found, taken)]
+        return _used(found, taken, reasons, learning)
+    taken = Way(options[0], scalings[0], SAME, 0.0, 0.0, 0)
+    return _used(found, taken, [*_asked_for(scale), *_learned(taken, table, learning)], learning)
 
 
 def _plain(network: Network, table: Table, features: Features, end: Head) -> Pair:
@@ -147,11 +153,11 @@ def _runs(found: Pair) -> bool:
         return False
 
 
-def _understood(found: Pair) -> Pair:
+def _understood(found: Pair, learning: Learning) -> Pair:
     """What the answers mean, and the sentences that say what was assumed about classes."""
     if not found.classifier:
         return found
-    rows = sample(found.table)
+    rows = sample(learning)
     try:
         meaning = look_again(found.meaning, found.answering(found.inputs(rows), found.head.output, rows.index))
     except ModelError:
@@ -159,34 +165,43 @@ def _understood(found: Pair) -> Pair:
     return replace(found, meaning=meaning)
 
 
-def _used(found: Pair, way: Way, reasons: list[str]) -> Pair:
+def _used(found: Pair, way: Way, reasons: list[str], learning: Learning) -> Pair:
     """The network used in that way."""
     about_classes = [meaning_note(found.meaning, found.head), class_note(found.network, found.table, found.head)]
     return replace(
         found,
         coding=way.features.coding,
         how=way.features.how,
-        scaling=_scaling(found.table, way),
-        rescale=_unit(found.table, way.unit),
+        scaling=_scaling(learning, way),
+        rescale=_unit(learning, way.unit),
         notes=tuple(note for note in (way.features.note, *reasons, *about_classes) if note),
     )
 
 
-def _scaling(table: Table, way: Way) -> Scaling | None:
+def _scaling(learning: Learning, way: Way) -> Scaling | None:
     if way.scaling not in KINDS:
         return None
-    return KINDS[way.scaling](way.features.coding.encode(rows.batch) for rows in table.blocks())
+    return KINDS[way.scaling](way.features.coding.encode(rows.batch) for rows in learning.blocks())
 
 
-def _unit(table: Table, unit: str) -> tuple[float, float] | None:
-    return None if unit == SAME else UNITS[unit](rows.y[:, None] for rows in table.blocks())
+def _unit(learning: Learning, unit: str) -> tuple[float, float] | None:
+    return None if unit == SAME else UNITS[unit](rows.y[:, None] for rows in learning.blocks())
+
+
+def _learned(taken: Way, table: Table, learning: Learning) -> Iterator[str]:
+    """Which rows gave the figures of the scaler and of the target's unit."""
+    what = ["the columns"] if taken.scaling in KINDS else []
+    what += [table.target] if taken.unit in FROM_ROWS else []
+    if what:
+        figures = {FROM_ROWS.get(taken.unit, ""), FIGURES.get(taken.scaling, "")} - {""}
+        yield f"The {' and the '.join(sorted(figures))} of {' and of '.join(what)} are those of {learning.which}."
 
 
 def _asked_for(scale: Scale) -> list[str]:
     return [f"The columns are scaled to {WORDS[scale]} before the network, as asked."] if scale in WORDS else []
 
 
-def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale) -> Iterator[str]:
+def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale, learning: Learning) -> Iterator[str]:
     """Why the network is used in that way."""
     yield from _asked_for(scale)
     target, said = found.table.target, f"{_score(found, plain)} as they are, {_score(found, taken)} so"
@@ -198,11 +213,12 @@ def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale) -> Iterator[str]
             f"{target} ({said}): it was trained with a scaler outside it (--scale none leaves the columns alone)."
         )
     if taken.unit != SAME:
-        a, b = _unit(found.table, taken.unit) or (0.0, 1.0)
+        a, b = _unit(learning, taken.unit) or (0.0, 1.0)
         yield (
             f"The network's answer f is on another scale than {target}: it was trained on {target} {taken.unit}, "
             f"so {number(a)} + {number(b)} f is taken for its prediction ({said})."
         )
+    yield from _learned(taken, found.table, learning)
 
 
 def _failing(found: Pair, taken: Way) -> list[str]:

@@ -54,3 +54,5 @@ ROUNDING = 1e-14
 
 KINDS: dict[str, Callable[[Iterable[np.ndarray]], Scaling]] = {"standard": standard, "minmax": minmax}
 WORDS = {"standard": "mean 0 and standard deviation 1", "minmax": "the range 0 to 1"}
+FIGURES = {"standard": "mean and the standard deviation", "minmax": "least and the largest value"}
+"""What a scaler takes from rows."""

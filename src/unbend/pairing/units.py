@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 
 import numpy as np
 
-from unbend.pairing.scaling import minmax, standard
+from unbend.pairing.scaling import FIGURES, minmax, standard
 
 Unit = tuple[float, float]
 Blocks = Iterable[np.ndarray]
@@ -36,11 +36,15 @@ def _times(factor: float) -> Callable[[Blocks], Unit]:
     return lambda blocks: (0.0, factor)
 
 
+STANDARDISED = "standardised (less its mean, divided by its standard deviation)"
+RANGE = "scaled to the range 0 to 1"
+CENTRED = "less its mean"
+
 UNITS: dict[str, Callable[[Blocks], Unit]] = {
     SAME: _times(1.0),
-    "standardised (less its mean, divided by its standard deviation)": _standardised,
-    "scaled to the range 0 to 1": _between_0_and_1,
-    "less its mean": _centred,
+    STANDARDISED: _standardised,
+    RANGE: _between_0_and_1,
+    CENTRED: _centred,
     "in hundreds": _times(1e2),
     "in thousands": _times(1e3),
     "in millions": _times(1e6),
@@ -48,3 +52,5 @@ UNITS: dict[str, Callable[[Blocks], Unit]] = {
     "in thousandths": _times(1e-3),
 }
 """What the target may have been in training, and from the blocks (n, 1) of the target the pair (a, b)."""
+FROM_ROWS = {STANDARDISED: FIGURES["standard"], RANGE: FIGURES["minmax"], CENTRED: "mean"}
+"""What a unit takes from rows, where it takes anything."""
