@@ -44,7 +44,20 @@ def test_unknown_suffix(tmp_path: Path) -> None:
 
 def test_unknown_object() -> None:
     assert refused([1, 2], "y").what == "cannot read a list as a table"
-    assert "collect a lazy frame first" in refused(pl.LazyFrame({"y": [1]}), "y").try_
+    assert "lazy" not in refused(pd.Series([1, 2]), "y").try_
+    assert "collect the lazy frame first" in refused(pl.LazyFrame({"y": [1]}), "y").try_
+
+
+def test_columns_with_the_same_name() -> None:
+    frame = pd.DataFrame(np.eye(3), columns=["a", "a", "y"])
+    assert refused(frame, "y").what == "two columns of pandas DataFrame have the same name: a"
+    assert refused(pa.table([[1], [2]], names=["a", "a"]), "a").what.endswith("have the same name: a")
+
+
+def test_columns_of_different_lengths() -> None:
+    error = refused({"a": [1, 2, 3], "y": [1, 2]}, "y")
+    assert error.what == "cannot read the dict as a table of columns"
+    assert "all of one length" in error.try_
 
 
 TRUNCATED: dict[str, Callable[[Path], None]] = {
@@ -110,8 +123,8 @@ def test_csv_in_another_encoding(tmp_path: Path) -> None:
 def test_arrays_that_make_no_table(tmp_path: Path) -> None:
     np.savez(tmp_path / "t.npz", X=np.eye(3), y=np.ones(2))
     assert refused(tmp_path / "t.npz", "y").where == "their shapes are X (3, 3), y (2,)"
-    np.save(tmp_path / "t.npy", np.zeros((2, 2, 2)))
-    assert "shape (2, 2, 2)" in refused(tmp_path / "t.npy", "y").what
+    np.save(tmp_path / "t.npy", np.array(2.0))
+    assert "shape ()" in refused(tmp_path / "t.npy", "y").what
 
 
 def test_names_that_do_not_fit_the_matrix(tmp_path: Path) -> None:

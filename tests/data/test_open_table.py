@@ -216,3 +216,11 @@ def test_encode_leaves_missing_values_missing() -> None:
     coding = open_table(frame, "y").coding
     batch = pa.record_batch({"a": pa.array([None, 1.0]), "b": pa.array(["x", None])})
     np.testing.assert_array_equal(coding.encode(batch), [[np.nan, 0], [1, np.nan]])
+
+
+def test_names_that_are_numbers_one_name_alone_and_none() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(9, 4)))
+    assert open_table(frame, 2, exclude=3).names == ("0", "1")  # pyright: ignore[reportArgumentType]
+    homes = frame.set_axis(["held", "h", "size", "y"], axis=1)
+    assert open_table(homes, "y", exclude="held").names == ("h", "size")
+    assert open_table(homes, "y", exclude=None).p == 3  # pyright: ignore[reportArgumentType]

@@ -232,3 +232,22 @@ def test_folder_widens_types_over_its_files(tmp_path: Path) -> None:
 def test_a_new_source_is_one_decorated_function() -> None:
     module = importlib.import_module("unbend.data.sources.parquet")
     assert any(opener.open is module.open_parquet for opener in openers())
+
+
+def test_a_dict_of_columns_and_a_matrix_are_tables() -> None:
+    source = open_source({"a": [1, 2], 7: np.array([0.5, 1.5]), "c": pl.Series(["x", None])})
+    assert next(iter(source.batches())).to_pydict() == {"a": [1, 2], "7": [0.5, 1.5], "c": ["x", None]}
+    source = open_source(np.arange(6.0).reshape(3, 2))
+    assert next(iter(source.batches())).to_pydict() == {"x0": [0.0, 2.0, 4.0], "x1": [1.0, 3.0, 5.0]}
+
+
+def test_images_are_columns_with_the_last_axis_fastest(tmp_path: Path) -> None:
+    images = np.arange(48.0).reshape(6, 1, 2, 4) ** 2
+    np.savez(tmp_path / "t.npz", X=images, y=np.arange(6.0))
+    np.save(tmp_path / "t.npy", images)
+    said = "is 1 × 2 × 4 numbers: they are 8 columns, the last axis fastest."
+    for data in (tmp_path / "t.npz", tmp_path / "t.npy", images):
+        table = open_table(data, None)
+        np.testing.assert_array_equal(table.load().x[:, :8], images.reshape(6, 8))
+        assert said in table.notes[0]
+    assert open_table(images.reshape(6, 8), None).notes == ()

@@ -233,3 +233,17 @@ def test_every_sign_of_latex_is_escaped() -> None:
     assert latex(r"a\b~c^d #$%&_{}<>") == (
         r"a\textbackslash{}b\textasciitilde{}c\textasciicircum{}d \#\$\%\&\_\{\}$<$$>$"
     )
+
+
+def test_the_covariance_is_named_in_any_case() -> None:
+    assert Sandwich("hc3") == Sandwich("HC3")  # pyright: ignore[reportArgumentType]
+    assert Sandwich("Hac", 2).kind == "HAC"  # pyright: ignore[reportArgumentType]
+
+
+def test_columns_and_target_of_a_call() -> None:
+    frame = pd.DataFrame(np.random.default_rng(0).normal(size=(20, 3)))
+    assert fit(frame, 2).target == "2"  # pyright: ignore[reportArgumentType]
+    assert fit(frame, "2", exclude=None).p == 2  # pyright: ignore[reportArgumentType]
+    assert fit(frame.set_axis(["ab", "a", "y"], axis=1), "y", exclude="ab").names == ("a",)
+    with pytest.raises(UsageError, match="no target is named"):
+        fit(frame, None)  # pyright: ignore[reportArgumentType]

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unbend.bends.counting import Bend, Counter
+from unbend.data import column_names
 from unbend.document import Block, Column, Heading, Paragraph, number
 from unbend.document import Table as Grid
 from unbend.network import Runner, input_shape, read
@@ -66,7 +67,7 @@ def bends(
     scale : scaling before the network (see `unbend.pairing.pair`)
     """
     network = read(model, example)
-    table = open_for(network, data, target, exclude=exclude)
+    table = open_for(network, data, target, exclude=column_names(exclude))
     return count(pair(network, table, scale=scale))
 
 

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from unbend.bends.local_regression import Coefficient, LocalRegression
 from unbend.bends.tangent import Tangent, tangent
-from unbend.data import Rows, Table
+from unbend.data import Rows, Table, column_names
 from unbend.data.columns import is_missing
 from unbend.errors import DataError, SelfCheckError, UsageError
 from unbend.findings import Grade
@@ -60,7 +60,7 @@ def near(
         The local regression does not give the network's answer at the row.
     """
     network = read(model, example)
-    table = open_for(network, data, target, exclude=exclude)
+    table = open_for(network, data, target, exclude=column_names(exclude))
     found = find_row(table, row)
     return local_regression(pair(network, table, scale=scale), found)
 

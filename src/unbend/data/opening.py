@@ -15,6 +15,7 @@ from typing import Any
 
 from unbend.data.coding import Coding, Term, terms_of
 from unbend.data.columns import Kind, in_natural_order, kind_of
+from unbend.data.naming import column_name, column_names
 from unbend.data.source import Source, open_source
 from unbend.data.survey import LEVELS, Survey, survey
 from unbend.data.table import Table, no_complete_rows, rows_note
@@ -67,7 +68,7 @@ def open_table(
     ----------
     data : a path, a folder, a glob, a frame or a `Source`
     target : the column to explain, or None if only the features are wanted
-    exclude : columns that are not used
+    exclude : columns that are not used; one name alone is one of them
     order : the rows come sorted by this column, which is then not a feature
     classes : whether the target is a class; None takes text and yes/no for one
 
@@ -77,6 +78,7 @@ def open_table(
         If a column is not there, if nothing is left to read, or if a value cannot be used.
     """
     source = open_source(data)
+    target, order, exclude = column_name(target), column_name(order), column_names(exclude)
     _refuse_unknown(source, target, [*exclude, *([order] if order else [])])
     if target is not None and target in (*exclude, order):
         raise UsageError(f"{target} is the target: it cannot be excluded or be the order as well")
@@ -89,7 +91,7 @@ def open_table(
     unusable = {name: why for name, kind in candidates.items() if (why := _why_not_by_kind(name, kind))}
     plan = _Plan(source, target or "", as_class, order, candidates).without(list(unusable))
     plan, found, unfit = _settle(plan)
-    return _table(plan, found, notes=(*unusable.values(), *unfit))
+    return _table(plan, found, notes=(*getattr(source, "notes", ()), *unusable.values(), *unfit))
 
 
 def _refuse_unknown(source: Source, target: str | None, others: Sequence[str]) -> None:

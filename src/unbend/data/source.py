@@ -106,29 +106,36 @@ def open_source(data: Any) -> Source:
         data = Path(data).expanduser()
     for opener in openers():
         if opener.accepts(data):
-            return _with_distinct_names(opener.open(data))
+            opened = opener.open(data)
+            refuse_same_names(opened.name, opened.schema.names)
+            return opened
     raise _unreadable(data)
 
 
-def _with_distinct_names(opened: Source) -> Source:
-    twice = [name for name, count in Counter(opened.schema.names).items() if count > 1]
+def refuse_same_names(where: str, names: Sequence[Any]) -> None:
+    """Raise DataError if two columns have the same name."""
+    twice = [str(name) for name, count in Counter(names).items() if count > 1]
     if twice:
         raise DataError(
-            f"two columns of {opened.name} have the same name: {', '.join(name or '(no name)' for name in twice)}",
+            f"two columns of {where} have the same name: {', '.join(name or '(no name)' for name in twice)}",
             try_="rename them so that every column has a name of its own",
         )
-    return opened
 
 
 def _unreadable(data: Any) -> DataError:
-    readable = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these, and in Python frames"
+    readable = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these, and in Python frames, a dict of columns or a matrix"
     if not isinstance(data, Path):
         package = type(data).__module__.split(".")[0]
         kind = type(data).__name__ if package == "builtins" else f"{package} {type(data).__name__}"
-        return DataError(f"cannot read a {kind} as a table", try_=f"{readable}\ncollect a lazy frame first")
+        lazy = "\ncollect the lazy frame first" if hasattr(data, "collect") else ""
+        return DataError(f"cannot read {_a(kind)} as a table", try_=readable + lazy)
     if data.exists():
         return DataError(f"do not know how to read {data.name}", where=str(data), try_=readable)
     return DataError(f"no such file: {data}", try_=_near_names(data))
+
+
+def _a(kind: str) -> str:
+    return f"an {kind}" if kind[0] in "aeiou" else f"a {kind}"
 
 
 def _near_names(path: Path) -> str:
@@ -169,7 +176,9 @@ READERS_ERRORS = (
 
 
 @contextmanager
-def unreadable_as_data_error(name: str, kind: str) -> Iterator[None]:
+def unreadable_as_data_error(
+    name: str, kind: str, advice: str = "check that the file is complete and that its ending says what it is"
+) -> Iterator[None]:
     """Turn the errors of a reader into one `DataError` that says which file, and what the reader said."""
     try:
         yield
@@ -178,7 +187,7 @@ def unreadable_as_data_error(name: str, kind: str) -> Iterator[None]:
         raise DataError(
             f"cannot read {name} as {kind}",
             where=reason[0][:300],
-            try_="check that the file is complete and that its ending says what it is",
+            try_=advice,
         ) from error
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, Literal
 
-from unbend.data import Source, Table, open_source, open_table
+from unbend.data import Source, Table, column_names, open_source, open_table
 from unbend.errors import DataError, UsageError
 from unbend.regression.least_squares import least_squares
 from unbend.regression.linear import LinearFit, Origin, linear_fit
@@ -66,11 +66,11 @@ def fit(
     """
     cluster = (cluster,) if isinstance(cluster, str) else tuple(cluster)
     errors = Sandwich(covariance, lags, cluster)
-    if order is not None and covariance != "HAC":
+    if order is not None and errors.kind != "HAC":
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
     source = open_source(data)
     _refuse_clusters(cluster, target, source)
-    table = open_table(source, target, exclude=tuple({*exclude, *cluster}), order=order, classes=classes)
+    table = open_table(source, target, exclude=(*column_names(exclude), *cluster), order=order, classes=classes)
     if table.classes is not None and len(table.classes) > 1:
         return _fit_classes(table, degree, ridge, level, collinear, errors)
     return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
@@ -149,6 +149,8 @@ def _refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> N
 
 
 def _refuse_table(table: Table) -> None:
+    if not table.target:
+        raise UsageError("no target is named", try_="name the column to explain: --target NAME")
     if table.classes is not None and len(table.classes) > 1:
         raise DataError(
             f"the target {table.target} is a class, which linear regression does not explain",

@@ -48,6 +48,8 @@ class Sandwich:
     cluster: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        known: dict[str, Kind] = {kind.lower(): kind for kind in get_args(Kind)}
+        object.__setattr__(self, "kind", known.get(str(self.kind).lower(), self.kind))
         if self.kind not in get_args(Kind):
             raise UsageError(f"the covariance must be one of {', '.join(get_args(Kind))}, not {self.kind}")
         if self.cluster and self.kind != "classical":

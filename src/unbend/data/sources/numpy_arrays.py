@@ -1,4 +1,4 @@
-"""NumPy files: `.npy` with one array, `.npz` with an array a column or a matrix X (and y). Never pickles.
+"""NumPy arrays, and files of them: `.npy` with one, `.npz` with one a column or a matrix X (and y). Never pickles.
 
 In an `.npz` a one-dimensional array is a column under its own name. The columns of a matrix `X` are named by a text
 array `names`, `feature_names` or `columns` where there is one, else x0, x1, …; those of any other matrix `m` m0, m1, ….
@@ -6,6 +6,7 @@ array `names`, `feature_names` or `columns` where there is one, else x0, x1, …
 
 from __future__ import annotations
 
+import math
 import zipfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -27,12 +28,13 @@ class Arrays:
     name: str
     columns: Mapping[str, np.ndarray]
     schema: pa.Schema
+    notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, name: str, columns: Mapping[str, np.ndarray]) -> Arrays:
+    def of(cls, name: str, columns: Mapping[str, np.ndarray], notes: tuple[str, ...] = ()) -> Arrays:
         """Columns whose kind Arrow knows."""
         with unreadable_as_data_error(name, "a table"):
-            return cls(name, columns, _batch(columns, 0, 1).schema)
+            return cls(name, columns, _batch(columns, 0, 1).schema, notes)
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
@@ -58,15 +60,36 @@ def open_npy(path: Path) -> Source:
     """Map a matrix, a vector or an array of records into memory."""
     with unreadable_as_data_error(path.name, "a NumPy array"):
         array = np.load(path, mmap_mode="r", allow_pickle=False)
+    return _array(path.name, array)
+
+
+@source(accepts=lambda data: isinstance(data, np.ndarray))
+def open_array(data: np.ndarray) -> Source:
+    """Take a matrix in memory, one row a case; its columns are x0, x1, …."""
+    return _array("NumPy array", data)
+
+
+def _array(name: str, array: np.ndarray) -> Source:
     if array.dtype.names is not None:
-        return Arrays.of(path.name, {name: array[name] for name in array.dtype.names})
-    if array.ndim not in (1, 2):
+        return Arrays.of(name, {field: array[field] for field in array.dtype.names})
+    if array.ndim == 0:
         raise DataError(
-            f"{path.name} holds an array of shape {array.shape}, not a table",
-            try_="save a matrix with one row a case and one column a variable",
+            f"{name} holds an array of shape {array.shape}, not a table",
+            try_="give a matrix with one row a case and one column a variable",
         )
-    matrix = array.reshape(len(array), -1) if array.ndim == 1 else array
-    return Arrays.of(path.name, _matrix_columns(matrix, [f"x{j}" for j in range(matrix.shape[1])]))
+    matrix, notes = _flat("the array", array)
+    return Arrays.of(name, _matrix_columns(matrix, [f"x{j}" for j in range(matrix.shape[1])]), notes)
+
+
+def _flat(key: str, array: np.ndarray) -> tuple[np.ndarray, tuple[str, ...]]:
+    """An array as a matrix with one row a case, and what was done to it: an image's pixels come row by row."""
+    matrix = array.reshape(len(array), -1) if len(array) else array.reshape(0, math.prod(array.shape[1:]))
+    if array.ndim <= 2:
+        return matrix, ()
+    shape = " × ".join(str(size) for size in array.shape[1:])
+    return matrix, (
+        f"Each row of {key} is {shape} numbers: they are {matrix.shape[1]} columns, the last axis fastest.",
+    )
 
 
 @source(suffixes=(".npz",))
@@ -77,7 +100,11 @@ def open_npz(path: Path) -> Source:
             raise ValueError("it is not a whole .npz file")
         with np.load(path, allow_pickle=False) as file:
             arrays = {key: file[key] for key in file.files}
-    return Arrays.of(path.name, _named_columns(path.name, arrays))
+    notes: tuple[str, ...] = ()
+    for key in ("X", "x"):
+        if key in arrays and arrays[key].ndim > 2:
+            arrays[key], notes = _flat(key, arrays[key])
+    return Arrays.of(path.name, _named_columns(path.name, arrays), notes)
 
 
 def _named_columns(file: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
