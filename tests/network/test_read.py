@@ -8,6 +8,7 @@ from onnx_graphs import Graph, a, inputs, run
 
 from unbend.errors import ModelError
 from unbend.network import Runner, evaluate, read
+from unbend.network.local import Unsupported
 
 
 def small(**options):
@@ -310,3 +311,32 @@ def test_the_model_that_was_passed_is_not_changed():
     before = model.SerializeToString()
     read(model)
     assert model.SerializeToString() == before
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda graph: graph("Dropout", "x", np.array(0.5), np.array(True)),
+        lambda graph: graph("Bernoulli", "x"),
+        lambda graph: graph("RandomNormalLike", "x"),
+        lambda graph: graph("RandomUniformLike", "x"),
+        lambda graph: graph("Add", "x", graph("RandomNormal", shape=[1, 4])),
+        lambda graph: graph("Cast", graph("Multinomial", "x", sample_size=4), to=TensorProto.FLOAT),
+    ],
+)
+def test_a_node_that_draws_random_numbers_is_a_bend(draw):
+    graph = Graph("N", 4)
+    network = read(graph.model(graph("Gemm", draw(graph), a(4, 3))))
+    drawn = next(node for node in network.bends if node.random)
+    assert network.reach(drawn) == "point"
+    assert "its output is random" in drawn.random
+    with pytest.raises(Unsupported, match="its output is random"):
+        evaluate(network, np.ones((2, 4)))
+
+
+@pytest.mark.parametrize(("ratio", "training"), [(0.5, False), (0.0, True)])
+def test_a_dropout_that_drops_nothing_is_no_bend(ratio, training):
+    graph = Graph("N", 4)
+    network = read(graph.model(graph("Gemm", graph("Dropout", "x", np.array(ratio), np.array(training)), a(4, 3))))
+    assert not network.bends
+    assert evaluate(network, np.ones((2, 4)))[network.output.name].shape == (2, 1, 3)

@@ -12,7 +12,7 @@ import numpy as np
 
 from unbend.errors import ModelError
 from unbend.network.graph import Network, Node, captured_names
-from unbend.network.local import Local, Operand, Unsupported, quiet
+from unbend.network.local import Local, Operand, Random, Unsupported, quiet
 from unbend.network.ops import local
 from unbend.network.reference import run_node
 
@@ -89,6 +89,8 @@ def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray]) 
     try:
         with quiet():
             return [_value(network, node, one, values) for one in locals_at(network, node, values)]
+    except Random:
+        raise
     except Unsupported as reason:
         return _by_reference(network, node, values, reason)
 

@@ -17,12 +17,11 @@ from onnx_ir.passes.common import ShapeInferencePass
 from unbend.affine import Shape
 from unbend.errors import ModelError
 from unbend.network.graph import Node, captured_names, dtype_of
+from unbend.network.random import why_random
 from unbend.network.reference import run_node
 
 MAX_FOLDED = 1 << 26
 """A constant is not made from a node if it would have more elements than this (512 MiB in float64)."""
-
-RANDOM = {"RandomNormal", "RandomUniform", "RandomNormalLike", "RandomUniformLike", "Multinomial", "Bernoulli"}
 
 ROUNDS = 20
 """Upper limit to the alternation; exporters' chains take two or three."""
@@ -42,7 +41,7 @@ def fold(model: ir.Model, name: str) -> Folded:
     """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed."""
     twin = model.clone()
     _single_row(twin)
-    found = Folded(constants=_initializers(twin))
+    found = Folded(constants=initializers(twin))
     for _ in range(ROUNDS):
         ShapeInferencePass(check_type=False, strict_mode=False)(twin)
         if not _fold_once(twin, found):
@@ -74,7 +73,7 @@ def _values(model: ir.Model) -> list[ir.Value]:
     return [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
 
 
-def _initializers(model: ir.Model) -> dict[str, np.ndarray]:
+def initializers(model: ir.Model) -> dict[str, np.ndarray]:
     """Constants from the file; one that is also an input has this as its default."""
     return {
         name: np.asarray(value.const_value.numpy())
@@ -103,7 +102,7 @@ def _fold_once(model: ir.Model, found: Folded) -> bool:
 def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
     if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
         return None
-    if node.op_type in RANDOM:
+    if why_random(node, constants):
         return None
     if node.op_type in {"Shape", "Size"} and node.domain in {"", "ai.onnx"}:
         return _shape_of(node)
@@ -176,7 +175,7 @@ def _variable_nodes(model: ir.Model, constants: Mapping[str, np.ndarray]) -> lis
     """The nodes whose outputs depend on the input and are needed for an output, in order."""
     from unbend.network.read import nodes_of
 
-    nodes = [node for node in nodes_of(model) if any(out and out not in constants for out in node.outputs)]
+    nodes = [node for node in nodes_of(model, constants) if any(out and out not in constants for out in node.outputs)]
     needed = {value.name for value in model.graph.outputs}
     kept: list[Node] = []
     for node in reversed(nodes):

@@ -36,7 +36,10 @@ class Port:
 
 @dataclass(frozen=True, eq=False)
 class Node:
-    """One operation: its type, its attributes, the names of the values it reads ("" for an absent one) and writes."""
+    """One operation: its type, its attributes, the names of the values it reads ("" for an absent one) and writes.
+
+    `random` says why its output is random; it is empty where it is not.
+    """
 
     op_type: str
     domain: str
@@ -46,6 +49,7 @@ class Node:
     outputs: tuple[str, ...]
     attributes: Mapping[str, Any] = field(default_factory=dict)
     source: ir.Node | None = None
+    random: str = ""
 
     @property
     def label(self) -> str:

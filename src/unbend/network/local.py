@@ -29,6 +29,10 @@ class Unsupported(Exception):
     """An op cannot say which affine map it is; the text says why, for people."""
 
 
+class Random(Unsupported):
+    """An op draws random numbers, so it has no value at an input either."""
+
+
 @dataclass(frozen=True)
 class Operand:
     """One input of a node: a constant, or a value that depends on the network's input.

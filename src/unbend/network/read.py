@@ -7,6 +7,7 @@ functions are put in place of their calls, and the network is looked at with a b
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import onnx_ir as ir
 
 from unbend.errors import ModelError
 from unbend.network.external import load_external
-from unbend.network.fold import Folded, fold
+from unbend.network.fold import Folded, fold, initializers
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
+from unbend.network.random import why_random
 from unbend.network.zipmap import without_zipmaps
 
 OLDEST_OPSET = 13
@@ -214,8 +216,9 @@ def _check_values(model: ir.Model, name: str) -> None:
             raise ModelError(f"tensor {key} of {name} cannot be read", where=_first_line(error)) from error
 
 
-def nodes_of(model: ir.Model) -> list[Node]:
-    """The nodes of the main graph, in order, without looking at what is constant."""
+def nodes_of(model: ir.Model, constants: Mapping[str, np.ndarray] | None = None) -> list[Node]:
+    """The nodes of the main graph, in order, constant or not; `constants` are by default the initializers."""
+    constants = initializers(model) if constants is None else constants
     opsets = model.graph.opset_imports
     return [
         Node(
@@ -227,6 +230,7 @@ def nodes_of(model: ir.Model) -> list[Node]:
             outputs=tuple(value.name or "" for value in node.outputs),
             attributes={key: attribute_value(attribute) for key, attribute in node.attributes.items()},
             source=node,
+            random=why_random(node, constants),
         )
         for node in model.graph
     ]

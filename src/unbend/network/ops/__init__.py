@@ -17,7 +17,7 @@ from typing import TypeVar
 import numpy as np
 
 from unbend.network.graph import Node
-from unbend.network.local import Local, Operand, Reach, Unsupported, quiet
+from unbend.network.local import Local, Operand, Random, Reach, Unsupported, quiet
 
 Function = Callable[..., Local | tuple[Local, ...]]
 F = TypeVar("F", bound=Function)
@@ -76,7 +76,9 @@ def lookup(node: Node) -> Op | None:
 
 
 def reach_of(node: Node, variable: Collection[int]) -> Reach:
-    """How far the node's affine map holds; an op that nobody knows holds at the point only."""
+    """How far the node's affine map holds; an op that nobody knows, or that draws, holds at the point only."""
+    if node.random:
+        return "point"
     found = lookup(node)
     return found.reach_for(node, variable) if found else "point"
 
@@ -89,6 +91,8 @@ def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
     Unsupported
         The op is not in the table, or this node of it has no form there; the text says why.
     """
+    if node.random:
+        raise Random(node.random)
     found = lookup(node)
     if found is None:
         raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")

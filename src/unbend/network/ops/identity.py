@@ -10,7 +10,7 @@ import onnx
 from unbend.affine import Identity, Selection
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported
-from unbend.network.ops import constant_of, op
+from unbend.network.ops import constant_of, only, op
 
 FLOATS = {
     onnx.TensorProto.FLOAT,
@@ -34,17 +34,15 @@ def identity(node: Node, x: Operand) -> Local:
     return Local.affine({0: Identity(x.shape)})
 
 
-@op("Dropout", reach="everywhere")
+@op("Dropout", reach="point", affine_when=only(0, 1))
 def dropout(
     node: Node, x: Operand, ratio: Operand | None = None, training: Operand | None = None
 ) -> Local | tuple[Local, ...]:
-    """y = x, mask = 1: what Dropout is outside training.
+    """y = x, mask = 1: what Dropout is outside training, or at ratio 0.
 
     Checked against: onnx.reference, opset 13.
     """
-    flag = constant_of(training, "the training mode of Dropout")
-    if flag is not None and flag.any():
-        raise Unsupported("Dropout is in training mode, so its output is random")
+    constant_of(training, "the training mode of Dropout")
     return Local.affine({0: Identity(x.shape)}), Local.affine({0: Selection.nothing(x.shape, x.shape)}, 1.0)
 
 
