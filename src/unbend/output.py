@@ -19,6 +19,9 @@ HEAD = 4096
 MARKS = (b'name="generator" content="unbend', b"\x12\x06unbend", b'{\n  "verb": "')
 """In a page its generator; in an ONNX file the field producer_name; in JSON the key that every result begins with."""
 
+LAST_MARK = b"unbend.collapsed"
+"""At the end of an ONNX file that was collapsed, among its metadata."""
+
 
 @contextmanager
 def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Iterator[Path]:
@@ -49,7 +52,9 @@ def made_by_unbend(path: Path) -> bool:
     """Whether the file is a page, a network or a JSON file that unbend wrote."""
     with path.open("rb") as file:
         head = file.read(HEAD)
-    return any(mark in head for mark in MARKS)
+        file.seek(max(path.stat().st_size - HEAD, 0))
+        tail = file.read()
+    return any(mark in head for mark in MARKS) or LAST_MARK in tail
 
 
 def refuse(path: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 import onnx_ir as ir
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from onnx_graphs import Graph, a, assert_same, inputs, run
 from trap_graphs import TRAPS
 
@@ -257,7 +257,8 @@ def test_names_metadata_and_texts_stay():
     smaller = collapse(model).to_onnx()
     assert [output.name for output in smaller.graph.output] == ["answer"]
     assert (smaller.graph.node[0].name, smaller.graph.node[0].doc_string) == ("kept node", "why")
-    assert {p.key: p.value for p in smaller.metadata_props} == {"feature_names": "a,b,c,d"}
+    kept_and_added = {"feature_names": "a,b,c,d", "unbend.collapsed": "true"}
+    assert {p.key: p.value for p in smaller.metadata_props} == kept_and_added
     assert smaller.producer_name == "tests"
     assert smaller.ir_version == model.ir_version
 
@@ -465,3 +466,20 @@ def test_numbers_that_are_not_finite_are_left_alone(odd):
     assert found.after.heavy == 1
     x = inputs(model, 3)
     np.testing.assert_allclose(run(found.to_onnx(), x), run(model, x), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "bias",
+    [
+        np.array([1.0, 1.001, 1.002, 1.003], np.float16),
+        (1000.0 + 6.1035e-5 * np.arange(4)).astype(np.float32),
+    ],
+    ids=["float16", "float32"],
+)
+def test_biases_that_differ_by_little_stay_apart(bias):
+    graph = Graph("N", 4, dtype=bias.dtype)
+    weights = np.eye(4, dtype=bias.dtype)
+    found = collapse(graph.model(graph("Gemm", graph("Gemm", "x", weights), weights, bias)))
+    assert found.changed
+    stored = [numpy_helper.to_array(one) for one in found.to_onnx().graph.initializer]
+    assert any(array.ndim == 1 and np.array_equal(array, bias) for array in stored)

@@ -17,7 +17,8 @@ def document(result: Collapse) -> list[Block]:
     blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(answer(result), "strong", "exact")]
     if result.changed:
         blocks.append(sizes(result))
-    blocks.append(strip(result))
+    if result.stretches:
+        blocks.append(strip(result))
     if result.kept:
         items = [f"{kept.op_type} {kept.label}: {kept.reason}" for kept in result.kept]
         blocks += [Heading("Affine, and yet left alone", 3), Bullets(items)]
@@ -39,12 +40,23 @@ def answer(result: Collapse) -> str:
         bends = f"{len(result.bends)} bend{'s' if len(result.bends) != 1 else ''}"
         stretches = f"{count} affine stretch{'es' if count != 1 else ''}"
         first = f"This network has {bends} ({listed}) and {stretches}{' between them' if count > 1 else ''}."
+    if result.kept and result.bends:
+        first += f" {len(result.kept)} more affine nodes are left alone, and say below why."
+    if not result.stretches:
+        return first
     if not result.changed:
         return f"{first} No stretch can be written cheaper than it is."
     done = sum(stretch.collapsed for stretch in result.stretches)
-    saved = 1 - result.after.macs / result.before.macs if result.before.macs else 0.0
-    share = f"{number(100 * saved, 3)} % of the multiplications"
-    return f"{first} {done} of {len(result.stretches)} collapse, which saves {share}."
+    return f"{first} {done} of {len(result.stretches)} collapse, which saves {_saved(result)}."
+
+
+def _saved(result: Collapse) -> str:
+    """What is saved: multiplications where there are fewer, else nodes; and products that became more, said openly."""
+    share = 1 - result.after.macs / result.before.macs if result.before.macs else 0.0
+    nodes = result.before.nodes - result.after.nodes
+    text = f"{number(100 * share, 3)} % of the multiplications" if share > 0 else f"{nodes} nodes"
+    more = result.after.heavy - result.before.heavy
+    return f"{text} (with {more} more products among them)" if more > 0 else text
 
 
 def sizes(result: Collapse) -> Table:

@@ -19,6 +19,9 @@ from unbend.network import Network, Node
 AGREES = 1e-9
 """A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
 
+COLLAPSED = "unbend.collapsed"
+"""The metadata key by which unbend knows a network that it wrote (`unbend.output`)."""
+
 SMALL = 1e-3
 """An output that is smaller than this share of the largest is compared relative to this share."""
 
@@ -141,6 +144,7 @@ def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
         A merged number does not fit into its type.
     """
     model = network.model.clone()
+    model.metadata_props[COLLAPSED] = "true"
     writer = Writer(network, model, network.batch is None)
     for one in plans:
         _write(writer, one)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from unbend.collapse.stretches import Stretches
-from unbend.network import Network
+from unbend.network import Network, Node
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -21,7 +22,7 @@ class Size:
 
 
 def size(network: Network, found: Stretches) -> Size:
-    """How large a network is."""
+    """How large a network is. Products of two variable values count; element-wise bends and unknown ops do not."""
     macs = sum(
         linear.cost.macs
         for stretch in found.stretches
@@ -29,5 +30,19 @@ def size(network: Network, found: Stretches) -> Size:
         for one in outputs
         for linear in one.maps.values()
     )
+    inside = {node for stretch in found.stretches for node in stretch.nodes}
+    macs += sum(_product(network, node) for node in network.nodes if node not in inside)
     heavy = sum(node.op_type in HEAVY for node in network.nodes)
     return Size(len(network.nodes), heavy, macs, network.parameters)
+
+
+def _product(network: Network, node: Node) -> int:
+    """The multiplications of a MatMul or Gemm outside every stretch; 0 for other ops, or where shapes are not known."""
+    if node.op_type not in ("MatMul", "Gemm"):
+        return 0
+    constant = network.constants.get(node.inputs[0])
+    first = network.shapes.get(node.inputs[0], constant.shape if constant is not None else None)
+    target = network.shapes.get(node.outputs[0])
+    if not first or target is None:
+        return 0
+    return math.prod(target) * first[-2 if node.attribute("transA", 0) else -1]
