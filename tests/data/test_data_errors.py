@@ -215,6 +215,23 @@ def test_text_in_a_numeric_column(tmp_path: Path, value: str, shown: str) -> Non
     assert "--exclude income" in error.try_
 
 
+def mixed(tmp_path: Path, other: str, share: float, numbers: int) -> Path:
+    """100 rows whose first column is `other` for a share of them, else one of so many numbers."""
+    rows = [f"{other if i < 100 * share else i % numbers},{i * i % 17}" for i in range(100)]
+    return write(tmp_path / "t.csv", "\n".join(["a,y", *rows]))
+
+
+@pytest.mark.parametrize(("other", "share", "numbers"), [("?", 0.12, 100), ("-", 0.25, 5), ("low", 0.25, 100)])
+def test_many_cells_that_are_no_numbers(tmp_path: Path, other: str, share: float, numbers: int) -> None:
+    said = f"{100 * share:.0f} of its 100 values are not written as one: {other}"
+    assert said in refused(mixed(tmp_path, other, share, numbers), "y").what
+
+
+def test_a_category_of_numbers_and_a_word_is_a_category(tmp_path: Path) -> None:
+    assert open_table(mixed(tmp_path, "3+", 0.2, 3), "y").p == 3
+    assert open_table(mixed(tmp_path, "?", 0.4, 3), "y").p == 3
+
+
 def test_numbers_written_with_a_decimal_comma(tmp_path: Path) -> None:
     text = "price;y\n" + "\n".join(f"1.{i:03},50 €;{i}" for i in range(30))
     assert "price looks like numbers" in refused(write(tmp_path / "t.csv", text), "y").what

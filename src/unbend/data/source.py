@@ -123,7 +123,8 @@ def refuse_same_names(where: str, names: Sequence[Any]) -> None:
 
 
 def _unreadable(data: Any) -> DataError:
-    readable = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these, and in Python frames, a dict of columns or a matrix"
+    files = f"unbend reads {', '.join(suffixes())}, a folder or a glob of one of these"
+    readable = f"{files}, and in Python frames, a dict of columns or a matrix"
     if not isinstance(data, Path):
         package = type(data).__module__.split(".")[0]
         kind = type(data).__name__ if package == "builtins" else f"{package} {type(data).__name__}"

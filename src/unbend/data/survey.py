@@ -21,6 +21,12 @@ LEVELS = 200
 """A text column with more levels than this is taken for an identifier."""
 MOSTLY_NUMBERS = 0.9
 """A text column of which at least this share reads as numbers was meant to be one."""
+LARGELY_NUMBERS = 0.7
+"""So was one with this share, if it has too many values for a category or if its other values stand for nothing."""
+CATEGORIES = 20
+"""More levels than these, most of them numbers, are not a category."""
+NOTHING = r"(?i)^\s*([?.*_–—-]+|n/?a|nan|null|none|nil|unknown|missing)\s*$"
+"""What people write for a value that is not there."""
 NUMBER = r"^\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*$"
 NUMBER_OTHERWISE = (
     r"^\s*[€$£]?\s*[-+]?\d{1,3}([\s\x{a0}\x{202f}.,'’]?\d{3})*([.,]\d+)?[\s\x{a0}]*(%|€|\$|£|EUR|USD|GBP)?\s*$"
@@ -79,6 +85,7 @@ class SpellingTally:
     numbers: int = 0
     numbers_otherwise: int = 0
     values: int = 0
+    nothing: int = 0
     first: tuple[int, str] | None = None
 
     def see(self, values: pa.Array, row: int) -> None:
@@ -87,13 +94,21 @@ class SpellingTally:
         self.values += len(values) - values.null_count
         self.numbers += int(plain.sum())
         self.numbers_otherwise += int((plain | matches(values, NUMBER_OTHERWISE)).sum())
+        self.nothing += int((matches(values, NOTHING) & ~plain).sum())
         other = np.flatnonzero(~(plain | is_missing(values)))
         if self.first is None and len(other):
             self.first = (row + int(other[0]), values[int(other[0])].as_py())
 
-    def refuse_nearly_numbers(self, column: str) -> None:
+    def meant_as_numbers(self, levels: int) -> bool:
+        """Whether a column with so many levels holds numbers but for a few values."""
+        if self.numbers_otherwise >= MOSTLY_NUMBERS * self.values:
+            return True
+        sure = levels > CATEGORIES or self.numbers_otherwise + self.nothing == self.values
+        return sure and self.numbers_otherwise >= LARGELY_NUMBERS * self.values
+
+    def refuse_nearly_numbers(self, column: str, levels: int) -> None:
         """Raise if the column was meant to hold numbers but some of its values are not written as one."""
-        if self.first is None or self.numbers_otherwise < MOSTLY_NUMBERS * self.values:
+        if self.first is None or not self.meant_as_numbers(levels):
             return
         row, value = self.first
         shown = value if value.strip() else repr(value)
@@ -195,7 +210,7 @@ def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], orde
     for batch in source.batches(block_rows(len(source.schema))):
         found.see(batch)
     for name, tally in found.spelling.items():
-        tally.refuse_nearly_numbers(name)
+        tally.refuse_nearly_numbers(name, len(found.texts[name].levels))
     return found
 
 
