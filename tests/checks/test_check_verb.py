@@ -45,6 +45,19 @@ def test_clean_data_say_yes():
     assert found.sentence == "Yes: these rows show nothing that spoils its intervals. Not asked: autocorrelation."
 
 
+def test_rows_without_noise_do_not_say_yes():
+    data = frame(40)
+    data["y"] = data["a"] if "a" in data else data.iloc[:, 0]
+    found = check(data, "y")
+    assert found.sentence.startswith("It cannot be told: only collinearity could be asked. The columns give the target")
+
+
+def test_unrelated_columns_are_said_to_be_unrelated():
+    rows = np.array([[i, j] for i in range(8) for j in range(8)], dtype=float)
+    data = pd.DataFrame(rows, columns=["a", "b"]).assign(y=np.random.default_rng(0).standard_normal(64))
+    assert "hardly related: no interval is wider" in check(data, "y")["collinearity"].consequence
+
+
 def test_order_is_asked_only_if_it_is_given():
     data = frame().assign(day=np.random.default_rng(1).permutation(200))
     without, with_order = check(data.drop(columns="day"), "y"), check(data, "y", order="day")

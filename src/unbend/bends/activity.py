@@ -142,7 +142,7 @@ def summary(found: Bends) -> str:
         names = ", ".join(bend.name for bend in idle[:4]) + (", …" if len(idle) > 4 else "")
         text += f" {len(idle)} of {_bends(len(found.bends))} do nothing at all ({names}): there the network is affine."
     if without:
-        text += f" {_bends(len(without))} more have no two sides to count."
+        text += f" {_bends(len(without))} more {'has' if len(without) == 1 else 'have'} no two sides to count."
     return text
 
 

@@ -138,6 +138,10 @@ def summary(checks: Sequence[Check], n: int) -> str:
         answer = f"With care: see {_joined(named['noticeable'])}. {consequence}"
     elif named["unsure"]:
         answer = f"Perhaps: {number(n)} rows cannot tell about {_joined(named['unsure'])}."
+    elif "even spread" in unasked:
+        asked = _joined([c.assumption for c in checks if c.verdict != "not asked"] or ["nothing"])
+        reason = next(c.consequence for c in checks if c.assumption == "even spread")
+        return f"It cannot be told: only {asked} could be asked. {reason}"
     else:
         answer = "Yes: these rows show nothing that spoils its intervals."
     return f"{answer} Not asked: {_joined(unasked)}." if unasked else answer
