@@ -21,13 +21,19 @@ def picture(comparison: Comparison) -> Picture:
     far = [score.name for score in comparison.scores if (score.r2 or 0.0) < LEAST_R2]
     at_edge = f" Drawn at the edge, and far worse: {', '.join(far)}." if far else ""
     return Picture(
-        title=f"The ladder on {comparison.n} held-out rows",
+        title=_title(comparison),
         look_for=f"Does the network stand clearly {better} than the regressions? What decides is the intervals of the "
         f"steps, which compare row by row.{at_edge}",
         draw=lambda figure: _draw(figure, comparison),
         numbers=_numbers(comparison),
         size=(7.0, 0.9 + 0.45 * len(comparison.scores)),
     )
+
+
+def _title(comparison: Comparison) -> str:
+    if comparison.may_flatter:
+        return f"The ladder on {comparison.n} rows; the network may have been trained on them"
+    return f"The ladder on {comparison.n} held-out rows"
 
 
 def _draw(figure: Figure, comparison: Comparison) -> None:
@@ -42,7 +48,8 @@ def _draw(figure: Figure, comparison: Comparison) -> None:
     axes.axvline(comparison.scores[0].value, color=QUIET, linewidth=0.8)
     axes.set_yticks(range(len(comparison.scores)), [score.name for score in comparison.scores])
     axes.set_ylim(-0.6, len(comparison.scores) - 0.4)
-    axes.set_xlabel("R² on held-out rows" if comparison.unit == "R²" else "log-loss on held-out rows, nats")
+    rows = "these rows (held out from all rungs but the network)" if comparison.may_flatter else "held-out rows"
+    axes.set_xlabel(f"R² on {rows}" if comparison.unit == "R²" else f"log-loss on {rows}, nats")
 
 
 def _ends(score: Score) -> tuple[float, float]:
