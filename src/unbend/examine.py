@@ -91,7 +91,9 @@ def examine(
         comparison=comparison,
         checks=checks,
         findings=tuple(_findings(shape, regression, matched, straight, found, comparison, checks)),
-        notes=_notes(table.notes, matched.notes, comparison.notes, checks.notes if checks else (), (why_not,)),
+        notes=_notes(
+            table.notes, () if ran else matched.notes, comparison.notes, checks.notes if checks else (), (why_not,)
+        ),
         command=_command(
             (model, data, holdout),
             exclude,

@@ -106,6 +106,10 @@ def test_names_from_the_user_are_escaped(frame):
     assert "&lt;script&gt;" in page
 
 
+def test_what_r2_is_measured_against_is_said_once(found):
+    assert sum("r2_score" in note for note in found.notes) == 1
+
+
 def test_the_default_networks_limits_are_told(found):
     assert any("small default one" in note for note in found.notes)
     assert found.model is None

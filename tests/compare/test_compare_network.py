@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from unbend.compare import compare
+from unbend.document import number, render_html
 from unbend.errors import DataError, ModelError, UsageError
 
 verb = import_module("unbend.compare.compare")
@@ -33,6 +34,7 @@ class FakePair:
     answer: np.ndarray
     how: str = "by position"
     notes: tuple[str, ...] = ("A fake.",)
+    failing: str = ""
 
     network = SimpleNamespace(name="fake.onnx", parameters=7)
 
@@ -76,7 +78,7 @@ def test_without_a_hold_out_its_score_may_flatter_it(rows, frame, trained):
     assert any("--holdout FILE" in note and "--holdout-column NAME" in note for note in found.notes)
     assert {step.grade for step in found.steps if step.upper == "network"} == {"measured on these rows"}
     assert found.step("linear", "quadratic").grade == "measured on held-out rows"
-    assert "may have seen these rows" in found.answer.sentence
+    assert "may have been trained on" in found.answer.sentence
     assert found.answer.grade == "measured on these rows"
 
 
@@ -86,7 +88,18 @@ def test_a_memory_of_the_rows_is_not_taken_for_a_need(rows, frame, trained):
     network = trained(x, noise, **BIG)
     found = compare(frame(x, y=noise), "y", network)
     assert found.enough == "network"
-    assert "so its score may flatter it" in found.answer.sentence
+    assert "needs more than a regression." not in found.answer.sentence + found.headline
+    assert found.headline == (
+        "Whether y needs more than a regression cannot be said on rows that the network may have been trained on: say "
+        "which were held out, with --holdout FILE or --holdout-column NAME."
+    )
+    assert found.answer.sentence.startswith(found.headline.partition(":")[0])
+    assert "say which rows it has not seen, with --holdout FILE" in found.answer.sentence
+    picture = found.document()[4]
+    assert picture.title == "The ladder on 400 rows; the network may have been trained on them"
+    html = render_html([picture])
+    assert "R² on held-out rows" not in html
+    assert "held out from all rungs but the network" in html
     held = np.arange(400) % 2 == 0
     fresh = trained(x[~held], noise[~held], **BIG)
     honest = compare(frame(x, y=noise, held=held), "y", fresh, holdout_column="held")
@@ -100,7 +113,31 @@ def test_a_network_far_worse_than_a_constant_gets_a_reason(rows, frame, faked):
     found = compare(frame(x, y=y), "y", object())
     assert found.enough == "quadratic"
     assert any("far worse than a constant" in note and "check their order" in note for note in found.notes)
+    r2 = number(found.score("network").r2, 3)
+    warning = f"The network is far worse than a constant on these rows (R² {r2}): see the notes."
+    assert found.headline.endswith(warning)
+    assert warning in found.answer.sentence
     assert "Drawn at the edge" in found.document()[4].look_for
+
+
+def test_of_two_warnings_that_say_the_same_one_is_printed(rows, frame, trained):
+    x, y = rows
+    found = compare(frame(x, y=y), "y", trained(x, np.exp(3 * x[:, 2])))
+    assert sum("worse than a constant" in note for note in found.notes) == 1
+    assert "do not speak for columns or a target that were scaled" in " ".join(found.notes)
+
+
+def test_a_logit_for_a_target_of_0_and_1_is_told_of_classes(rows, frame, trained):
+    x, _ = rows
+    y = (x[:, 0] > 0).astype(int)
+    found = compare(frame(x, y=y), "y", trained(x, 20 * x[:, 0]))
+    assert found.headline.endswith("if it answers with log-odds, add --classes.")
+    assert sum("worse than a constant" in note for note in found.notes) == 1
+    assert all("write it as text" not in note for note in found.notes)
+    assert any("likely it is log-odds. Add --classes" in note for note in found.notes)
+    as_classes = compare(frame(x, y=y), "y", trained(x, 20 * x[:, 0]), classes=True)
+    assert as_classes.score("network").accuracy > 0.9
+    assert "far worse" not in as_classes.headline
 
 
 def test_a_network_on_whole_numbers_makes_them_classes(frame, trained):

@@ -10,6 +10,9 @@ from unbend.compare.words import between, points
 from unbend.document import number
 from unbend.findings import Finding, Grade
 
+HOLD_OUT = "--holdout FILE or --holdout-column NAME"
+SEEN = "the network may have been trained on"
+
 
 @dataclass(frozen=True)
 class Case:
@@ -23,6 +26,7 @@ class Case:
     how : which rows are held out
     rope, unit : the gain that matters
     may_flatter : whether the network may have seen the rows in training
+    warning : a sentence about the network's score that the verdict must not stand without, "" if none
     """
 
     labels: dict[str, str]
@@ -32,6 +36,7 @@ class Case:
     rope: float
     unit: str
     may_flatter: bool
+    warning: str = ""
 
     @property
     def enough(self) -> str:
@@ -55,6 +60,11 @@ class Case:
         return not any(might_beat(step, self.rope) for step in self.above)
 
     @property
+    def unheard(self) -> bool:
+        """Whether the network wins on rows that it may have learned by heart: then nothing can be said."""
+        return self.may_flatter and self.enough == "network"
+
+    @property
     def grade(self) -> Grade:
         """How sure the sentence is: it speaks of the network."""
         return "measured on these rows" if self.may_flatter else "measured on held-out rows"
@@ -62,13 +72,14 @@ class Case:
 
 def headline(case: Case) -> str:
     """The verdict in a few words."""
-    return f"{_head(case)}."
+    how = f": say which were held out, with {HOLD_OUT}" if case.unheard else ""
+    return " ".join(filter(None, [f"{_head(case)}{how}.", case.warning]))
 
 
 def finding(case: Case) -> Finding:
     """The verdict."""
     sentence = f"{_head(case)}: on {case.how}, {_gains(case)}."
-    extra = [_needed(case), _flatters(case)]
+    extra = [case.warning, _needed(case), _flatters(case)]
     deciding = case.below or case.above[0]
     return Finding(
         "enough",
@@ -84,6 +95,8 @@ def _head(case: Case) -> str:
     doubt = "" if case.sure else " as far as these rows can tell"
     if case.enough == "constant":
         return f"Nothing predicts {case.target} better than {case.labels['constant']}{doubt}"
+    if case.unheard:
+        return f"Whether {case.target} needs more than a regression cannot be said on rows that {SEEN}"
     if case.enough == "network":
         return f"{case.target} needs more than a regression"
     label = case.labels[case.enough]
@@ -118,6 +131,6 @@ def _needed(case: Case) -> str:
 def _flatters(case: Case) -> str:
     if not case.may_flatter:
         return ""
-    if case.enough == "network":
-        return "But the network may have seen these rows in training, so its score may flatter it."
+    if case.unheard:
+        return f"Its score may flatter it: say which rows it has not seen, with {HOLD_OUT}."
     return "The network may have seen these rows in training, which can only flatter it."

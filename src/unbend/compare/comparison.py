@@ -21,7 +21,8 @@ class Score:
     ----------
     name, label : its name, and what sentences call it
     loss : mean squared error, or log-loss in nats
-    r2 : 1 − loss / the loss of a constant fitted on the same rows as the rung; None for classes
+    r2 : 1 − loss / the loss of a constant fitted on the same rows as the rung, so that it differs a little from
+        `sklearn.metrics.r2_score` on the held-out rows, whose constant is their own mean; None for classes
     accuracy : share of rows whose most probable class is right; None for a number
     interval : of `r2`, or of the log-loss; None for the constant's R², which is 0 by definition
     parameters : numbers that were fitted
@@ -58,7 +59,8 @@ class Comparison(Result):
     rope : the gain that matters, in `unit`
     scores : the rungs, lowest first
     steps : from every rung to every higher one
-    enough : the lowest rung that no higher one beats by more than `rope`
+    enough : the lowest rung that no higher one beats by more than `rope`; if that is a network that `may_flatter`, it
+        says nothing of other rows, and neither does the headline
     sure : whether no higher rung may beat it by more than `rope`, as far as the intervals say
     may_flatter : whether the network may have seen the rows in training
     headline : the verdict in a few words

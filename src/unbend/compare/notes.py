@@ -22,6 +22,11 @@ FLATTER = (
     "column that is true where the network has not seen the row)."
 )
 
+AGAINST = (
+    "R² is measured against a constant that is fitted on the same rows as the other rungs, not against the mean of the "
+    "held-out rows, which no rung knows: it differs a little from scikit-learn's r2_score on the held-out rows."
+)
+
 
 def notes(gathered: Gathered, judged: Judged, pair: Pair | None, scores: Sequence[Score]) -> tuple[str, ...]:
     """All notes, what limits the answer first."""
@@ -31,8 +36,28 @@ def notes(gathered: Gathered, judged: Judged, pair: Pair | None, scores: Sequenc
         *_fitting(gathered, judged),
         *judged.notes,
         *_data(gathered),
-        *(pair.notes if pair is not None else ()),
+        *([] if pair is None else [note for note in pair.notes if note != pair.failing or not far_worse(scores)]),
     )
+
+
+def far_worse(scores: Sequence[Score]) -> bool:
+    """Whether the highest rung, the network, loses far more than a constant."""
+    return scores[-1].name == "network" and scores[-1].loss > FAR_WORSE * scores[0].loss
+
+
+def warning(gathered: Gathered, scores: Sequence[Score]) -> str:
+    """That the network is far worse than a constant, for the verdict; empty if it is not."""
+    if not far_worse(scores):
+        return ""
+    network, constant = scores[-1], scores[0]
+    measured = (
+        f"log-loss {number(network.loss, 3)} against {number(constant.loss, 3)}"
+        if network.r2 is None
+        else f"R² {number(network.r2, 3)}"
+    )
+    logit = gathered.zero_or_one and gathered.split.table.classes is None
+    hint = "if it answers with log-odds, add --classes" if logit else "see the notes"
+    return f"The network is far worse than a constant on these rows ({measured}): {hint}."
 
 
 def _network(gathered: Gathered, judged: Judged, pair: Pair | None, scores: Sequence[Score]) -> Iterator[str]:
@@ -44,8 +69,8 @@ def _network(gathered: Gathered, judged: Judged, pair: Pair | None, scores: Sequ
         yield FLATTER
     if (row := _single_row(judged)) is not None:
         yield row
-    elif scores[-1].loss > FAR_WORSE * scores[0].loss:
-        yield _far_worse(pair)
+    elif far_worse(scores):
+        yield _far_worse(gathered, pair)
 
 
 def _single_row(judged: Judged) -> str | None:
@@ -61,13 +86,23 @@ def _single_row(judged: Judged) -> str | None:
     )
 
 
-def _far_worse(pair: Pair) -> str:
+def _far_worse(gathered: Gathered, pair: Pair) -> str:
+    if gathered.zero_or_one and gathered.split.table.classes is None:
+        return (
+            f"{pair.network.name} is far worse than a constant on these rows. {gathered.split.table.target} is 0 or 1, "
+            "and the network's answer is no such number: likely it is log-odds. Add --classes (in Python: "
+            "classes=True), and the classes are compared."
+        )
     matched = "name: check their units." if pair.how == "by name" else "position: check their order."
+    tried = (
+        "The rows do not speak for columns or a target that were scaled outside the network either."
+        if pair.failing
+        else "Put the scaler into the model, or name it with --scale standard or --scale minmax."
+    )
     return (
-        f"{pair.network.name} is far worse than a constant on these rows. Likely its columns are in another order or "
-        "in other units than those it was trained on, a scaler that stood before it is not in the file, or it was "
-        f"trained for another target. Columns are matched by {matched} Put the scaler into the model, or name it with "
-        "--scale standard or --scale minmax."
+        f"{pair.network.name} is far worse than a constant on these rows, and is scored as it is. Likely its columns "
+        "are in another order or in other units than those it was trained on, a scaler that stood before it is not in "
+        f"the file, or it was trained for another target. Columns are matched by {matched} {tried}"
     )
 
 
@@ -84,11 +119,13 @@ def _fitting(gathered: Gathered, judged: Judged) -> Iterator[str]:
 
 def _data(gathered: Gathered) -> Iterator[str]:
     split = gathered.split
+    if split.table.classes is None:
+        yield AGAINST
     yield from split.table.notes
     if split.file is not None:
         yield from (f"{split.file.source.name}: {note}" for note in split.file.notes)
     if gathered.zero_or_one and split.table.classes is None:
         yield (
-            f"{split.table.target} is 0 or 1 and is taken for a number; to compare class probabilities write it as "
-            "text, such as no and yes (in Python: classes=True)."
+            f"{split.table.target} is 0 or 1 and is taken for a number; to compare class probabilities add --classes "
+            "(in Python: classes=True)."
         )

@@ -14,7 +14,7 @@ from unbend.compare.comparison import Comparison, Score
 from unbend.compare.gather import Gathered
 from unbend.compare.intervals import overlap_noise, row_wise
 from unbend.compare.ladder import Rung, rungs
-from unbend.compare.notes import notes
+from unbend.compare.notes import notes, warning
 from unbend.compare.split import Split
 from unbend.compare.steps import ROPE, Estimate, Step, estimate, step
 from unbend.findings import Grade, Interval
@@ -25,8 +25,8 @@ def report(gathered: Gathered, judged: Judged, pair: Pair | None, level: float) 
     """The comparison; `pair` is the user's network, None if the default one was fitted."""
     split = gathered.split
     ladder = _Ladder(split, judged, pair, level)
-    case = ladder.case()
     scores = tuple(ladder.score(entry) for entry in ladder.entries)
+    case = ladder.case("" if pair is None else warning(gathered, scores))
     return Comparison(
         source=split.table.source.name,
         target=split.table.target,
@@ -128,7 +128,7 @@ class _Ladder:
         grade = self.grade(lower.name, upper.name)
         return step(lower.name, upper.name, self.gain(lower, upper), len(self.judged.fold), self.rope, grade)
 
-    def case(self) -> Case:
+    def case(self, warning: str) -> Case:
         """What the verdict rests on."""
         return Case(
             labels={entry.name: entry.label for entry in self.entries},
@@ -138,4 +138,5 @@ class _Ladder:
             rope=self.rope,
             unit=self.unit,
             may_flatter=self.may_flatter,
+            warning=warning,
         )

@@ -40,6 +40,7 @@ class Pair:
     scaling : applied to the columns before the network, None if none is
     rescale : (a, b) where the network's answer f is in another unit than the target and a + b f is taken
     order : which of the network's classes each of the table's is, None for the same order
+    failing : the one of `notes` that says that the network is no better than a constant, "" if it is
     """
 
     network: Network
@@ -53,6 +54,7 @@ class Pair:
     scaling: Scaling | None = None
     rescale: tuple[float, float] | None = None
     order: tuple[int, ...] | None = None
+    failing: str = ""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -133,7 +135,8 @@ def pair(network: Network, table: Table, *, scale: Scale = "auto", learning: Lea
     if table.target and _runs(found):
         found = _understood(found, learning)
         plain, taken = ask(learning, found.respond, options, scalings)
-        reasons = [*_reasons(found, plain, taken, scale, learning), *_failing(found, taken)]
+        found = replace(found, failing=_failing(found, taken))
+        reasons = [*_reasons(found, plain, taken, scale, learning), found.failing]
         return _used(found, taken, reasons, learning)
     taken = Way(options[0], scalings[0], SAME, 0.0, 0.0, 0)
     return _used(found, taken, [*_asked_for(scale), *_learned(taken, table, learning)], learning)
@@ -221,15 +224,15 @@ def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale, learning: Learni
     yield from _learned(taken, found.table, learning)
 
 
-def _failing(found: Pair, taken: Way) -> list[str]:
+def _failing(found: Pair, taken: Way) -> str:
     """That the network is no better than a constant, whatever was tried; nothing is repaired."""
     if taken.score >= 0:
-        return []
-    return [
+        return ""
+    return (
         f"On these rows the network predicts {found.table.target} worse than a constant ({_score(found, taken)}), with "
         "its columns and its target as they are or scaled. It is scored as it is. If it is better elsewhere, its "
         "columns were prepared in another way, or stand in another order, than in this table."
-    ]
+    )
 
 
 def _score(found: Pair, way: Way) -> str:
