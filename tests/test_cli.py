@@ -167,7 +167,7 @@ def test_ridge_takes_a_number(fits):
     assert fits[0][1]["ridge"] == 0.5
 
 
-HANDLED = {"form", "page_file", "force", "output", "certificate", "check", "listing"}
+HANDLED = {"as_json", "as_markdown", "as_latex", "page_file", "force", "output", "certificate", "check", "listing"}
 """Options that the command line handles itself."""
 
 
@@ -335,6 +335,18 @@ def test_interrupt(fails):
 def test_control_characters_do_not_reach_the_terminal(fails, capsys):
     assert fails(errors.DataError('no column "\x1b[2Jage"')) == 3
     assert capsys.readouterr().err == 'error: no column "\\x1b[2Jage"\n'
+
+
+def test_one_form_at_a_time(fits, capsys):
+    assert main(["fit", "rows.csv", "--target", "y", "--json", "--markdown"]) == 2
+    assert "--json and --markdown at once" in capsys.readouterr().err
+    assert fits == []
+
+
+@pytest.mark.parametrize("option", ["-o", "--certificate"])
+def test_a_check_writes_nothing(option, tmp_path, capsys):
+    assert main(["collapse", "m.onnx", "--check", option, str(tmp_path / "out")]) == 2
+    assert f"--check writes nothing, so {option} " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("form", ["--json", "--markdown", "--force"])

@@ -13,6 +13,16 @@ if TYPE_CHECKING:
     from unbend.collapse import Collapse
 
 
+def refuse_files(output: Path | None, certificate: Path | None) -> None:
+    """Raise UsageError if a file was named, which --check does not write."""
+    for option, path in (("-o", output), ("--certificate", certificate)):
+        if path is not None:
+            raise UsageError(
+                f"--check writes nothing, so {option} {path} has no use",
+                try_=f"leave one of them out: --check or {option}",
+            )
+
+
 def save(result: Collapse, model: str, output: Path | None, certificate: Path | None, force: bool) -> None:
     """Write the collapsed network and the certificate, where they were asked for."""
     if output is not None and certificate is not None and output.resolve() == certificate.resolve():

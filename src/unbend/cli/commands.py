@@ -65,6 +65,8 @@ def collapse(model: str, output: Path | None, certificate: Path | None, check: b
     """The same function as MODEL, cheaper. Exact for every input."""
     from unbend.collapse import collapse as verb
 
+    if check:
+        collapsing.refuse_files(output, certificate)
     result = verb(model)
     if not check:
         collapsing.save(result, model, output, certificate, force)
@@ -74,7 +76,7 @@ def collapse(model: str, output: Path | None, certificate: Path | None, check: b
 @unbend.command()
 @options.maybe_model
 @shows()
-@click.option("--latex", "form", flag_value="latex", help="Print the equations in LaTeX.")
+@click.option("--latex", "as_latex", is_flag=True, help="Print the equations in LaTeX.")
 def explain(model: str | None) -> Result:
     """The collapse of MODEL step by step, in numbers.
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from unbend.result import Result
 
 Command = Callable[..., Any]
+FORMS = ("json", "markdown", "latex")
 OUTPUT = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -37,8 +38,9 @@ def shows(
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def shown(*, form: str | None, page_file: Path | None, force: bool, **options: Any) -> None:
+        def shown(*, page_file: Path | None, force: bool, **options: Any) -> None:
             context = click.get_current_context()
+            form = _form(options)
             if page_file is None and form is None and default_page is not None:
                 page_file = default_page(**options)
             if page_file is not None:
@@ -64,6 +66,14 @@ def inputs_of(context: click.Context) -> list[str]:
     return [path for path in paths if path]
 
 
+def _form(options: dict[str, Any]) -> str | None:
+    """Take out of the options the one that says in what form to print."""
+    chosen = [form for form in FORMS if options.pop(f"as_{form}", False)]
+    if len(chosen) > 1:
+        raise click.UsageError(f"{' and '.join(f'--{form}' for form in chosen)} at once: give one of them")
+    return chosen[0] if chosen else None
+
+
 def _wants(command: Command) -> tuple[str, ...]:
     return command.__code__.co_varnames[: command.__code__.co_argcount + command.__code__.co_kwonlyargcount]
 
@@ -72,8 +82,8 @@ def _add_options(command: Command, page: str) -> Command:
     """Give `command` the options --json, --markdown, the page and --force, in that order."""
     force = click.option("--force", is_flag=True, help="Overwrite files that unbend did not make.")
     html = click.option(page, "page_file", type=OUTPUT, metavar="FILE", help="Write a self-contained page.")
-    markdown = click.option("--markdown", "form", flag_value="markdown", help="Print Markdown.")
-    as_json = click.option("--json", "form", flag_value="json", help="Print JSON.")
+    markdown = click.option("--markdown", "as_markdown", is_flag=True, help="Print Markdown.")
+    as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
     for option in (force, html, markdown, as_json):
         command = option(command)
     return command
