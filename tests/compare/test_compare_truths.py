@@ -100,3 +100,12 @@ def test_diabetes_needs_linear_regression():
     assert found.step("linear", "quadratic").verdict == "cannot tell"
     assert not found.sure
     assert "as far as these rows can tell" in found.answer.sentence
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_parameters_of_classes_are_those_that_are_free(rng, frame, classes):
+    x = rng.normal(size=(400, 2))
+    y = np.array(list("abcde"))[np.arange(400) % classes]
+    found = compare(frame(x, y=y), "y")
+    counts = [found.score(name).parameters for name in ("constant", "logistic", "quadratic")]
+    assert counts == [classes - 1, 3 * (classes - 1), 6 * (classes - 1)]

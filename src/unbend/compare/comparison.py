@@ -25,7 +25,7 @@ class Score:
         `sklearn.metrics.r2_score` on the held-out rows, whose constant is their own mean; None for classes
     accuracy : share of rows whose most probable class is right; None for a number
     interval : of `r2`, or of the log-loss; None for the constant's R², which is 0 by definition
-    parameters : numbers that were fitted
+    parameters : numbers that were fitted; for K classes those that are free: K − 1 shares, (K − 1)(columns + 1)
     grade : whether the rows were held out from the rung
     """
 

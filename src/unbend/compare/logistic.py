@@ -33,8 +33,8 @@ def fit(training: Training, expand: Callable[[np.ndarray], np.ndarray], columns:
     standard = Standard.of(x)
     x = standard(x)
     model = _fitted(x, y, _strength(x, y, training.seed))
-    scores = 1 if training.classes == 2 else training.classes
-    return Model(lambda rows: spread_out(model, standard(expand(rows)), training.classes), scores * (columns + 1))
+    free = (training.classes - 1) * (columns + 1)  # adding the same to every class's scores changes nothing
+    return Model(lambda rows: spread_out(model, standard(expand(rows)), training.classes), free)
 
 
 def _strength(x: np.ndarray, y: np.ndarray, seed: int) -> float:
