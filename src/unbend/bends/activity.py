@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from unbend.bends.counting import Bend, Counter
+from unbend.bends.walk import upstream
 from unbend.data import column_names
 from unbend.document import Block, Column, Heading, Paragraph, number
 from unbend.document import Table as Grid
@@ -23,7 +24,11 @@ from unbend.result import Result
 
 @dataclass(frozen=True)
 class Bends(Result):
-    """Every bend of a network on the rows of a table."""
+    """Every bend of a network on the rows of a table, up to its scores.
+
+    `until` is the Softmax or Sigmoid that turns the scores into probabilities, "" if there is none; it is no bend to
+    ask about, since it changes no order.
+    """
 
     verb: ClassVar[str] = "bends"
 
@@ -32,6 +37,7 @@ class Bends(Result):
     rows: int
     bends: tuple[Bend, ...]
     notes: tuple[str, ...]
+    until: str = ""
 
     @property
     def units(self) -> int:
@@ -74,7 +80,8 @@ def bends(
 def count(matched: Pair) -> Bends:
     """The same for a network and a table that are matched already."""
     network, table = matched.network, matched.table
-    counters = [Counter(network, node) for node in network.bends]
+    bends_ = set(network.bends)
+    counters = [Counter(network, node) for node in upstream(network, matched.head.logits) if node in bends_]
     names = [name for counter in counters for name in counter.needs]
     runner = Runner(network, names)
     rows = 0
@@ -83,7 +90,7 @@ def count(matched: Pair) -> Bends:
         for counter in counters:
             counter.see(values)
     found = tuple(counter.bend() for counter in counters)
-    return Bends(network.name, table.source.name, rows, found, (*table.notes, *matched.notes))
+    return Bends(network.name, table.source.name, rows, found, (*table.notes, *matched.notes), matched.head.last)
 
 
 def _values(matched: Pair, runner: Runner) -> Iterator[dict[str, np.ndarray]]:
@@ -129,7 +136,7 @@ def _table_note(found: Bends) -> str:
 def summary(found: Bends) -> str:
     """What the bends do, in a sentence."""
     if not found.bends:
-        return "The network has no bend."
+        return f"The network has no bend before its last {found.until}." if found.until else "The network has no bend."
     rows = f"On the {number(found.rows)} rows"
     without = [bend for bend in found.bends if bend.both is None]
     if len(without) == len(found.bends) == 1:
