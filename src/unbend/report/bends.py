@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
-from unbend.bends import Bend
-from unbend.bends.activity import bend_blocks, summary
-from unbend.document import Block, Paragraph, Picture
+from unbend.bends import Bend, Bends
+from unbend.bends.activity import bend_blocks
+from unbend.document import Block, Paragraph, Picture, number
 from unbend.report.answer import Answer
 from unbend.report.sections import section
 
@@ -21,10 +21,19 @@ def which(answer: Answer) -> list[Block]:
         return [Paragraph(f"Not asked: {answer.unasked.get('bends', 'the network could not be run')}.", "warning")]
     blocks = bend_blocks(answer.bends)
     sided = [bend for bend in answer.bends.bends if bend.both is not None and bend.units]
-    return [*blocks, _picture(sided, summary(answer.bends))] if sided else blocks
+    return [*blocks, _picture(sided, left_out(answer.bends))] if sided else blocks
 
 
-def _picture(found: list[Bend], sentence: str) -> Picture:
+def left_out(found: Bends) -> str:
+    """The sentence, after a space, that says which bends have no bar; nothing if all have one."""
+    smooth = [bend.op_type for bend in found.bends if bend.both is None]
+    if not smooth:
+        return ""
+    count = "1 bend" if len(smooth) == 1 else f"{number(len(smooth))} bends"
+    return f" Not shown, since no sides of their units were counted: {count} ({', '.join(dict.fromkeys(smooth))})."
+
+
+def _picture(found: list[Bend], also: str) -> Picture:
     shown = found[:MOST_BARS]
 
     def draw(figure: Figure) -> None:
@@ -39,14 +48,16 @@ def _picture(found: list[Bend], sentence: str) -> Picture:
             axes.barh(names, shares, left=start, color=colour, label=label, height=0.6)
             start = [a + b for a, b in zip(start, shares, strict=True)]
         axes.set_xlim(0, 100)
+        middle, tall = (len(shown) - 1) / 2, max(len(shown), 2) / 2
+        axes.set_ylim(middle - tall, middle + tall)
         axes.set_xlabel("% of units")
         axes.grid(axis="y", visible=False)
         axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.0 + 0.5 / max(len(shown), 2)), ncols=3)
 
     return Picture(
         title="What the units of each bend do",
-        look_for="Only the units that switch bend anything on these rows; the others could be written as part of a "
-        "linear layer.",
+        look_for="Of the bends shown, only the units that switch bend anything on these rows; their other units could "
+        f"be written as part of a linear layer.{also}",
         draw=draw,
         size=(7.0, 1.3 + 0.32 * len(shown)),
     )
