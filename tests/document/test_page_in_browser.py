@@ -41,6 +41,15 @@ def test_wide_tables_scroll_in_their_own_box(browser: Any, page: Path) -> None:
     assert browser.ask(wider) >= 2
 
 
+@pytest.mark.parametrize("width", [375, 400])
+def test_a_picture_and_a_caption_fit_on_a_telephone(browser: Any, page: Path, width: int) -> None:
+    browser.open(page, width)
+    widths = "[...document.querySelectorAll('.picture svg, caption')].map(e => e.getBoundingClientRect().width)"
+    assert browser.ask(f"Math.max(...{widths})") < width
+    wide = "[...document.querySelectorAll('.picture')].filter(e => e.scrollWidth > e.clientWidth).length"
+    assert browser.ask(wide) == 0
+
+
 def test_a_table_of_sentences_is_read_downwards_where_it_is_narrow(browser: Any, page: Path) -> None:
     cell = "document.querySelector('td.prose').getBoundingClientRect().left"
     name = "document.querySelector('.stacks tbody th').getBoundingClientRect().left"
