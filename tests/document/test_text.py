@@ -74,3 +74,9 @@ def test_wrapping_loses_nothing_but_spaces_at_line_ends(text: str, width: int) -
     lines = wrapped(text, width)
     assert "".join(lines).replace(" ", "") == text.replace(" ", "")
     assert all(cells(line) <= width or len(line) == 1 for line in lines)
+
+
+def test_a_level_is_kept_whole_where_there_is_room() -> None:
+    assert elided("ShelveLoc=Medium", 12) == "Sh…oc=Medium"
+    assert elided("a_long_name=a_very_long_level", 12) == "a_long…level"
+    assert elided("=a_very_long_level", 9) == "=a_v…evel"

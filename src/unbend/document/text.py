@@ -48,6 +48,10 @@ _SPELLING = {
 """What to write where an encoding cannot carry a character; the rest is decomposed or escaped."""
 
 
+_NAME_LEAST = 2
+"""How much of a category's name is left, beside the dots, before its level is cut as well."""
+
+
 def visible(text: str) -> str:
     r"""`text` on one line, with every character that would be obeyed rather than shown written as an escape.
 
@@ -133,13 +137,16 @@ def split_at(text: str, width: int) -> tuple[str, str]:
 
 
 def elided(text: str, width: int, dots: str = "…") -> str:
-    """`text` in at most `width` cells, with the middle left out if need be.
+    """`text` in at most `width` cells, with the middle left out if need be; of a category its level is kept whole.
 
-    >>> elided("debt_to_income_ratio", 11)
-    'debt_…ratio'
+    >>> elided("debt_to_income_ratio", 11), elided("ShelveLoc=Medium", 12)
+    ('debt_…ratio', 'Sh…oc=Medium')
     """
     if cells(text) <= width:
         return text
+    name, sign, level = text.rpartition("=")
+    if name and level and width - cells(sign + level) >= _NAME_LEAST + cells(dots):
+        return elided(name, width - cells(sign + level), dots) + sign + level
     room = max(width - cells(dots), 0)
     head, _ = split_at(text, room - room // 2)
     tail, _ = split_at(text[::-1], room // 2)
