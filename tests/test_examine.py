@@ -182,6 +182,11 @@ def test_an_affine_network_is_its_regression_by_column(answers):
     assert "straightness" not in [finding.name for finding in found.findings]
     for c in found.regression.coefficients:
         assert number(c.weights[0]) in str(found)
+    section = str(found).partition("It is this regression")[2].partition("The stretches")[0]
+    assert "coefficient" in section
+    assert "value" not in section
+    assert "contribution" not in section
+    assert "One affine map explains" not in text_of(found)
 
 
 def test_a_logistic_regression_is_called_so(answers):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from unbend.bends.local_regression import coefficients
+from unbend.bends import LocalRegression
 from unbend.bends.straightness import sentence
 from unbend.collapse.collapse import answer as collapse_answer
 from unbend.collapse.collapse import certificate_blocks, sizes, strip
-from unbend.document import Block, Bullets, Column, Details, Paragraph, Table
+from unbend.document import Block, Bullets, Cell, Column, Details, Paragraph, Table
 from unbend.report.answer import Answer
 from unbend.report.sections import section
 
@@ -17,9 +17,9 @@ def is_it_one(answer: Answer) -> list[Block]:
     found = answer.collapse
     blocks: list[Block] = [Paragraph(collapse_answer(found), "plain", "exact")]
     blocks += _unknown(answer)
-    if answer.regression is not None:
-        blocks += [Paragraph(_title(answer), grade=answer.regression.grade), coefficients(answer.regression)]
-    if answer.straightness is not None:
+    if answer.regression is not None:  # and how straight it is need not be measured
+        blocks += [Paragraph(_title(answer), grade=answer.regression.grade), _coefficients(answer.regression)]
+    elif answer.straightness is not None:
         blocks.append(Paragraph(sentence(answer.straightness), "plain", "measured on held-out rows"))
         blocks += _per_output(answer)
     elif answer.unasked.get("straightness"):
@@ -32,6 +32,13 @@ def is_it_one(answer: Answer) -> list[Block]:
     if found.kept:
         details.append(Bullets([f"{kept.op_type} {kept.label} is left alone: {kept.reason}" for kept in found.kept]))
     return [*blocks, Details("The stretches, and what collapses", details, in_terminal=True)]
+
+
+def _coefficients(found: LocalRegression) -> Table:
+    """W_z and b_z, which hold for every input: nothing of a row."""
+    names = found.outputs if len(found.outputs) > 1 else ("coefficient",)
+    rows: list[tuple[Cell, ...]] = [(c.name, *c.weights) for c in found.coefficients]
+    return Table([Column("column", "left"), *map(Column, names)], [*rows, ("(intercept)", *found.intercept)])
 
 
 def _title(answer: Answer) -> str:
