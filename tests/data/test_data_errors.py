@@ -215,6 +215,13 @@ def test_text_in_a_numeric_column(tmp_path: Path, value: str, shown: str) -> Non
     assert "--exclude income" in error.try_
 
 
+def test_a_name_in_another_case_is_suggested_first() -> None:
+    frame = pd.DataFrame(np.eye(3), columns=["mpg", "MPS", "Sales"])
+    assert refused(frame, "MPG").try_ == "did you mean mpg? --target mpg"
+    assert refused(frame, "mpg", exclude=["SALES"]).try_ == "did you mean Sales? --exclude Sales"
+    assert refused(frame, "mpg", order="zzz").try_ == "choose one of them: --order NAME"
+
+
 def mixed(tmp_path: Path, other: str, share: float, numbers: int) -> Path:
     """100 rows whose first column is `other` for a share of them, else one of so many numbers."""
     rows = [f"{other if i < 100 * share else i % numbers},{i * i % 17}" for i in range(100)]

@@ -79,7 +79,8 @@ def open_table(
     """
     source = open_source(data)
     target, order, exclude = column_name(target), column_name(order), column_names(exclude)
-    _refuse_unknown(source, target, [*exclude, *([order] if order else [])])
+    asked = [("--target", [target]), ("--exclude", exclude), ("--order", [order])]
+    _refuse_unknown(source, [(option, name) for option, names in asked for name in names if name is not None])
     if target is not None and target in (*exclude, order):
         raise UsageError(f"{target} is the target: it cannot be excluded or be the order as well")
     if order and kind_of(source.schema.field(order).type) == "other":
@@ -94,13 +95,14 @@ def open_table(
     return _table(plan, found, notes=(*getattr(source, "notes", ()), *unusable.values(), *unfit))
 
 
-def _refuse_unknown(source: Source, target: str | None, others: Sequence[str]) -> None:
+def _refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
+    """Raise for the first name, of those asked for under an option, that is no column."""
     names = source.schema.names
-    for name in [*([target] if target is not None else []), *others]:
+    for option, name in asked:
         if name in names:
             continue
-        near = difflib.get_close_matches(name, names, n=1)
-        option = "--target" if name == target else "--exclude or --order"
+        near = [other for other in names if other.casefold() == name.casefold()]
+        near = near or difflib.get_close_matches(name, names, n=1)
         shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
         raise DataError(
             f"no column {name!r} in {source.name}",
