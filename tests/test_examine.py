@@ -211,6 +211,10 @@ def test_rows_in_an_order():
     assert found.checks is not None
     verdicts = {check.assumption: check.verdict for check in found.checks.checks}
     assert verdicts["autocorrelation"] != "not asked"
+    assert found.comparison.how == "240 rows, each held out once in 5 blocks in the order of day"
+    assert any("5 blocks of consecutive rows in the order of day" in note for note in found.notes)
+    drift = examine(model_of("number"), X.assign(y=NUMBER, day=np.roll(np.arange(N), 7)), "y", order="day")
+    assert drift.comparison.score("network").loss == pytest.approx(found.comparison.score("network").loss)
     assert found.bends is not None
     assert found.bends.bends[0].units == 12
 

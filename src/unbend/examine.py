@@ -50,7 +50,7 @@ def examine(
     data : a table: a path, a folder, a glob, a frame
     target : the column that the network predicts
     example : one input with its batch axis, for a torch module
-    order : a column that says which row comes after which
+    order : a column that says which row comes after which; folds are then blocks of consecutive rows
     holdout, holdout_column : other rows, or a column that is true for rows, that the network has not seen in training
     exclude : columns that are not used
     classes : True takes a numeric target for classes; None does so if the network gives classes
@@ -69,8 +69,11 @@ def examine(
     shape = collapse(network)
     exclude, target = column_names(exclude), column_name(target)
     unused = (*exclude, *([holdout_column] if holdout_column else []))
-    ordering = [order] if order else []
-    table = open_with_target(network, source, target, exclude=(*unused, *ordering), classes=classes)
+    if holdout is None and holdout_column is None:
+        table = open_with_target(network, source, target, exclude=unused, order=order, classes=classes)
+    else:  # no folds, so that the order decides nothing, and a hold-out file need not have it
+        ordering = [order] if order else []
+        table = open_with_target(network, source, target, exclude=(*unused, *ordering), classes=classes)
     split = split_rows(table, holdout, holdout_column, folds, seed)
     matched = pair(network, table, scale=scale, learning=split.learning)
     ran, why_not = _runs(matched)

@@ -174,3 +174,19 @@ def test_a_rung_that_needs_moments_does_not_see_rows(numbers):
         else:
             with pytest.raises(LeftOutError, match="0 rows"):
                 entry.fit(training)
+
+
+@pytest.mark.parametrize("classes", [None, True])
+def test_rows_in_an_order_are_held_out_in_blocks(classes):
+    rng = np.random.default_rng(3)
+    day = rng.permutation(103)
+    table = pa.table({"x": rng.normal(size=103), "day": day, "y": (day % 2).astype(float)})
+    split = split_rows(open_table(table, "y", order="day", classes=classes), None, None, 5, 0)
+    parts = list(split.judging(10))
+    of_row = np.empty(103, dtype=int)
+    for rows, fold in parts:
+        of_row[rows.index] = fold
+    assert len(parts) > 5
+    np.testing.assert_array_equal(of_row[np.argsort(day)], np.sort(of_row))
+    assert set(np.bincount(of_row)) == {20, 21}
+    assert split.how == "103 rows, each held out once in 5 blocks in the order of day"

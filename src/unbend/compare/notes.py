@@ -121,6 +121,12 @@ def _data(gathered: Gathered) -> Iterator[str]:
     split = gathered.split
     if split.table.classes is None:
         yield AGAINST
+    if split.table.order is not None and not split.holdout:
+        yield (
+            f"Neighbouring rows may be alike, so the folds are {split.folds} blocks of consecutive rows in the order "
+            f"of {split.table.order}. The intervals take every row for one of its own all the same: with rows that "
+            "depend on each other they are too narrow."
+        )
     yield from split.table.notes
     if split.file is not None:
         yield from (f"{split.file.source.name}: {note}" for note in split.file.notes)

@@ -1,6 +1,7 @@
 """Which rows the rungs are fitted on and which they are judged on.
 
-Without a hold-out every row is judged once, by rungs that were fitted on the other folds. With one, a file or a column
+Without a hold-out every row is judged once, by rungs that were fitted on the other folds: random ones, or blocks of
+consecutive rows if the table has an order. With one, a file or a column
 that marks rows, the rungs are fitted on the other rows and judged on the held-out ones only.
 """
 
@@ -95,7 +96,8 @@ class Split:
             return f"the {number(self.file.n)} rows of {self.file.source.name}"
         if self.column is not None:
             return f"the {number(self.marked)} rows that {self.column} marks"
-        return f"{number(self.table.n)} rows, each held out once in {self.folds} folds"
+        blocks = "folds" if self.table.order is None else f"blocks in the order of {self.table.order}"
+        return f"{number(self.table.n)} rows, each held out once in {self.folds} {blocks}"
 
     @property
     def learning(self) -> Learning:
@@ -140,14 +142,22 @@ class Split:
 
 
 class _Numbering:
-    """Folds by row number; for classes by the number within the class, so that each fold has its share of each."""
+    """Folds by row number; for classes by the number within the class, so that each fold has its share of each.
+
+    Rows that have an order are cut into as many blocks of consecutive rows: neighbours are alike, and a row whose
+    neighbours were fitted is not quite held out.
+    """
 
     def __init__(self, split: Split) -> None:
-        self.split = split
+        self.split, self.read = split, 0
         self.seen = np.zeros(len(split.table.classes or ()), dtype=np.int64)
 
     def folds(self, rows: Rows) -> np.ndarray:
         split = self.split
+        if split.table.order is not None:
+            place = self.read + np.arange(len(rows.y))
+            self.read += len(rows.y)
+            return place * split.folds // split.table.n
         if split.table.classes is None:
             return fold_of(rows.index, split.folds, split.seed)
         fold = np.empty(len(rows.y), dtype=np.int64)

@@ -29,9 +29,17 @@ def open_for(network: Network, data: Any, target: str | None, *, exclude: Sequen
 
 
 def open_with_target(
-    network: Network, data: Any, target: str, *, exclude: Sequence[str] = (), classes: bool | None = None
+    network: Network,
+    data: Any,
+    target: str,
+    *,
+    exclude: Sequence[str] = (),
+    order: str | None = None,
+    classes: bool | None = None,
 ) -> Table:
     """The table whose `target` the network predicts: classes where it gives classes, also if they are numbers.
+
+    With an `order` the rows come sorted by that column, which is no input.
 
     Raises
     ------
@@ -41,10 +49,10 @@ def open_with_target(
     source = open_source(data)
     if classes is None and _asks_for_classes(network):
         try:
-            return open_table(source, target, exclude=exclude, classes=True)
+            return open_table(source, target, exclude=exclude, order=order, classes=True)
         except DataError:
             pass  # what is wrong is said better below, or when the network is matched
-    return open_table(source, target, exclude=exclude, classes=classes)
+    return open_table(source, target, exclude=exclude, order=order, classes=classes)
 
 
 def _asks_for_classes(network: Network) -> bool | None:
