@@ -1,5 +1,7 @@
 """Reading networks: what is understood, and what each bad file is told."""
 
+import sys
+
 import numpy as np
 import onnx
 import pytest
@@ -8,6 +10,7 @@ from onnx_graphs import Graph, a, inputs, run
 
 from unbend.errors import ModelError
 from unbend.network import Runner, evaluate, read
+from unbend.network.evaluate import structure
 from unbend.network.local import Unsupported
 
 
@@ -282,7 +285,49 @@ def test_a_range_without_end_is_not_made():
     graph = Graph("N", 4)
     huge = graph("Range", np.array(0), np.array(1 << 40), np.array(1))
     value = graph("Mul", "x", graph("Cast", graph("ReduceMax", huge), to=TensorProto.FLOAT))
-    assert len(read(graph.model(value)).nodes) > 1
+    with pytest.raises(ModelError, match="too large for unbend"):
+        read(graph.model(value))
+
+
+def many(kind):
+    """A network of a few bytes with a value that no memory holds."""
+    graph = Graph("N", *((10**12, 2) if kind == "input" else (4,)))
+    if kind == "input":
+        return graph.model(graph("Neg", graph("Flatten", "x")))
+    if kind == "value":
+        return graph.model(graph("Pad", "x", np.array([0, 0, 0, 10**12])))
+    if kind == "after a chain":
+        widths = graph("Mul", graph("Concat", np.array([0]), np.array([10**6]), axis=0), np.array([1, 10**6]))
+        return graph.model(graph("Mul", "x", graph("ReduceSum", graph("Pad", np.zeros(1), widths))))
+    if kind == "pad":
+        return graph.model(graph("Mul", "x", graph("ReduceSum", graph("Pad", np.zeros(1), np.array([0, 10**12])))))
+    outer = graph("Add", np.zeros((10**5, 1)), np.zeros((1, 10**5)))
+    return graph.model(graph("Mul", "x", graph("ReduceSum", outer)))
+
+
+@pytest.mark.parametrize("kind", ["input", "value", "after a chain", "pad", "outer sum"])
+def test_sizes_are_checked_before_memory_is_taken(kind):
+    with pytest.raises(ModelError, match="too large for unbend") as caught:
+        read(many(kind))
+    assert "the shape (" in caught.value.where
+
+
+def test_no_map_is_made_for_a_value_that_is_too_large(monkeypatch):
+    graph = Graph("N", 4)
+    network = read(graph.model(graph("Pad", "x", np.array([0, 0, 0, 96]))))
+    monkeypatch.setattr(sys.modules["unbend.network.evaluate"], "MAX_INDEX", 99)
+    with pytest.raises(Unsupported, match="has 100 numbers for one row"):
+        structure(network, network.nodes[0])
+
+
+def test_too_little_memory_is_said(monkeypatch):
+    def nothing_left(*_):
+        raise MemoryError
+
+    network = read(small())
+    monkeypatch.setattr(sys.modules["unbend.network.evaluate"], "node_values", nothing_left)
+    with pytest.raises(ModelError, match="not enough memory"):
+        evaluate(network, np.zeros((1, 4)))
 
 
 def test_evaluation_agrees_with_onnxruntime():

@@ -6,6 +6,7 @@ which op is in the way. Rows are evaluated each on its own, as a batch of one.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 
 import numpy as np
@@ -15,6 +16,7 @@ from unbend.network.graph import Network, Node, captured_names
 from unbend.network.local import Local, Operand, Random, Unsupported, quiet
 from unbend.network.ops import local
 from unbend.network.reference import run_node
+from unbend.network.size import MAX_INDEX, within_memory
 
 
 def as_rows(network: Network, x: np.ndarray) -> np.ndarray:
@@ -50,7 +52,16 @@ def input_shape(network: Network) -> tuple[int, ...]:
 
 
 def operands_of(network: Network, node: Node, values: Mapping[str, np.ndarray] | None = None) -> list[Operand | None]:
-    """The node's inputs; with `values`, variable ones carry their rows."""
+    """The node's inputs; with `values`, variable ones carry their rows.
+
+    Raises
+    ------
+    Unsupported
+        A shape is not known, or a value that the node reads or writes is too large for a map.
+    """
+    for name in (*node.inputs, *node.outputs):
+        if network.variable(name) and (size := math.prod(network.shapes.get(name, ()))) > MAX_INDEX:
+            raise Unsupported(f"{name} has {size:.3g} numbers for one row, too many for a map of them")
     return [
         network.operand(name, None if values is None else values.get(name)) if name else None for name in node.inputs
     ]
@@ -72,6 +83,11 @@ def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = Non
     `wanted` names the values to keep (by default the outputs); others are dropped once they are no longer read.
     """
     keep = set(wanted) if wanted is not None else {port.name for port in network.outputs}
+    with within_memory(network.name):
+        return _evaluate(network, x, keep)
+
+
+def _evaluate(network: Network, x: np.ndarray, keep: set[str]) -> dict[str, np.ndarray]:
     values = {network.input.name: as_rows(network, x)}
     last = {name: node for node in network.nodes for name in node.inputs}
     for node in network.nodes:

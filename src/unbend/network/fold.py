@@ -19,11 +19,9 @@ from unbend.errors import ModelError
 from unbend.network.graph import Node, captured_names, dtype_of
 from unbend.network.random import why_random
 from unbend.network.reference import run_node
+from unbend.network.size import check_size
 
-MAX_FOLDED = 1 << 26
-"""A constant is not made from a node if it would have more elements than this (512 MiB in float64)."""
-
-ROUNDS = 20
+ROUNDS = 50
 """Upper limit to the alternation; exporters' chains take two or three."""
 
 
@@ -44,7 +42,9 @@ def fold(model: ir.Model, name: str) -> Folded:
     found = Folded(constants=initializers(twin))
     for _ in range(ROUNDS):
         ShapeInferencePass(check_type=False, strict_mode=False)(twin)
-        if not _fold_once(twin, found):
+        for value_name, shape in _shapes(twin).items():
+            check_size(shape, value_name, name)
+        if not (_fold_once(twin, found, name, sized=True) or _fold_once(twin, found, name, sized=False)):
             break
     found.shapes = _shapes(twin)
     found.types = {v.name: t for v in _values(twin) if v.name and (t := dtype_of(v)) is not None}
@@ -82,12 +82,17 @@ def initializers(model: ir.Model) -> dict[str, np.ndarray]:
     }
 
 
-def _fold_once(model: ir.Model, found: Folded) -> bool:
-    """Fold every node that can be folded now, in the twin and in `found`; whether there was any."""
+def _fold_once(model: ir.Model, found: Folded, name: str, *, sized: bool) -> bool:
+    """Fold every node that can be folded now, in the twin and in `found`; whether there was any.
+
+    With `sized`, only nodes of whose outputs inference has told the shape, which has been checked.
+    """
     outputs = {value.name for value in model.graph.outputs}
     any_folded = False
     for node in list(model.graph):
-        arrays = _constant_outputs(node, found.constants)
+        if sized and any(value.shape is None or not value.shape.is_static() for value in node.outputs if value.name):
+            continue
+        arrays = _constant_outputs(node, found.constants, name)
         if arrays is None:
             continue
         for value, array in zip(node.outputs, arrays, strict=False):
@@ -99,7 +104,7 @@ def _fold_once(model: ir.Model, found: Folded) -> bool:
     return any_folded
 
 
-def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
+def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray], name: str) -> list[np.ndarray] | None:
     if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
         return None
     if why_random(node, constants):
@@ -111,24 +116,23 @@ def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray]) -> lis
     inputs = [None if value is None else constants.get(value.name or "") for value in node.inputs]
     if any(array is None and value is not None for array, value in zip(inputs, node.inputs, strict=True)):
         return None
-    if _too_large(node, inputs):
-        return None
+    check_size(_filled(node, inputs), node.outputs[0].name or node.op_type, name)
     return run_node(node, inputs)
 
 
-def _too_large(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> bool:
-    """Whether a node that can make much from little would."""
-    if node.op_type not in {"ConstantOfShape", "Expand", "Tile", "Range"}:
-        return False
+def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, ...]:
+    """The shape that a node makes which can make much from little; empty for other nodes."""
     numbers = [np.asarray(array, dtype=np.float64) for array in inputs if array is not None]
     if node.op_type in {"ConstantOfShape", "Expand"} and numbers:
-        return float(np.prod(numbers[-1])) > MAX_FOLDED
+        return tuple(numbers[-1].ravel())
     if node.op_type == "Tile" and len(numbers) == 2:
-        return numbers[0].size * float(np.prod(numbers[1])) > MAX_FOLDED
+        return (numbers[0].size, *numbers[1].ravel())
+    if node.op_type == "Pad" and len(numbers) == 2 and numbers[1].size == 2 * numbers[0].ndim:
+        return tuple(np.maximum(numbers[0].shape + numbers[1].reshape(2, -1).sum(axis=0), 0))
     if node.op_type == "Range" and len(numbers) == 3:
         start, limit, delta = (float(array.reshape(())) for array in numbers)
-        return delta == 0 or (limit - start) / delta > MAX_FOLDED
-    return False
+        return (max(0.0, np.ceil((limit - start) / delta)) if delta else np.inf,)
+    return ()
 
 
 def _cast_like(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:

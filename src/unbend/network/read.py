@@ -21,6 +21,7 @@ from unbend.network.fold import Folded, fold, initializers
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
 from unbend.network.random import why_random
+from unbend.network.size import within_memory
 from unbend.network.zipmap import without_zipmaps
 
 OLDEST_OPSET = 13
@@ -117,6 +118,11 @@ def _siblings(path: Path) -> str:
 
 def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
     """The network in an onnx-ir model, which becomes the network's own (it is normalised in place)."""
+    with within_memory(name):
+        return _network_of(model, name, path)
+
+
+def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
     load_external(model, name, path)
     _normalise(model, name)
     _check_values(model, name)

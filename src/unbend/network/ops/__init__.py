@@ -96,6 +96,8 @@ def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
     found = lookup(node)
     if found is None:
         raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")
+    if not any(operand is not None and operand.variable for operand in operands):
+        raise Unsupported(f"{node.op_type} reads constants only, and ONNX's reference evaluator cannot run it")
     with quiet():
         answer = found.function(node, *operands)
     return answer if isinstance(answer, tuple) else (answer,)
