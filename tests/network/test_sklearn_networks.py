@@ -94,6 +94,34 @@ def test_step_that_is_not_understood():
         read(fitted(DecisionTreeRegressor(max_depth=2)))
 
 
+class Named(StandardScaler):
+    """The same as its base."""
+
+
+class Doubled(StandardScaler):
+    def transform(self, X, copy=None):
+        return 2 * super().transform(X, copy)
+
+
+class Clipped(MLPRegressor):
+    def predict(self, X):
+        return np.clip(super().predict(X), 0, 1)
+
+
+def test_a_subclass_that_computes_something_else_is_not_its_base():
+    assert read(fitted(make_pipeline(Named(), LinearRegression()))).nodes
+    with pytest.raises(ModelError, match="Doubled") as caught:
+        read(fitted(make_pipeline(Doubled(), LinearRegression())))
+    assert "a transform of its own" in caught.value.where
+    with pytest.raises(ModelError, match="Clipped"):
+        read(fitted(Clipped(hidden_layer_sizes=(4,), max_iter=10)))
+
+
+def test_nested_pipelines():
+    model = fitted(make_pipeline(make_pipeline(StandardScaler(), "passthrough"), make_pipeline(PCA(3), Ridge())))
+    np.testing.assert_allclose(answers(read(model), x)[:, 0], model.predict(x), rtol=1e-4)
+
+
 def test_column_names_are_kept():
     frame = load_diabetes(as_frame=True).data
     assert read(fitted(small(), frame, y)).features == tuple(frame.columns)

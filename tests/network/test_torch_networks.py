@@ -92,6 +92,24 @@ def test_no_example():
         read(straight())
 
 
+def test_an_example_is_suggested_from_the_first_layer():
+    with pytest.raises(ModelError) as caught:
+        read(torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(5, 2)))
+    assert caught.value.try_.endswith("such as torch.zeros(1, 5)")
+    with pytest.raises(ModelError) as caught:
+        read(torch.nn.Conv2d(3, 4, 3))
+    assert "torch.zeros" not in caught.value.try_
+
+
+def test_an_example_of_the_wrong_width(capfd):
+    with pytest.raises(ModelError) as caught:
+        read(torch.nn.Sequential(torch.nn.Linear(5, 2), torch.nn.ReLU()), torch.zeros(1, 7))
+    assert caught.value.what == "Sequential does not take the example, of shape (1, 7)"
+    assert "shapes cannot be multiplied" in caught.value.where
+    assert "\x1b" not in str(caught.value)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_module_that_cannot_be_exported():
     class Odd(torch.nn.Module):
         def forward(self, x):

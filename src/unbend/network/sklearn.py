@@ -85,18 +85,29 @@ def _steps(estimator: Any) -> list[Any]:
     steps = getattr(estimator, "steps", None)
     if steps is None:
         return [estimator]
-    return [step for _, step in steps if step is not None and step != "passthrough"]
+    kept = [step for _, step in steps if step is not None and not isinstance(step, str)]
+    return [inner for step in kept for inner in _steps(step)]
 
 
 def _find(step: Any) -> Callable[[_Writer, Any], None]:
+    """What writes the step; a subclass is its base as long as it computes as that does."""
+    own = ""
     for base in type(step).__mro__:
-        if base.__name__ in WRITERS:
-            return WRITERS[base.__name__]
+        if base.__module__.startswith("sklearn.") and base.__name__ in WRITERS:
+            if not (own := _own_method(type(step), base)):
+                return WRITERS[base.__name__]
+            break
     raise ModelError(
         f"unbend does not read the scikit-learn step {type(step).__name__}",
-        where="understood are " + ", ".join(sorted(WRITERS)),
+        where=f"it has a {own} of its own" if own else "understood are " + ", ".join(sorted(WRITERS)),
         try_="convert the pipeline with skl2onnx, and pass the .onnx file",
     )
+
+
+def _own_method(kind: type, base: type) -> str:
+    """A method that says what comes out, and that `kind` does not share with `base`; empty if there is none."""
+    names = ("transform", "predict", "predict_proba", "decision_function", "_predict", "_forward_pass_fast")
+    return next((name for name in names if getattr(kind, name, None) is not getattr(base, name, None)), "")
 
 
 def _standard_scaler(writer: _Writer, step: Any) -> None:

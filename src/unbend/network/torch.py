@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+import re
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -27,7 +29,7 @@ def export(module: Any, example: Any) -> ir.Model:
     if example is None:
         raise ModelError(
             f"a torch module needs an example input ({type(module).__name__})",
-            try_="pass example=…, one input with its batch axis, such as torch.zeros(1, 10)",
+            try_=f"pass example=…, one input with its batch axis{_such_as(module)}",
         )
     given = example if isinstance(example, torch.Tensor) else torch.as_tensor(np.asarray(example))
     parameter = next(iter(module.parameters()), None)
@@ -41,6 +43,14 @@ def export(module: Any, example: Any) -> ir.Model:
             part.training = training
 
 
+def _such_as(module: Any) -> str:
+    """An example for the module, where its first layer says how wide its input is."""
+    import torch
+
+    first = next((part for part in module.modules() if next(part.parameters(recurse=False), None) is not None), None)
+    return f", such as torch.zeros(1, {first.in_features})" if isinstance(first, torch.nn.Linear) else ""
+
+
 def _two_rows(example: Any) -> Any:
     """The example with at least two rows: with one, torch's exporter takes the batch for a fixed size."""
     return example if example.ndim == 0 or example.shape[0] > 1 else example.repeat(2, *(1,) * (example.ndim - 1))
@@ -49,24 +59,54 @@ def _two_rows(example: Any) -> Any:
 def _export(module: Any, example: Any) -> ir.Model:
     import torch
 
-    logging_level = logging.getLogger("torch.onnx").level
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    quiet = io.StringIO()
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(quiet):
-            warnings.simplefilter("ignore")
+        with _quiet():
             program = torch.onnx.export(
                 module, (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), verbose=False
             )
     except Exception as error:
+        _refuse_example(module, example)
         raise ModelError(
             f"torch cannot export {type(module).__name__}",
-            where=str(error).strip().splitlines()[0][:300],
+            where=_first_line(error),
             try_="try torch.onnx.export(module, (example,), dynamo=True) to see its full report,\n"
             "and that unbend[torch] is installed (torch and onnxscript)",
         ) from error
-    finally:
-        logging.getLogger("torch.onnx").setLevel(logging_level)
     if program is None:
         raise ModelError(f"torch gave no model for {type(module).__name__}")
     return program.model.clone()
+
+
+def _refuse_example(module: Any, example: Any) -> None:
+    """Raise ModelError if the module itself, before any export, does not take the example."""
+    import torch
+
+    try:
+        with torch.no_grad(), _quiet():
+            module(example)
+    except Exception as error:
+        shape = (1, *example.shape[1:])
+        raise ModelError(
+            f"{type(module).__name__} does not take the example, of shape {shape}",
+            where=_first_line(error),
+            try_=f"pass an example in the shape that the module takes, with its batch axis{_such_as(module)}",
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """No warnings, log lines or printing of torch's; what is wrong is in its error."""
+    disabled = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(disabled)
+
+
+def _first_line(error: Exception) -> str:
+    """The beginning of torch's message, without the codes that colour it on a terminal."""
+    lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
+    return lines[0][:300]
