@@ -13,6 +13,7 @@ Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
 NETWORKS = (".onnx",)
+TORCH = (".pt", ".pth")
 TABLES = (".csv", ".parquet", ".arrow", ".feather", ".ipc", ".npz", ".npy")
 
 
@@ -32,6 +33,9 @@ class Input(click.ParamType):
         if Path(value).suffix.lower() in self.others and param is not None:
             kinds = ("a table", "a network") if self.others is TABLES else ("a network", "a table")
             self.fail(f"{value} is {kinds[0]}, and {kinds[1]} belongs here", param, ctx)
+        if Path(value).suffix.lower() in TORCH and self.others is TABLES:
+            how = "torch.onnx.export(module, (example,), 'model.onnx', dynamo=True)"
+            self.fail(f"{value} is torch's own file; write an .onnx file with\n  {how}", param, ctx)
         return value
 
     def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:

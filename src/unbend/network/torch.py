@@ -48,7 +48,9 @@ def _such_as(module: Any) -> str:
     import torch
 
     first = next((part for part in module.modules() if next(part.parameters(recurse=False), None) is not None), None)
-    return f", such as torch.zeros(1, {first.in_features})" if isinstance(first, torch.nn.Linear) else ""
+    if not isinstance(first, torch.nn.Linear):
+        return ""
+    return f", such as torch.zeros(1, {first.in_features})"
 
 
 def _two_rows(example: Any) -> Any:
