@@ -337,6 +337,12 @@ def test_control_characters_do_not_reach_the_terminal(fails, capsys):
     assert capsys.readouterr().err == 'error: no column "\\x1b[2Jage"\n'
 
 
+@pytest.mark.parametrize("name", ["m.pt", "m.PTH"])
+def test_a_torch_file_is_to_be_exported(name, capsys):
+    assert main(["explain", name]) == 2
+    assert "torch.onnx.export(module" in capsys.readouterr().err
+
+
 def test_one_form_at_a_time(fits, capsys):
     assert main(["fit", "rows.csv", "--target", "y", "--json", "--markdown"]) == 2
     assert "--json and --markdown at once" in capsys.readouterr().err
