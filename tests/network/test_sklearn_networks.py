@@ -137,6 +137,30 @@ def test_skl2onnx_regression():
     np.testing.assert_allclose(answers(network, x)[:, 0], expected, atol=1e-4 * np.abs(expected).max())
 
 
+def test_shapes_are_known_behind_a_scaler_of_skl2onnx():
+    scaler = onnx.helper.make_node("Scaler", ["x"], ["s"], domain="ai.onnx.ml", offset=[1.0, 2.0], scale=[0.5, 0.1])
+    nodes = [
+        scaler,
+        onnx.helper.make_node("MatMul", ["s", "w"], ["m"]),
+        onnx.helper.make_node("Add", ["m", "b"], ["y"]),
+    ]
+    element = onnx.TensorProto.FLOAT
+    graph = onnx.helper.make_graph(
+        nodes,
+        "g",
+        [onnx.helper.make_tensor_value_info("x", element, [None, 2])],
+        [onnx.helper.make_tensor_value_info("y", element, None)],
+        [
+            onnx.numpy_helper.from_array(np.ones(shape, np.float32), name)
+            for name, shape in (("w", (2, 3)), ("b", (3,)))
+        ],
+    )
+    opsets = [onnx.helper.make_opsetid("", 18), onnx.helper.make_opsetid("ai.onnx.ml", 1)]
+    model = onnx.helper.make_model(graph, opset_imports=opsets, ir_version=9)
+    assert read(model).shapes == {"x": (1, 2), "s": (1, 2), "m": (1, 3), "y": (1, 3)}
+    assert collapse(model).affine
+
+
 @pytest.mark.parametrize("zipmap", [True, False])
 def test_skl2onnx_classifier(zipmap, tmp_path):
     skl2onnx = pytest.importorskip("skl2onnx")

@@ -17,6 +17,8 @@ from onnx_ir.passes.common import ShapeInferencePass
 from unbend.affine import Shape
 from unbend.errors import ModelError
 from unbend.network.graph import Node, captured_names, dtype_of
+from unbend.network.local import Operand, Unsupported
+from unbend.network.ops import local, lookup
 from unbend.network.random import why_random
 from unbend.network.reference import run_node
 from unbend.network.size import check_size
@@ -44,6 +46,8 @@ def fold(model: ir.Model, name: str) -> Folded:
         ShapeInferencePass(check_type=False, strict_mode=False)(twin)
         for value_name, shape in _shapes(twin).items():
             check_size(shape, value_name, name)
+        if _shapes_from_table(twin, found.constants):
+            continue
         if not (_fold_once(twin, found, name, sized=True) or _fold_once(twin, found, name, sized=False)):
             break
     found.shapes = _shapes(twin)
@@ -118,6 +122,27 @@ def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray], name: 
         return None
     check_size(_filled(node, inputs), node.outputs[0].name or node.op_type, name)
     return run_node(node, inputs)
+
+
+def _shapes_from_table(model: ir.Model, constants: Mapping[str, np.ndarray]) -> bool:
+    """Set shapes that ONNX's inference does not tell and the op table does (ai.onnx.ml); whether there were any."""
+    from unbend.network.read import nodes_of
+
+    known, any_set = _shapes(model), False
+    for node in nodes_of(model, constants):
+        if node.domain in ("", "ai.onnx") or lookup(node) is None or node.outputs[0] in known or node.source is None:
+            continue
+        if not all(name in known for name in node.inputs if name not in constants):
+            continue
+        try:
+            answer = local(node, [Operand(name, known.get(name, ()), constants.get(name)) for name in node.inputs])
+        except Unsupported:
+            continue
+        value = node.source.outputs[0]
+        value.shape = ir.Shape(next(iter(answer[0].maps.values())).out_shape)
+        value.dtype = value.dtype or ir.DataType.FLOAT
+        any_set = True
+    return any_set
 
 
 def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, ...]:
