@@ -169,6 +169,16 @@ def test_what_is_learned_from_rows_is_not_learned_from_those_held_out(kind, rows
     assert any("are those of the rows that are not held out." in note for note in found.notes)
 
 
+def test_the_rows_on_which_a_network_fails_are_named(rows, trained):
+    x, y = rows
+    table = table_of(x, y)
+    network = read(trained(StandardScaler().fit_transform(x), np.random.default_rng(0).permutation(y), alpha=0))
+    some = pair(network, table, learning=Learning(table, 200, lambda part: part.index >= 200, "the first 200 rows"))
+    assert some.failing.startswith("On the first 200 rows the network predicts y worse than a constant")
+    assert some.failing in some.notes
+    assert pair(network, table).failing.startswith("On these rows")
+
+
 def test_rows_that_gave_the_scaler_are_named(rows, trained):
     x, y = rows
     found, _ = matched(trained(StandardScaler().fit_transform(x), y), x, y)

@@ -135,7 +135,7 @@ def pair(network: Network, table: Table, *, scale: Scale = "auto", learning: Lea
     if table.target and _runs(found):
         found = _understood(found, learning)
         plain, taken = ask(learning, found.respond, options, scalings)
-        found = replace(found, failing=_failing(found, taken))
+        found = replace(found, failing=_failing(found, taken, learning))
         reasons = [*_reasons(found, plain, taken, scale, learning), found.failing]
         return _used(found, taken, reasons, learning)
     taken = Way(options[0], scalings[0], SAME, 0.0, 0.0, 0)
@@ -224,12 +224,13 @@ def _reasons(found: Pair, plain: Way, taken: Way, scale: Scale, learning: Learni
     yield from _learned(taken, found.table, learning)
 
 
-def _failing(found: Pair, taken: Way) -> str:
+def _failing(found: Pair, taken: Way, learning: Learning) -> str:
     """That the network is no better than a constant, whatever was tried; nothing is repaired."""
     if taken.score >= 0:
         return ""
+    where = "these rows" if learning.held_out is None else learning.which
     return (
-        f"On these rows the network predicts {found.table.target} worse than a constant ({_score(found, taken)}), with "
+        f"On {where} the network predicts {found.table.target} worse than a constant ({_score(found, taken)}), with "
         "its columns and its target as they are or scaled. It is scored as it is. If it is better elsewhere, its "
         "columns were prepared in another way, or stand in another order, than in this table."
     )
