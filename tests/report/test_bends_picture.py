@@ -7,7 +7,8 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from unbend.bends import Bend
+from unbend.bends import Bend, Bends
+from unbend.bends.activity import summary
 from unbend.report.bends import which
 
 
@@ -17,8 +18,6 @@ def bend(name: str, op: str = "Relu", both: int | None = 2) -> Bend:
 
 
 def picture(*found: Bend) -> Any:
-    from unbend.bends import Bends
-
     return which(SimpleNamespace(bends=Bends("m", "d", 40, found, ()), unasked={}))[-1]  # pyright: ignore[reportArgumentType]
 
 
@@ -35,3 +34,8 @@ def test_one_bend_is_a_bar_and_not_a_block():
     axes = figure.axes[0]
     low, high = axes.get_ylim()
     assert axes.patches[0].get_height() / (high - low) < 0.4  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_one_bend_without_sides_is_one():
+    said = summary(Bends("m", "d", 40, (bend("a"), bend("b", "Gelu", both=None)), ()))
+    assert said.endswith(" 1 bend more has no two sides to count.")
