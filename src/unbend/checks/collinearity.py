@@ -14,8 +14,8 @@ from unbend.checks.verdict import Check, Verdict
 from unbend.document import Column, Table, number
 from unbend.findings import Finding
 
-HARDLY_WIDER = 1.01
-"""An interval that is wider by less than this factor is as wide as if the columns were unrelated."""
+HARDLY_WIDER = 1.05
+"""Where no interval is wider by this factor than if the columns were unrelated, they are said to be hardly related."""
 NOTICEABLE_WIDTH = np.sqrt(5)
 HARMFUL_WIDTH = np.sqrt(10)
 """How many times wider an interval may be than without the other columns: the usual limits of the variance inflation
@@ -150,7 +150,7 @@ class VarianceInflation:
         if self.fit.p == 1:
             return exact + "There is only one column to estimate."
         if self.widths.max() < HARDLY_WIDER:
-            return f"{exact}The columns are hardly related: no interval is wider for it."
+            return f"{exact}The columns are hardly related: no interval is noticeably wider for it."
         return (
             f"{exact}The interval of {self.columns[worst]} is {number(self.widths[worst], 3)} times as wide as if the "
             "columns were unrelated; predictions are not affected."
