@@ -21,9 +21,14 @@ from unbend.compare.compare import judge, refuse_options, refuse_unknown, split_
 from unbend.data import Rows, column_name, column_names, open_source
 from unbend.errors import DataError, ModelError
 from unbend.findings import Finding
-from unbend.network import Network, read
+from unbend.network import Network, mixes_rows, read
 from unbend.pairing import Pair, Scale, open_with_target, pair
 from unbend.report import Answer
+
+MIXED = (
+    "The network is no regression of one row: it mixes the rows of a batch, so that its answer for a row depends on the"
+    " others. Three rows run at once, and each alone, give different answers."
+)
 
 
 def examine(
@@ -77,10 +82,11 @@ def examine(
     split = split_rows(table, holdout, holdout_column, folds, seed)
     matched = pair(network, table, scale=scale, learning=split.learning)
     ran, why_not = _runs(matched)
+    mixed = ran and mixes_rows(network)
     comparison = judge(split, matched if ran else None, level)
     straight = straightness(matched, folds=folds, seed=seed, level=level) if ran else None
     found = count(matched) if ran else None
-    regression = _regression(matched, network) if ran else None
+    regression = _regression(matched, network) if ran and not mixed else None
     checks, not_checked = _checks(data, target, order, level, unused, table.classes)
     return Answer(
         model=network.name,
@@ -93,7 +99,7 @@ def examine(
         bends=found,
         comparison=comparison,
         checks=checks,
-        findings=tuple(_findings(shape, regression, matched, straight, found, comparison, checks)),
+        findings=tuple(_findings(shape, regression, mixed, matched, straight, found, comparison, checks)),
         notes=_notes(
             table.notes, () if ran else matched.notes, comparison.notes, checks.notes if checks else (), (why_not,)
         ),
@@ -157,6 +163,7 @@ def _checks(
 def _findings(
     shape: Collapse,
     regression: LocalRegression | None,
+    mixed: bool,
     matched: Pair,
     straight: Straightness | None,
     found: Bends | None,
@@ -164,7 +171,10 @@ def _findings(
     checks: Checks | None,
 ) -> Iterator[Finding]:
     """One finding for each question."""
-    yield Finding("is_regression", _is_regression(shape, regression, matched), "exact")
+    if mixed:
+        yield Finding("is_regression", MIXED, "exact")
+    else:
+        yield Finding("is_regression", _is_regression(shape, regression, matched), "exact")
     if straight is not None and regression is None:
         yield Finding(
             "straightness", sentence(straight), "measured on held-out rows", straight.value, straight.interval

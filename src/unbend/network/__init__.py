@@ -3,6 +3,6 @@
 from unbend.network.evaluate import evaluate, input_shape
 from unbend.network.graph import Network, Node, Port
 from unbend.network.read import network_of, read
-from unbend.network.run import Runner
+from unbend.network.run import Runner, mixes_rows
 
-__all__ = ["Network", "Node", "Port", "Runner", "evaluate", "input_shape", "network_of", "read"]
+__all__ = ["Network", "Node", "Port", "Runner", "evaluate", "input_shape", "mixes_rows", "network_of", "read"]

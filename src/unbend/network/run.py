@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
+from typing import Literal
 
 import numpy as np
 import onnx_ir as ir
@@ -42,7 +44,6 @@ class Runner:
         self.names = [*own, *(name for name in dict.fromkeys(capture) if name not in own)]
         self._session = session(serialise(network.model, self.names[len(own) :]), network.name, threads)
         self._dtype = network.input.dtype or np.dtype(np.float32)
-        self._batched: bool | None = None
 
     def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
         """Every named value for the rows `x`, each (rows, *shape for one row)."""
@@ -62,7 +63,7 @@ class Runner:
         """How many rows are run at once."""
         if self.network.batch is not None:
             return self.network.batch if self._takes_rows else 1
-        if not self._rows_are_independent():
+        if self._together != "same":
             return 1
         numbers = sum(int(np.prod(shape)) for shape in self.network.shapes.values()) or 1
         return int(np.clip(MAX_BYTES // (4 * numbers), 1, MAX_BATCH))
@@ -72,27 +73,36 @@ class Runner:
         """Whether the first axis of the input counts rows (a vector input has none)."""
         return self.network.input.shape is not None and len(self.network.input.shape) > 1
 
-    def _rows_are_independent(self) -> bool:
-        """Whether three rows at once give what each gives alone; a network that mixes its rows is run row by row."""
-        if self._batched is None:
-            probe = np.random.default_rng(0).standard_normal((3, *input_shape(self.network)))
-            self._batched = self._agree(probe if is_float(self._dtype) else (probe > 0).astype(self._dtype))
-        return self._batched
+    @cached_property
+    def mixes_rows(self) -> bool:
+        """Whether three rows at once give something else than each gives alone; then rows are run one by one.
 
-    def _agree(self, probe: np.ndarray) -> bool:
+        A network that takes a fixed number of rows, or cannot run several at once, is not asked.
+        """
+        return self.network.batch is None and self._together == "different"
+
+    @cached_property
+    def _together(self) -> Literal["same", "different", "fails"]:
+        """What three rows at once give, beside what each gives alone."""
+        probe = np.random.default_rng(0).standard_normal((3, *input_shape(self.network)))
+        return self._compared(probe if is_float(self._dtype) else (probe > 0).astype(self._dtype))
+
+    def _compared(self, probe: np.ndarray) -> Literal["same", "different", "fails"]:
         alone = [self._run(probe[[row]]) for row in range(len(probe))]
         try:
             together = self._run(probe)
         except ModelError:
-            return False
+            return "fails"
+        except SelfCheckError:
+            return "different"
         for name in self.names:
             apart = np.concatenate([part[name] for part in alone])
             if apart.shape != together[name].shape:
-                return False
+                return "different"
             scale = np.max(np.abs(apart[np.isfinite(apart)]), initial=1e-30)
             if not np.allclose(apart, together[name], rtol=0, atol=ROW_TOLERANCE * scale, equal_nan=True):
-                return False
-        return True
+                return "different"
+        return "same"
 
     def _run(self, x: np.ndarray) -> dict[str, np.ndarray]:
         rows = len(x)
@@ -133,6 +143,20 @@ class Runner:
                 try_="export the network with a free batch axis",
             )
         return array.reshape(rows, *shape)
+
+
+def mixes_rows(network: Network) -> bool:
+    """Whether the network's answer for a row depends on the other rows of its batch.
+
+    Found by running three rows at once and each alone; False for a network that cannot be run, or that draws random
+    numbers.
+    """
+    if any(node.random for node in network.nodes):
+        return False
+    try:
+        return Runner(network, threads=1).mixes_rows
+    except ModelError:
+        return False
 
 
 def serialise(model: ir.Model, extra_outputs: Sequence[str] = ()) -> bytes | str:
