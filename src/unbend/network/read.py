@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnx.version_converter
 import onnx_ir as ir
 
 from unbend.errors import ModelError
@@ -124,6 +125,7 @@ def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
 
 def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
     load_external(model, name, path)
+    model = _modern(model, name)
     _normalise(model, name)
     _check_values(model, name)
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
@@ -181,6 +183,27 @@ def _axes(input_: Port) -> tuple[int | None, tuple[str, ...]]:
     return (first if isinstance(first, int) else None), free
 
 
+def _modern(model: ir.Model, name: str) -> ir.Model:
+    """The model in an opset that the table speaks of: an older file is converted by ONNX's own converter.
+
+    Raises
+    ------
+    ModelError
+        The converter cannot convert it.
+    """
+    opset = model.graph.opset_imports.get("", OLDEST_OPSET)
+    if opset >= OLDEST_OPSET:
+        return model
+    try:
+        return ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
+    except Exception as error:
+        raise ModelError(
+            f"{name} uses opset {opset}; unbend reads opset {OLDEST_OPSET} and newer",
+            where=f"ONNX's converter cannot convert it: {_first_line(error)}",
+            try_=f"export it with opset {OLDEST_OPSET} or newer",
+        ) from error
+
+
 def _normalise(model: ir.Model, name: str) -> None:
     """Functions in place of their calls, constants as initializers, names unique, nodes in order."""
     from onnx_ir.passes import common
@@ -193,12 +216,6 @@ def _normalise(model: ir.Model, name: str) -> None:
         common.TopologicalSortPass()(model)
     except Exception as error:
         raise ModelError(f"{name} is not a valid ONNX model", where=_first_line(error)) from error
-    opset = model.graph.opset_imports.get("", OLDEST_OPSET)
-    if opset < OLDEST_OPSET:
-        raise ModelError(
-            f"{name} uses opset {opset}; unbend reads opset {OLDEST_OPSET} and newer",
-            try_=f"convert it: onnx.version_converter.convert_version(model, {OLDEST_OPSET})",
-        )
 
 
 def _check_values(model: ir.Model, name: str) -> None:
