@@ -155,8 +155,8 @@ def test_options_reach_the_verb(fits):
 
 
 def test_standard_errors_reach_the_verb(fits):
-    assert main("fit rows.csv --target y --covariance hac --lags 3 --order week".split()) == 0
-    assert main("fit rows.csv --target y --cluster firm --cluster year".split()) == 0
+    assert main(["fit", "rows.csv", "--target", "y", "--covariance", "hac", "--lags", "3", "--order", "week"]) == 0
+    assert main(["fit", "rows.csv", "--target", "y", "--cluster", "firm", "--cluster", "year"]) == 0
     hac, clustered = (options for _, options in fits)
     assert (hac["covariance"], hac["lags"], hac["order"]) == ("HAC", 3, "week")
     assert clustered["cluster"] == ("firm", "year")

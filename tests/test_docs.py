@@ -12,4 +12,5 @@ DOCS = Path(__file__).parents[1] / "docs"
 
 def test_the_worked_example_is_what_explain_prints() -> None:
     written = (DOCS / "explain.md").read_text(encoding="utf-8")
-    assert written.strip() == render_markdown(explain().document()).strip(), "unbend explain --markdown > docs/explain.md"
+    now = render_markdown(explain().document())
+    assert written.strip() == now.strip(), "run: unbend explain --markdown > docs/explain.md"
