@@ -483,3 +483,12 @@ def test_biases_that_differ_by_little_stay_apart(bias):
     assert found.changed
     stored = [numpy_helper.to_array(one) for one in found.to_onnx().graph.initializer]
     assert any(array.ndim == 1 and np.array_equal(array, bias) for array in stored)
+
+
+def test_a_network_that_mixes_its_rows_is_no_regression_of_one_row():
+    graph = Graph("N", 4)
+    mean = graph("ReduceMean", "x", np.array([0]), keepdims=1)
+    found = collapse(graph.model(graph("Gemm", graph("Sub", "x", mean), a(4, 2))))
+    assert found.mixes_rows
+    assert not found.affine
+    assert "mixes the rows" in str(found)

@@ -31,6 +31,11 @@ def answer(result: Collapse) -> str:
     """What the network is, and what collapses, in sentences."""
     if result.affine:
         first = "This network has no bend: it is one linear regression, W_z x + b_z."
+    elif result.mixes_rows:
+        first = (
+            "This network has no bend, and yet is no regression of one row: it mixes the rows of a batch, so that its "
+            "answer for a row depends on the others."
+        )
     elif not result.bends:
         first = f"This network has no bend; {len(result.kept)} of its affine nodes are left alone, and say below why."
     else:

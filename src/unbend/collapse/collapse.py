@@ -20,7 +20,7 @@ from unbend.collapse.stretches import Kept, stretches
 from unbend.collapse.write import Overflow
 from unbend.document import Block
 from unbend.errors import ModelError
-from unbend.network import Network, network_of, read
+from unbend.network import Network, mixes_rows, network_of, read
 from unbend.output import replacing
 from unbend.result import Result
 
@@ -56,7 +56,8 @@ class BendReport:
 class Collapse(Result):
     """The collapsed network, what became of each stretch, and the certificate.
 
-    `before` and `after` are the sizes; `affine` says that the whole network is one affine map of its input; `model` is
+    `before` and `after` are the sizes; `affine` says that the whole network is one affine map of its input, and
+    `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `model` is
     the collapsed graph (`save` writes it).
     """
 
@@ -72,6 +73,7 @@ class Collapse(Result):
     certificate: Certificate | None
     model: ir.Model = field(repr=False, compare=False, metadata={"json": False})
     path: str | None = None
+    mixes_rows: bool = False
 
     @property
     def changed(self) -> bool:
@@ -121,12 +123,15 @@ def collapse(model: Any, example: Any = None, *, name: str | None = None) -> Col
     found = stretches(network)
     plans = [plan(network, stretch) for stretch in found.stretches]
     written, plans, certificate = _written(network, plans)
+    straight = not network.bends and not found.kept
+    mixed = straight and mixes_rows(network)
     after = network_of(written.clone(), network.name) if certificate else network
     return Collapse(
         name=network.name,
         before=size(network, found),
         after=size(after, stretches(after)) if certificate else size(network, found),
-        affine=not network.bends and not found.kept,
+        affine=straight and not mixed,
+        mixes_rows=mixed,
         stretches=tuple(_report(one) for one in plans),
         bends=tuple(bend_reports(network)),
         kept=found.kept,

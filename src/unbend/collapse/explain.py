@@ -15,7 +15,7 @@ from unbend.collapse.stretches import Stretch, Stretches, stretches
 from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
 from unbend.document.formula import Equation, Matrix, Symbol, to_latex
 from unbend.errors import ModelError
-from unbend.network import Network, Runner, evaluate, input_shape, read
+from unbend.network import Network, Runner, evaluate, input_shape, mixes_rows, read
 from unbend.network.local import Unsupported
 from unbend.result import Result
 
@@ -56,6 +56,7 @@ class Worked:
     derivations: tuple[Derivation, ...]
     bends: tuple[tuple[str, str], ...]
     additivity: Additivity | None
+    mixes_rows: bool = False
 
 
 @dataclass(frozen=True)
@@ -122,9 +123,12 @@ def explain(model: Any = None, example: Any = None) -> Explanation:
 def work_out(network: Network) -> Worked:
     """Every stretch of the network, step by step."""
     found = stretches(network)
+    straight = not network.bends and not found.kept and len(found.stretches) == 1
+    mixed = straight and mixes_rows(network)
     return Worked(
         name=network.name,
-        affine=not network.bends and not found.kept and len(found.stretches) == 1,
+        affine=straight and not mixed,
+        mixes_rows=mixed,
         derivations=tuple(_derivations(network, found)),
         bends=tuple((node.label, node.op_type) for node in network.bends),
         additivity=_additivity(network, size(network, found).macs),
@@ -274,6 +278,11 @@ def _verdict(part: Worked) -> list[Block]:
         blocks: list[Block] = [
             Paragraph("No bend: for every input the network is y = W_z x + b_z.", "strong", "exact"),
         ]
+    elif part.mixes_rows:
+        text = (
+            "No bend, and yet no regression of one row: the network mixes the rows of a batch. Above is a batch of one."
+        )
+        blocks = [Paragraph(text, "warning")]
     else:
         items = [f"{op} ({label})" for label, op in part.bends[:20]]
         count = len(part.bends)

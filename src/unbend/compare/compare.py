@@ -15,7 +15,7 @@ from unbend.compare.gather import IN_MEMORY, Gathered, gather
 from unbend.compare.ladder import Task, rungs
 from unbend.compare.report import report
 from unbend.compare.split import Split, refuse_folds
-from unbend.data import Source, Table, open_source, open_table
+from unbend.data import Source, Table, column_names, open_source, open_table
 from unbend.errors import DataError, UsageError
 from unbend.network import Network, read
 from unbend.pairing import Pair, head, pair
@@ -74,7 +74,7 @@ def compare(
     source = open_source(data)
     if holdout_column is not None:
         refuse_unknown(source, holdout_column)
-        exclude = (*exclude, holdout_column)
+        exclude = (*column_names(exclude), holdout_column)
     table = _open(source, target, exclude, classes, network)
     split = split_rows(table, holdout, holdout_column, folds, seed)
     paired = None if network is None else pair(network, table, scale=scale, learning=split.learning)

@@ -7,6 +7,9 @@ from unbend.errors import DataError
 from unbend.network import Network
 from unbend.pairing.head import Head
 
+MOST = 12
+"""So many classes are named in a sentence."""
+
 
 def refuse_head(network: Network, table: Table, end: Head) -> None:
     """Raise DataError if the network cannot predict the table's target."""
@@ -56,8 +59,8 @@ def class_note(network: Network, table: Table, end: Head) -> str:
     """How classes were matched, where the model does not say it; else empty."""
     if table.classes is None or class_order(network, table) is not None:
         return ""
-    listed = ", ".join(table.classes[:8]) + (", …" if len(table.classes) > 8 else "")
-    why = "does not name its classes" if network.classes is None else f"calls them {', '.join(network.classes[:8])}"
+    listed = ", ".join(table.classes[:MOST]) + (", …" if len(table.classes) > MOST else "")
+    why = "does not name its classes" if network.classes is None else f"calls them {', '.join(network.classes[:MOST])}"
     if end.size == 1:
         sides = " and against ".join(reversed(table.classes))
         return f"The model file {why}; its output is taken to speak for {sides}."
