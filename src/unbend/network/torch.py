@@ -47,8 +47,9 @@ def _such_as(module: Any) -> str:
     """An example for the module, where its first layer says how wide its input is."""
     import torch
 
-    first = next((part for part in module.modules() if next(part.parameters(recurse=False), None) is not None), None)
-    if not isinstance(first, torch.nn.Linear):
+    parts: list[Any] = [part for part in module.modules() if next(part.parameters(recurse=False), None) is not None]
+    first = parts[0] if parts else None
+    if first is None or not isinstance(first, torch.nn.Linear):
         return ""
     return f", such as torch.zeros(1, {first.in_features})"
 
