@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import enum
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,14 @@ def plain(value: Any) -> Any:
     raise TypeError(f"no plain form for {type(value).__name__}")
 
 
-class Result:
+class Result(ABC):
     """Base of every verb's result; subclasses are frozen dataclasses that say what to read in `document`."""
 
     verb = ""
 
+    @abstractmethod
     def document(self) -> list[Block]:
         """The blocks to read, in order."""
-        raise NotImplementedError
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON types, with the verb that made them."""
