@@ -19,12 +19,16 @@ REACHED = {
     "Longley": (13, 12, 15),
     "Filip": (7, 7, 10),
     "Wampler1": (9, 9, 15),
-    "Wampler2": (12, 2, 15),
+    "Wampler2": (12, None, 15),
     "Wampler3": (9, 11, 15),
     "Wampler4": (8, 11, 15),
     "Wampler5": (5, 11, 13),
 }
-"""Digits of the worst coefficient, the worst standard error, and R², against exact arithmetic."""
+"""Digits of the worst coefficient, the worst standard error, and R², against exact arithmetic.
+
+Wampler2 is an exact polynomial up to the rounding of its decimals: its residuals are that rounding, and so a standard
+error has no digits, but is next to nothing.
+"""
 
 
 def fitted(problem):
@@ -43,7 +47,10 @@ def test_digits_reached(nist, name: str) -> None:
     result = fitted(problem)
     estimates = np.array([result.intercept, *result.coef])
     assert nist.digits(estimates, truth.estimates) >= REACHED[name][0]
-    assert nist.digits(errors_of(result), truth.errors) >= REACHED[name][1]
+    if REACHED[name][1] is None:
+        assert np.all(errors_of(result) < 1e-13 * np.abs(truth.estimates))
+    else:
+        assert nist.digits(errors_of(result), truth.errors) >= REACHED[name][1]
     assert nist.digits(result.r2, truth.r2) >= REACHED[name][2]
 
 
@@ -53,7 +60,8 @@ def test_certified_values(nist, name: str) -> None:
     result = fitted(problem)
     estimates = np.array([result.intercept, *result.coef])
     assert nist.digits(estimates, problem.estimates) >= min(REACHED[name][0], 7 if name == "Filip" else 13)
-    assert nist.digits(result.sigma, problem.sigma) >= min(REACHED[name][1], 8 if name == "Filip" else 13)
+    if REACHED[name][1] is not None:
+        assert nist.digits(result.sigma, problem.sigma) >= min(REACHED[name][1], 8 if name == "Filip" else 13)
     assert nist.digits(result.r2, problem.r2) >= min(REACHED[name][2], 13)
 
 
