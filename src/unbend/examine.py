@@ -195,21 +195,26 @@ def _without_the_network(answer: Finding, matched: Pair) -> Finding:
 
 def _is_regression(shape: Collapse, regression: LocalRegression | None, matched: Pair) -> str:
     if regression is None:
-        return _bends_at(shape, matched.network)
+        return _bends_at(shape, matched)
     if matched.head.classifier:
         return f"The network is a logistic regression: W_z x + b_z, then {matched.head.last}."
     return "The network is a linear regression: it has no bend, and W_z and b_z are below."
 
 
-def _bends_at(shape: Collapse, network: Network) -> str:
+def _bends_at(shape: Collapse, matched: Pair) -> str:
+    """Where the network bends on the way to its scores; what other outputs are made with is not asked."""
+    network = matched.network
+    before = set(upstream(network, matched.head.logits))
+    bends = [bend for node, bend in zip(network.bends, shape.bends, strict=True) if node in before]
+    until = f" before its last {matched.head.last}" if matched.head.last else ""
     if drawn := list(dict.fromkeys(node.random for node in network.bends if node.random)):
         return f"The network is no linear regression: its answer for one row is not always the same. {drawn[0]}."
-    count, kinds = len(shape.bends), ", ".join(sorted({bend.op_type for bend in shape.bends}))
+    count, kinds = len(bends), ", ".join(sorted({bend.op_type for bend in bends}))
     if not count:
-        return "The network is a linear regression: it has no bend. It cannot be run, so W_z and b_z are not shown."
-    if not any(bend.known for bend in shape.bends):
+        return f"The network has no bend{until}, but W_z and b_z could not be worked out."
+    if not any(bend.known for bend in bends):
         return f"Whether the network is a linear regression cannot be said: unbend does not know what {kinds} computes."
-    return f"The network is no linear regression: it bends at {count} node{'s' if count > 1 else ''} ({kinds})."
+    return f"The network is no linear regression: it bends at {count} node{'s' if count > 1 else ''}{until} ({kinds})."
 
 
 def _command(places: tuple[Any, Any, Any], exclude: Sequence[str], options: Mapping[str, Any]) -> str:

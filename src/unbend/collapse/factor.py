@@ -31,7 +31,6 @@ from unbend.network import Node
 MAX_DENSE = 1 << 22
 """A product is written out as a dense matrix only up to this many numbers (32 MiB in float64)."""
 
-
 SETTLED = 4.0
 """A convolution's offset that changes over the image by at most this many units in the last place, relative to the
 largest, is one number for each channel. A border that an exporter wrote as rounded constants differs so from the

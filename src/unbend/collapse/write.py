@@ -15,6 +15,7 @@ import onnx_ir as ir
 
 from unbend.affine import Affine, Convolution, Dense, Diagonal, Selection, Shape, Transposed
 from unbend.collapse.factor import Step, parts
+from unbend.errors import ModelError
 from unbend.network import Network, Node
 
 
@@ -134,6 +135,8 @@ class Writer:
             return self._convolution("Conv", linear, offset, source, stem, dtype)
         if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
             return self._transposed(linear.of, source, stem, dtype)
+        if isinstance(linear, Selection) and not linear.is_reshape:
+            raise ModelError("a rearrangement of numbers has no op that could be written for it")
         if isinstance(linear, Selection):
             return self._reshape(linear.out_shape, source, stem, dtype)
         if isinstance(linear, Diagonal):
