@@ -64,8 +64,8 @@ def least_squares(
 def row_triangle(moments: Moments, blocks: Iterable[Block], intercept: bool = True) -> Triangle:
     """A second reading: QR of the rows."""
     factor = RowFactor(moments, intercept)
-    for z, weights in blocks:
-        factor.see(z, weights)
+    for block in blocks:
+        factor.see(block.z, block.weights)
     return factor.triangle()
 
 

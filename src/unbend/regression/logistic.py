@@ -248,9 +248,9 @@ class _Newton:
         classes, q = self.shape
         loss, gradient, hessian = 0.0, np.zeros(self.shape), np.zeros((classes, q, classes, q))
         self.counts[:], self.n, self.largest = 0.0, 0, 0.0
-        for z, given in self.blocks():
-            weights = np.ones(len(z)) if given is None else given
-            u, y = self.axes.rows(z[:, :-1]), z[:, -1].astype(np.intp)
+        for block in self.blocks():
+            weights = np.ones(len(block.x)) if block.weights is None else block.weights
+            u, y = self.axes.rows(block.x), block.y[:, 0].astype(np.intp)
             logs = log_probabilities(u @ gamma.T)
             share, true = np.exp(logs[:, 1:]), np.eye(classes + 1)[y]
             loss -= float(weights @ logs[np.arange(len(y)), y])

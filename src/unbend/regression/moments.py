@@ -9,11 +9,32 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 
-Block = tuple[np.ndarray, np.ndarray | None]
-"""Rows [x | y], (n, q), and their weights, (n,), or None where all are 1."""
+
+class Block(NamedTuple):
+    """Some rows of columns and targets.
+
+    Attributes
+    ----------
+    x : (n, p)
+    y : (n, k)
+    weights : (n,), not negative, or None where all are 1
+    x_low, y_low : what the numbers are above those of x and y, where they are given in two parts, else None
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    weights: np.ndarray | None = None
+    x_low: np.ndarray | None = None
+    y_low: np.ndarray | None = None
+
+    @property
+    def z(self) -> np.ndarray:
+        """A copy of [x | y]; (n, p + k)."""
+        return np.hstack([self.x, self.y])
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,10 +75,15 @@ class Moments:
         return cls(len(z), float(weights.sum()), shift, weighted.sum(axis=0), (products + products.T) / 2)
 
     @classmethod
-    def about_origin(cls, z: np.ndarray, weights: np.ndarray | None = None) -> Moments:
+    def of_block(cls, block: Block, shift: np.ndarray | None = None) -> Moments:
+        """The moments of a block's [x | y], about a shift that all blocks share; from this block if it is None."""
+        return cls.of(block.z, shift, block.weights)
+
+    @classmethod
+    def about_origin(cls, block: Block) -> Moments:
         """The moments of a fit without an intercept: with sums of 0, what is about the mean is about 0."""
-        moments = cls.of(z, np.zeros(z.shape[1]), weights)
-        return replace(moments, sums=np.zeros(z.shape[1]))
+        q = block.x.shape[1] + block.y.shape[1]
+        return replace(cls.of_block(block, np.zeros(q)), sums=np.zeros(q))
 
     def of_columns(self, columns: Sequence[int]) -> Moments:
         """The moments of some of the columns, in this order."""

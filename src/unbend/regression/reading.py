@@ -18,7 +18,7 @@ SMALLEST = 1e-280
 def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[Block]:
     """The columns (with squares and products if `terms` is given) and the target, block by block, without weights."""
     for rows in table.blocks():
-        yield np.column_stack([rows.x if terms is None else terms.expand(rows.x), rows.y]), None
+        yield Block(rows.x if terms is None else terms.expand(rows.x), rows.y[:, None])
 
 
 def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
@@ -31,9 +31,9 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
     """
     total: Moments | None = None
     with np.errstate(over="ignore", invalid="ignore"):
-        for z, _ in design_blocks(table, terms):
-            block = Moments.of(z, None if total is None else total.shift)
-            total = block if total is None else total + block
+        for block in design_blocks(table, terms):
+            part = Moments.of_block(block, None if total is None else total.shift)
+            total = part if total is None else total + part
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
     refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))

@@ -33,8 +33,8 @@ def refined(solution: Solution, moments: Moments, blocks: Iterable[Block]) -> So
     offset = moments.offset[:-1]
     base = float(moments.offset[-1] - offset @ solution.coef)
     total, cross, squares = 0.0, np.zeros(len(offset)), 0.0
-    for z, weights in blocks:
-        moved = z - moments.shift
+    for block in blocks:
+        moved, weights = block.z - moments.shift, block.weights
         x, residual = moved[:, :-1], moved[:, -1] - moved[:, :-1] @ solution.coef - base
         weighted = residual if weights is None else weights * residual
         total += weighted.sum() * solution.has_intercept

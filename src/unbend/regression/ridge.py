@@ -161,10 +161,9 @@ class LeftOut:
 
     @classmethod
     def of(cls, rows: Block, moments: Moments, spectrum: Spectrum, kept: np.ndarray, unit: np.ndarray) -> LeftOut:
-        """From rows [x | y] and their weights."""
-        z, weights = rows
-        moved = z - moments.mean
-        counts = np.ones(len(z)) if weights is None else weights
+        """From rows with one target."""
+        moved = rows.z - moments.mean
+        counts = np.ones(len(moved)) if rows.weights is None else rows.weights
         return cls(
             spectrum, moved[:, kept] / unit @ spectrum.vectors, moved[:, -1], counts, spectrum.free / moments.weight
         )

@@ -94,8 +94,8 @@ def separating(axes: Axes, blocks: Callable[[], Iterable[Block]], classes: int) 
 
 
 def _rows(axes: Axes, blocks: Callable[[], Iterable[Block]]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
-    for z, _ in blocks():
-        yield axes.rows(z[:, :-1]) * axes.weight**0.5, z[:, -1].astype(np.intp)
+    for block in blocks():
+        yield axes.rows(block.x) * axes.weight**0.5, block.y[:, 0].astype(np.intp)
 
 
 def _candidate(total: np.ndarray, constraints: list[np.ndarray]) -> np.ndarray:

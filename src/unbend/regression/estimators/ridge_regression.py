@@ -8,7 +8,7 @@ import numpy as np
 
 from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, take
-from unbend.regression.moments import Moments
+from unbend.regression.moments import Block, Moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 
@@ -70,7 +70,7 @@ class Ridge(InferredModel):
         return self
 
     def _solve(self, sample: Sample, moments: Moments, target: int) -> Solution:
-        rows = np.column_stack([sample.x, sample.y[:, target]]), sample.weights
+        rows = Block(sample.x, sample.y[:, [target]], sample.weights)
         return ridge(
             sample.of_target(moments, target),
             self.alpha,

@@ -47,7 +47,7 @@ class Sample:
         size = block_rows(self.x.shape[1] + y.shape[1])
         for start in range(0, len(self.x), size):
             part = slice(start, start + size)
-            yield np.hstack([self.x[part], y[part]]), None if self.weights is None else self.weights[part]
+            yield Block(self.x[part], y[part], None if self.weights is None else self.weights[part])
 
     def moments(self, intercept: bool = True) -> Moments:
         """Of [x | y] with all targets.
@@ -59,10 +59,10 @@ class Sample:
         """
         total: Moments | None = None
         with np.errstate(over="ignore", invalid="ignore"):
-            for z, weights in self.blocks():
+            for block in self.blocks():
                 shift = None if total is None else total.shift
-                block = Moments.of(z, shift, weights) if intercept else Moments.about_origin(z, weights)
-                total = block if total is None else total + block
+                part = Moments.of_block(block, shift) if intercept else Moments.about_origin(block)
+                total = part if total is None else total + part
         assert total is not None  # the checks of `take` leave at least one row
         refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
         return total
