@@ -170,19 +170,20 @@ def cheapest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
     they may join what follows them.
     """
     best = _shortest(steps, target)
-    while len(pieces := tuple(piece for step in best for piece in _pieces(step))) > len(best):
-        again = _shortest(pieces, target)
+    while len(single := tuple(piece for step in best for piece in pieces(step))) > len(best):
+        again = _shortest(single, target)
         if not total(again) < total(best):
             break
         best = again
     return best
 
 
-def _pieces(step: Step) -> list[Step]:
+def pieces(step: Step) -> list[Step]:
+    """The step as one step for each node that it is written as."""
     if step.node is not None:
         return [step]
-    pieces = enumerate(parts(step.affine))
-    return [Step(part, None, step.rules if i == 0 else (), part_of=step.part_of) for i, part in pieces]
+    single = enumerate(parts(step.affine))
+    return [Step(part, None, step.rules if i == 0 else (), part_of=step.part_of) for i, part in single]
 
 
 def _shortest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
