@@ -16,6 +16,7 @@ import numpy as np
 
 from unbend.affine import Affine, Identity, Selection, Shape
 from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
+from unbend.collapse.order import arranged
 from unbend.collapse.stretches import Stretch
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
@@ -177,8 +178,8 @@ def reduce(graph: Reduction) -> Reduction:
 
 
 def _factored(graph: Reduction, edge: Edge) -> Edge:
-    """The edge in its cheapest factoring; the edge itself where that is how it stands."""
-    steps = cheapest(edge.steps, graph.target)
+    """The edge in its cheapest order and factoring; the edge itself where that is how it stands."""
+    steps = arranged(edge.steps, graph.target)
     return edge if steps == edge.steps else replace(edge, steps=steps)
 
 

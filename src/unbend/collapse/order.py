@@ -1,0 +1,245 @@
+"""Orders of a chain: steps that may change places, so that they meet others they are one with.
+
+With D a scale of each element, t a shift, M a move of numbers, P a map that does the same to every channel (a pool) and
+W a 1 × 1 convolution, each of these is exact in both directions where its condition holds:
+
+    D (x + t) = D x + D t                    backwards: D x + t = D (x + t / D) if no number of D is 0
+    D M = M D'  and  M x + t = M (x + t')    D', t' are D, t moved; backwards for an M that only permutes
+    D P = P D                                if D has one number for each channel, W P = P W always
+    P (x + t) = P x + P t                    backwards, for a t with one number a channel, if each row of P adds up to 1
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Selection, Shape, shrink
+from unbend.affine.channels import for_channels
+from unbend.collapse.factor import Step, Target, cheapest, pieces, total
+
+ALIKE = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
+"""Ops whose node says nothing about the number of channels, so that it can stand before another number of them."""
+
+WHOLE = 1e-14
+"""A row of a pool adds up to 1 within this: it is n times 1/n in float64."""
+
+Pair = tuple[Step, Step]
+
+
+def arranged(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
+    """The cheapest factoring of the chain over the orders that its steps can be put in."""
+    best = cheapest(steps, target)
+    while (better := _better(best, target)) is not None:
+        best = better
+    return best
+
+
+def _better(steps: Sequence[Step], target: Target) -> tuple[Step, ...] | None:
+    now = total(steps)
+    for order in orders(steps):
+        found = cheapest(order, target)
+        if total(found).no_dearer(now) and total(found) < now:
+            return found
+    return None
+
+
+def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
+    """The chain with one of its steps moved as far to the front, or to the back, as it goes."""
+    if len(steps) < 2:
+        return
+    single = tuple(part for step in steps for part in _apart(step))
+    for at in range(len(single)):
+        for slide in (_to_front, _to_back):
+            moved = slide(single, at)
+            if moved is not None:
+                yield moved
+
+
+def _apart(step: Step) -> list[Step]:
+    """A scale and a shift of each element as two steps."""
+    if isinstance(step.affine.linear, Diagonal) and step.affine.offset.any():
+        return pieces(Step(step.affine, None, step.rules, part_of=step.part_of))
+    return [step]
+
+
+def _to_front(steps: tuple[Step, ...], at: int) -> tuple[Step, ...] | None:
+    row, start = list(steps), at
+    while at > 0 and (pair := exchanged(row[at - 1], row[at], later_moves=True)) is not None:
+        row[at - 1 : at + 1] = pair
+        at -= 1
+    return tuple(row) if at != start else None
+
+
+def _to_back(steps: tuple[Step, ...], at: int) -> tuple[Step, ...] | None:
+    row, start = list(steps), at
+    while at + 1 < len(row) and (pair := exchanged(row[at], row[at + 1], later_moves=False)) is not None:
+        row[at : at + 2] = pair
+        at += 1
+    return tuple(row) if at != start else None
+
+
+def exchanged(first: Step, second: Step, later_moves: bool) -> Pair | None:
+    """Two steps that do, in the other order, what `first` and then `second` do; None if there are none.
+
+    What moves is the second if `later_moves`, else the first; the other one is left as it is, a node if it is one.
+    """
+    mover = second if later_moves else first
+    if _is_scale(mover):
+        return _scale_forward(first, second) if later_moves else _scale_back(first, second)
+    if _is_shift(mover):
+        return _shift_forward(first, second) if later_moves else _shift_back(first, second)
+    return _pool_forward(first, second) if later_moves else _pool_back(first, second)
+
+
+def _is_scale(step: Step) -> bool:
+    return isinstance(step.affine.linear, Diagonal) and not step.affine.offset.any()
+
+
+def _is_shift(step: Step) -> bool:
+    return isinstance(step.affine.linear, Identity)
+
+
+def _is_move(step: Step) -> bool:
+    return isinstance(step.affine.linear, Selection) and not step.affine.offset.any()
+
+
+def _like(mover: Step, linear: LinearMap, offset: np.ndarray | None = None) -> Step:
+    """The moved step, with the rules of the one that moved."""
+    none = np.zeros((1,) * len(linear.out_shape))
+    return Step(Affine(linear, none if offset is None else shrink(offset)), None, mover.rules, part_of=mover.part_of)
+
+
+def _scale(step: Step) -> Diagonal:
+    assert isinstance(step.affine.linear, Diagonal)
+    return step.affine.linear
+
+
+def _scale_forward(first: Step, scale: Step) -> Pair | None:
+    """[first, D] → [D', first']."""
+    diagonal, linear = _scale(scale), first.affine.linear
+    if _is_shift(first):
+        return _like(scale, diagonal), _like(first, linear, first.affine.offset * diagonal.scale[0])
+    if _is_move(first) and (back := _inverse(linear)) is not None:
+        return _like(scale, back.across(diagonal)), first
+    if _commutes(diagonal, first):
+        return _like(scale, _for(diagonal, linear.in_shape)), first
+    return None
+
+
+def _scale_back(scale: Step, second: Step) -> Pair | None:
+    """[D, second] → [second', D']."""
+    diagonal, linear = _scale(scale), second.affine.linear
+    if _is_shift(second):
+        shift = _divided(second.affine.offset, diagonal.scale[0])
+        return None if shift is None else (_like(second, linear, shift), _like(scale, diagonal))
+    if isinstance(linear, Selection) and _is_move(second):
+        return second, _like(scale, linear.across(diagonal))
+    if _commutes(diagonal, second):
+        return second, _like(scale, _for(diagonal, linear.out_shape))
+    return None
+
+
+def _shift_forward(first: Step, shift: Step) -> Pair | None:
+    """[first, + t] → [+ t', first]."""
+    offset, linear = shift.affine.offset, first.affine.linear
+    if _is_scale(first):
+        divided = _divided(offset, _scale(first).scale[0])
+        return None if divided is None else (_like(shift, shift.affine.linear, divided), first)
+    if _is_move(first) and (back := _inverse(linear)) is not None:
+        return _like(shift, Identity(linear.in_shape), back.image(offset)), first
+    return None
+
+
+def _shift_back(shift: Step, second: Step) -> Pair | None:
+    """[+ t, second] → [second, + t']."""
+    linear = second.affine.linear
+    if not (_is_scale(second) or _is_move(second) or _is_pool(second)):
+        return None
+    return second, _like(shift, Identity(linear.out_shape), linear.image(shift.affine.offset))
+
+
+def _divided(offset: np.ndarray, scale: np.ndarray) -> np.ndarray | None:
+    """t / D, if that is a finite number everywhere."""
+    if not scale.all():
+        return None
+    with np.errstate(over="ignore"):
+        divided = offset / scale
+    return divided if np.isfinite(divided).all() else None
+
+
+def _inverse(linear: LinearMap) -> Selection | None:
+    """The move that undoes one that only permutes."""
+    if not isinstance(linear, Selection) or linear.in_size != linear.out_size:
+        return None
+    index = linear.index.reshape(-1)
+    back = np.full(linear.in_size, -1)
+    back[index[index >= 0]] = np.flatnonzero(index >= 0)
+    return None if (back < 0).any() else Selection(back.reshape(linear.in_shape), linear.out_shape)
+
+
+def _commutes(diagonal: Diagonal, other: Step) -> bool:
+    """Whether the scale has one number for all, or one for each channel of a map that does the same to each.
+
+    A matrix or a kernel takes the scale in: they need not change places.
+    """
+    linear = other.affine.linear
+    if other.affine.offset.any() or (isinstance(linear, (Diagonal, Dense, Convolution)) and not _is_pool(other)):
+        return False
+    if diagonal.scale.size == 1:
+        return True
+    per_channel = all(size == 1 for axis, size in enumerate(diagonal.scale.shape) if axis != 2)
+    return per_channel and len(linear.in_shape) > 2 and for_channels(linear, 1) is not None
+
+
+def _for(diagonal: Diagonal, shape: Shape) -> Diagonal:
+    """The scale, one number for all or one for each channel, for tensors of another shape."""
+    if diagonal.scale.size == 1:
+        return Diagonal.of(diagonal.scale.reshape(()), shape)
+    return Diagonal(diagonal.scale.reshape(1, 1, -1, *(1,) * (len(shape) - 2)), shape)
+
+
+def _is_pool(step: Step) -> bool:
+    """Whether the step is a node that does the same to every channel, however many there are."""
+    known = step.node is not None and step.node.op_type in ALIKE and not step.affine.offset.any()
+    same_rank = len(step.in_shape) == len(step.out_shape) > 2
+    return known and same_rank and for_channels(step.affine.linear, 1) is not None
+
+
+def _is_pointwise(step: Step) -> bool:
+    """Whether the step is a convolution that sees one place at a time, every place."""
+    one = step.affine.linear
+    if not isinstance(one, Convolution) or any(size != 1 for size in step.affine.offset.shape[2:]):
+        return False
+    return set(one.kernel.shape[2:]) <= {1} and set(one.strides) <= {1} and not any(pad for p in one.pads for pad in p)
+
+
+def _pool_forward(first: Step, pool: Step) -> Pair | None:
+    """[W, P] → [P', W']: P on the channels that W reads, W on the places that P leaves."""
+    if not (_is_pool(pool) and _is_pointwise(first)):
+        return None
+    linear = for_channels(pool.affine.linear, first.in_shape[1])
+    return None if linear is None else _pooled(first, pool, linear, pool.affine.linear, pool_first=True)
+
+
+def _pool_back(pool: Step, second: Step) -> Pair | None:
+    """[P, W] → [W', P']: W on the places that P reads, P on the channels that W makes."""
+    if not (_is_pool(pool) and _is_pointwise(second)):
+        return None
+    linear = for_channels(pool.affine.linear, second.out_shape[1])
+    return None if linear is None else _pooled(second, pool, linear, linear, pool_first=False)
+
+
+def _pooled(pointwise: Step, pool: Step, linear: LinearMap, behind: LinearMap, pool_first: bool) -> Pair | None:
+    """The pair in its new order; the pool that stands `behind` must keep the convolution's bias."""
+    one, offset = pointwise.affine.linear, pointwise.affine.offset
+    assert isinstance(one, Convolution)
+    if offset.any() and not np.allclose(behind.image(offset), offset, rtol=WHOLE, atol=0.0):
+        return None
+    source = linear.out_shape if pool_first else linear.in_shape[:1] + one.source[1:2] + linear.in_shape[2:]
+    moved = Convolution(one.kernel, source, one.strides, one.pads, one.dilations, one.groups)
+    new_pool = Step(Affine(linear, pool.affine.offset), pool.node, pool.rules, pool.stored, pool.position)
+    rule = "a pool changes places with a 1 × 1 convolution"
+    new = Step(Affine(moved, offset), None, (*pointwise.rules, rule), part_of=pointwise.part_of)
+    return (new_pool, new) if pool_first else (new, new_pool)
