@@ -60,14 +60,15 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
     "--certificate", type=OUTPUT, metavar="FILE", help="Write the evidence that it computes the same, as JSON."
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
+@options.cost
 @shows(gate=collapsing.gate)
-def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool) -> Result:
+def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool, **how: Any) -> Result:
     """The same function as MODEL, cheaper. Exact for every input."""
     from unbend.collapse import collapse as verb
 
     if check:
         collapsing.refuse_files(output, certificate)
-    result = verb(model)
+    result = verb(model, **how)
     if not check:
         collapsing.save(result, model, output, certificate, force)
     return result

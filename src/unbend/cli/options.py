@@ -135,6 +135,13 @@ cluster = click.option(
     multiple=True,
     help="Rows that agree here may share noise (it is no input). Once or twice.",
 )
+cost = click.option(
+    "--cost",
+    type=click.Choice(["measured", "macs"]),
+    default="measured",
+    show_default=True,
+    help="What says which form is cheapest: where counting leaves a doubt, timing it here; or counting alone.",
+)
 scale = click.option(
     "--scale",
     type=click.Choice(["auto", "none", "standard", "minmax"]),

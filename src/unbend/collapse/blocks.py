@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unbend.collapse.certificate import Certificate
+from unbend.collapse.stretches import Kept
 from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
 
 if TYPE_CHECKING:
@@ -17,11 +19,11 @@ def document(result: Collapse) -> list[Block]:
     blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(answer(result), "strong", "exact")]
     if result.changed:
         blocks.append(sizes(result))
+        blocks += timing_blocks(result)
     if result.stretches:
-        blocks.append(strip(result))
+        blocks += [Paragraph(places(result)), strip(result)]
     if result.kept:
-        items = [f"{kept.op_type} {kept.label}: {kept.reason}" for kept in result.kept]
-        blocks += [Heading("Affine, and yet left alone", 3), Bullets(items)]
+        blocks += [Heading("Affine, and yet left alone", 3), Bullets(left_alone(result.kept))]
     if result.certificate is not None:
         blocks += [Heading("Certificate", 3), *certificate_blocks(result.certificate)]
     return blocks
@@ -65,32 +67,133 @@ def _saved(result: Collapse) -> str:
 
 
 def sizes(result: Collapse) -> Table:
-    """The sizes before and after."""
+    """What is saved: the sizes, the time and the distance from the truth, before and after."""
     rows = [
-        (name, getattr(result.before, key), getattr(result.after, key))
+        (name, *(number(getattr(one, key)) for one in (result.before, result.after)))
         for name, key in (
             ("nodes", "nodes"),
             ("Conv, Gemm, MatMul", "heavy"),
             ("multiplications for a row", "macs"),
             ("numbers stored", "parameters"),
+            ("bytes of the file", "file"),
         )
+        if getattr(result.before, key) is not None
     ]
+    if result.timing is not None:
+        times = (result.timing.before, result.timing.after)
+        rows.append(("time for a row", *(duration(one.median) for one in times)))
+    if (found := result.certificate) is not None:
+        errors = (found.original_error, found.collapsed_error)
+        rows.append((f"largest error against {found.truth}", *(number(one, 2) for one in errors)))
     return Table([Column("", "left"), Column("before"), Column("after")], rows)
 
 
-def strip(result: Collapse) -> Table:
-    """A row for each stretch: what it is, what it becomes, why it is kept."""
-    rows = [
-        (
-            stretch.label,
-            " → ".join(stretch.ops) if len(stretch.ops) <= 6 else f"{len(stretch.ops)} nodes",
-            " → ".join(stretch.into) if stretch.collapsed else "kept",
-            "" if stretch.collapsed else stretch.reason,
+def duration(seconds: float) -> str:
+    """A time as people say it.
+
+    >>> duration(0.0000123), duration(0.01234), duration(2.5)
+    ('12.3 µs', '12.3 ms', '2.5 s')
+    """
+    unit, size = next(((unit, size) for unit, size in (("s", 1.0), ("ms", 1e-3)) if seconds >= size), ("µs", 1e-6))
+    return f"{number(seconds / size, 3)} {unit}"
+
+
+def timing_blocks(result: Collapse) -> list[Block]:
+    """How the times were measured, or why they were not."""
+    if result.timing is None:
+        return [Paragraph(f"Not timed: {result.untimed}.", "quiet")] if result.untimed else []
+    found, ratio = result.timing, result.timing.ratio
+    before, after = (f"{duration(one.low)} to {duration(one.high)}" for one in (found.before, found.after))
+    return [
+        Paragraph(
+            f"It takes {number(ratio.median, 3)} of the time it took (the middle half of {found.rounds} rounds is "
+            f"{number(ratio.low, 3)} to {number(ratio.high, 3)}): {before} before, {after} after. Processor time of "
+            "onnxruntime with one thread on this machine, the two in turns.",
+            "quiet",
         )
-        for stretch in result.stretches
     ]
+
+
+DONE, KEPT = "■", "□"
+MOST_PLACES = 60
+"""So many signs are shown of a long network."""
+
+
+def places(result: Collapse) -> str:
+    """Stretches and bends in the order of the network, what comes again and again once."""
+    signs = [(one.place, DONE if one.collapsed else KEPT) for one in result.stretches]
+    signs += [(one.place, one.op_type) for one in result.bends]
+    shown = repeated([sign for _, sign in sorted(signs)])
+    text = " ".join(shown[:MOST_PLACES]) + (" …" if len(shown) > MOST_PLACES else "")
+    legend = [(DONE, "a stretch that collapses"), (KEPT, "one that is kept")]
+    return f"{text}   ({', '.join(f'{sign} {meaning}' for sign, meaning in legend if sign in text)})"
+
+
+LONGEST_PATTERN = 12
+
+
+def repeated(signs: Sequence[str]) -> list[str]:
+    """The signs with runs of a repeated pattern as (pattern) × count, the longest run first at each place.
+
+    >>> " ".join(repeated("a b a b a b c c c".split()))
+    '(a b) × 3 c × 3'
+    """
+    found, at = [], 0
+    while at < len(signs):
+        options = [(_times(signs, at, size), size) for size in range(1, LONGEST_PATTERN + 1)]
+        times, size = max(options, key=lambda option: (option[0] - 1) * option[1])
+        pattern = " ".join(signs[at : at + size]) if times > 1 else signs[at]
+        found.append(pattern if times == 1 else f"({pattern}) × {times}" if size > 1 else f"{pattern} × {times}")
+        at += times * size if times > 1 else 1
+    return found
+
+
+def _times(signs: Sequence[str], at: int, size: int) -> int:
+    """How often the pattern of that size stands there in a row."""
+    pattern, times = signs[at : at + size], 1
+    while len(pattern) == size and signs[at + times * size : at + (times + 1) * size] == pattern:
+        times += 1
+    return times
+
+
+def strip(result: Collapse) -> Table:
+    """A row for each kind of stretch: what it is, what it becomes, why it is kept."""
+    kinds: dict[tuple[str, str, str], list[str]] = {}
+    for stretch in result.stretches:
+        what = " → ".join(stretch.ops) if len(stretch.ops) <= 6 else f"{len(stretch.ops)} nodes"
+        becomes = " → ".join(stretch.into) if stretch.collapsed else "kept"
+        kinds.setdefault((what, becomes, "" if stretch.collapsed else stretch.reason), []).append(stretch.label)
+    rows = [(_and_more(labels), *kind) for kind, labels in kinds.items()]
     columns = [Column("stretch", "left"), Column("is", "left"), Column("becomes", "left"), Column("why kept", "left")]
     return Table(columns, rows, title="Stretches")
+
+
+def _and_more(labels: Sequence[str]) -> str:
+    return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
+
+
+NAMED = 4
+"""Of nodes that are left alone for one reason, so many are named."""
+
+
+def left_alone(kept: Sequence[Kept]) -> list[str]:
+    """The affine nodes that are left alone, those of one kind and reason together."""
+    kinds: dict[tuple[str, str], list[str]] = {}
+    for one in kept:
+        kinds.setdefault((one.op_type, _general(one.reason)), []).append(one.label)
+    return [_of_one_kind(op_type, reason, labels) for (op_type, reason), labels in kinds.items()]
+
+
+def _of_one_kind(op_type: str, reason: str, labels: Sequence[str]) -> str:
+    if len(labels) == 1:
+        return f"{op_type} {labels[0]}: {reason}"
+    more = f", … and {len(labels) - NAMED} more" if len(labels) > NAMED else ""
+    return f"{len(labels)} {op_type} ({', '.join(labels[:NAMED])}{more}): {reason}"
+
+
+def _general(reason: str) -> str:
+    """A reason that names the value at hand, as it is for all such values."""
+    return "the shape of what it reads or makes is not known" if reason.startswith("the shape of ") else reason
 
 
 def certificate_blocks(certificate: Certificate) -> list[Block]:

@@ -4,21 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+
+import onnx_ir as ir
 
 from unbend.collapse.stretches import Stretches
 from unbend.network import Network, Node
+from unbend.network.external import MAX_BYTES, bytes_of, outside_bytes
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
 
 @dataclass(frozen=True)
 class Size:
-    """How large a network is: nodes, products (Conv, Gemm, MatMul), multiplications for a row, numbers stored."""
+    """How large a network is: nodes, products (Conv, Gemm, MatMul), multiplications for a row, numbers stored, bytes.
+
+    `file` is what its file takes, with the data beside it, where that was asked.
+    """
 
     nodes: int
     heavy: int
     macs: int
     parameters: int
+    file: int | None = None
 
 
 def size(network: Network, found: Stretches) -> Size:
@@ -34,6 +42,14 @@ def size(network: Network, found: Stretches) -> Size:
     macs += sum(_product(network, node) for node in network.nodes if node not in inside)
     heavy = sum(node.op_type in HEAVY for node in network.nodes)
     return Size(len(network.nodes), heavy, macs, network.parameters)
+
+
+def file_size(model: ir.Model, path: str | None = None) -> int:
+    """How many bytes the model takes as a file, or the file at `path` does, with the data that is kept beside it."""
+    if path is not None:
+        return Path(path).stat().st_size + outside_bytes(model)
+    numbers = bytes_of(model)
+    return numbers if numbers > MAX_BYTES else ir.to_proto(model).ByteSize()
 
 
 def _product(network: Network, node: Node) -> int:

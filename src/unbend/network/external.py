@@ -44,6 +44,17 @@ def load_external(model: ir.Model, name: str, path: str | None = None) -> None:
         raise ModelError(f"the data file of {name} cannot be read", where=said) from error
 
 
+def bytes_of(model: ir.Model) -> int:
+    """How many bytes the tensors of the model take."""
+    return sum(tensor.nbytes for graph in graphs_of(model) for tensor in _tensors(graph))
+
+
+def outside_bytes(model: ir.Model) -> int:
+    """How many of them are kept outside the model's file."""
+    tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
+    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, ir.ExternalTensor))
+
+
 def graphs_of(model: ir.Model) -> Iterator[ir.Graph]:
     """The main graph, the bodies of the model's functions, and every subgraph of theirs."""
     for graph in (model.graph, *(function.graph for function in model.functions.values())):

@@ -1,0 +1,117 @@
+"""The stretches that are written: those whose collapsed forms hold together under the certificate.
+
+All are tried at once; where that fails, halves of them are, until what fails is alone. A stretch whose numbers do not
+fit into their type, or that fails its certificate, is left as it was, and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import onnx
+import onnx_ir as ir
+
+from unbend import progress
+from unbend.collapse.certificate import Certificate, certify
+from unbend.collapse.measured import Planner
+from unbend.collapse.probes import scaler_nodes
+from unbend.collapse.rewrite import Plan, rewrite
+from unbend.collapse.write import Overflow
+from unbend.errors import ModelError
+from unbend.network import Network
+
+
+@dataclass(frozen=True, eq=False)
+class Written:
+    """The rewritten model, what became of each plan, and the certificate; the network's own model where none holds."""
+
+    model: ir.Model
+    plans: tuple[Plan, ...]
+    certificate: Certificate | None = None
+
+
+def written(network: Network, plans: Sequence[Plan], planner: Planner) -> Written:
+    """The model with those plans written that collapse and hold."""
+    chosen = [one for one in plans if one.collapses]
+    if not chosen:
+        return Written(network.model, tuple(plans))
+    found = _Holding(network, planner)
+    found.add(chosen)
+    settled = tuple(found.outcomes.get(one, one) for one in plans)
+    if found.written is None:
+        return Written(network.model, settled)
+    model, certificate = found.written
+    return Written(model, settled, certificate)
+
+
+@dataclass(eq=False)
+class _Holding:
+    """Plans that hold together under the certificate, found by halving where all of them do not.
+
+    `outcomes` says what became of each plan that was tried; `written` is the model of those that hold.
+    """
+
+    network: Network
+    planner: Planner
+    good: list[Plan] = field(default_factory=list)
+    outcomes: dict[Plan, Plan] = field(default_factory=dict)
+    written: tuple[ir.Model, Certificate] | None = None
+
+    def add(self, plans: Sequence[Plan]) -> None:
+        """Keep what holds of `plans` beside what holds already."""
+        outcome = _try(self.network, [*self.good, *plans])
+        if not isinstance(outcome, str):
+            self.good += plans
+            self.written = outcome
+        elif len(plans) > 1:
+            middle = len(plans) // 2
+            self.add(plans[:middle])
+            self.add(plans[middle:])
+        else:
+            self._without_scaler(plans[0], outcome)
+
+    def _without_scaler(self, one: Plan, reason: str) -> None:
+        """The plan that leaves the scaler before the stretch alone, if that holds.
+
+        A shift of columns with large means costs digits where it is folded into a product.
+        """
+        self.outcomes[one] = replace(one, kept=reason)
+        other = self.planner(one.stretch, scalers) if (scalers := scaler_nodes(one.stretch)) else one
+        if other is one or not other.collapses:
+            return
+        again = _try(self.network, [*self.good, other])
+        if not isinstance(again, str):
+            self.good.append(other)
+            self.outcomes[one], self.written = other, again
+
+
+def _try(network: Network, chosen: Sequence[Plan]) -> tuple[ir.Model, Certificate] | str:
+    """The model with these stretches rewritten and its certificate, or why that is refused."""
+    progress.at(f"certifying {len(chosen)} stretches")
+    try:
+        model = rewrite(network, chosen)
+        _check(network, model)
+        certificate = certify(network, model, chosen)
+    except Overflow as reason:
+        return str(reason)
+    except (ModelError, onnx.checker.ValidationError) as error:
+        return f"its collapsed form cannot be certified ({' '.join(str(error).split())[:200]})"
+    return (model, certificate) if certificate.holds else "its certificate failed"
+
+
+def _check(network: Network, model: ir.Model) -> None:
+    """onnx.checker accepts the collapsed model, unless it does not accept the original either."""
+    try:
+        onnx.checker.check_model(ir.to_proto(model))
+    except onnx.checker.ValidationError:
+        if _is_valid(network.model):
+            raise
+
+
+def _is_valid(model: ir.Model) -> bool:
+    try:
+        onnx.checker.check_model(ir.to_proto(model))
+    except onnx.checker.ValidationError:
+        return False
+    return True

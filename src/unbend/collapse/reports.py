@@ -1,0 +1,73 @@
+"""What became of each stretch, and where the network bends: what a collapse keeps of them for its report."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unbend.collapse.rewrite import Plan
+from unbend.collapse.timing import Timing
+from unbend.network import Network
+
+
+@dataclass(frozen=True)
+class StretchReport:
+    """What became of one stretch.
+
+    `place` is where its first node stands in the network, `reason` why it was kept; `timing` is there where its forms
+    were timed: as it was against as it would be.
+    """
+
+    label: str
+    ops: tuple[str, ...]
+    collapsed: bool
+    into: tuple[str, ...]
+    macs_before: int
+    macs_after: int
+    rules: tuple[str, ...]
+    reason: str
+    place: int = 0
+    timing: Timing | None = None
+
+
+@dataclass(frozen=True)
+class BendReport:
+    """A node that is not affine, where the network stops being a regression; `place` is where it stands."""
+
+    label: str
+    op_type: str
+    reach: str
+    known: bool
+    place: int = 0
+
+
+def stretch_report(network: Network, one: Plan, timing: Timing | None = None) -> StretchReport:
+    """The report of one stretch."""
+    steps = [step for edge in one.edges for step in edge.steps]
+    return StretchReport(
+        label=one.stretch.label,
+        ops=tuple(node.op_type for node in one.stretch.nodes),
+        collapsed=one.collapses,
+        into=tuple(step.name for step in steps) if one.collapses else (),
+        macs_before=one.before.macs,
+        macs_after=one.after.macs if one.collapses else one.before.macs,
+        rules=one.rules if one.collapses else (),
+        reason=one.kept,
+        place=network.nodes.index(one.stretch.nodes[0]),
+        timing=timing,
+    )
+
+
+def bend_reports(network: Network) -> list[BendReport]:
+    """Every bend, in order."""
+    from unbend.network.ops import lookup
+
+    bends = set(network.bends)
+    return [
+        BendReport(node.label, _qualified(node.domain, node.op_type), network.reach(node), lookup(node) is not None, i)
+        for i, node in enumerate(network.nodes)
+        if node in bends
+    ]
+
+
+def _qualified(domain: str, op_type: str) -> str:
+    return op_type if domain in ("", "ai.onnx") else f"{domain}.{op_type}"

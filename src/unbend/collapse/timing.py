@@ -1,0 +1,110 @@
+"""How long networks take on this machine: run in turns under onnxruntime with one thread, so that ratios are fair.
+
+In every round each network runs for about a millisecond or more, odd rounds in the reverse order; a round before the
+first warms up and is dropped. The clock is the CPU time of the thread that runs them, which a busy machine disturbs
+least. A ratio is taken round by round, between neighbours in time; its median and its middle half are what is said.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import onnx_ir as ir
+
+from unbend.network.run import serialise, session
+
+Feeds = Mapping[str, np.ndarray]
+
+ROUND = 1e-3
+"""Each network runs for about so many seconds a round …"""
+
+MOST_RUNS = 50
+"""… but not more often than this."""
+
+ROUNDS = 15
+FEWEST_ROUNDS = 3
+"""Of fewer rounds no middle half is told."""
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A number found in several rounds: the median and the middle half."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, numbers: np.ndarray) -> Spread:
+        """The spread of the rounds' numbers."""
+        low, median, high = np.quantile(numbers, [0.25, 0.5, 0.75])
+        return cls(float(median), float(low), float(high))
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds that one row takes before and after, and the ratio after / before, round by round."""
+
+    before: Spread
+    after: Spread
+    ratio: Spread
+    rounds: int
+
+    @classmethod
+    def of(cls, before: np.ndarray, after: np.ndarray) -> Timing:
+        """The timing of two networks that ran in turns."""
+        return cls(Spread.of(before), Spread.of(after), Spread.of(after / before), len(before))
+
+
+class Meter(Protocol):
+    """What times networks: seconds of one run by round, (rounds,) for each model, the rounds of all side by side.
+
+    It spends about `seconds` on them, gives fewer rounds than `FEWEST_ROUNDS` where that is too little, and raises
+    ModelError for a model that it cannot run.
+    """
+
+    def __call__(self, models: Sequence[ir.Model], feeds: Feeds, seconds: float) -> list[np.ndarray]:
+        """The seconds of each model."""
+        ...
+
+
+def by_onnxruntime(models: Sequence[ir.Model], feeds: Feeds, seconds: float) -> list[np.ndarray]:
+    """The meter of this machine."""
+    return in_turns([_run(model, feeds) for model in models], seconds, time.thread_time)
+
+
+def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callable[[], float]) -> list[np.ndarray]:
+    """Seconds of one call by round, for each of `runs`; as many rounds as `seconds` allow, up to `ROUNDS`."""
+    start = clock()
+    counts = [_count(run, clock) for run in runs]
+    found: list[list[float]] = [[] for _ in runs]
+    order = list(range(len(runs)))
+    for done in range(ROUNDS):
+        for i in order if done % 2 else reversed(order):
+            found[i].append(_timed(runs[i], counts[i], clock))
+        if (clock() - start) * (1 + 1 / (done + 1)) > seconds:
+            break
+    return [np.array(times) for times in found]
+
+
+def _count(run: Callable[[], object], clock: Callable[[], float]) -> int:
+    """How many calls make a round; the calls that find it out warm up."""
+    run()
+    return int(np.clip(ROUND / max(_timed(run, 1, clock), 1e-7), 1, MOST_RUNS))
+
+
+def _timed(run: Callable[[], object], count: int, clock: Callable[[], float]) -> float:
+    start = clock()
+    for _ in range(count):
+        run()
+    return max((clock() - start) / count, 1e-9)
+
+
+def _run(model: ir.Model, feeds: Feeds) -> Callable[[], object]:
+    opened = session(serialise(model), model.graph.name or "the network", threads=1)
+    given = dict(feeds)
+    return lambda: opened.run(None, given)
