@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from unbend.errors import DataError, GateError, InputError, ModelError, SelfCheckError, UnbendError, UsageError
     from unbend.examine import examine
     from unbend.findings import Finding, Interval
-    from unbend.regression import fit
+    from unbend.regression import FitState, fit
     from unbend.regression.estimators import (
         DeepLinearRidge,
         LinearRegression,
@@ -37,6 +37,7 @@ __all__ = [
     "DataError",
     "DeepLinearRidge",
     "Finding",
+    "FitState",
     "GateError",
     "InputError",
     "Interval",
@@ -78,7 +79,7 @@ _HOMES = {
     ),
     "unbend.examine": ("examine",),
     "unbend.findings": ("Finding", "Interval"),
-    "unbend.regression": ("fit",),
+    "unbend.regression": ("FitState", "fit"),
     "unbend.regression.estimators": (
         "DeepLinearRidge",
         "LinearRegression",

@@ -6,6 +6,7 @@ sees half of it, and an error leaves nothing behind.
 
 from __future__ import annotations
 
+import errno
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -16,8 +17,11 @@ from unbend.errors import UsageError
 HEAD = 4096
 """How much of a file is read to see who made it: the marks below stand at the beginning."""
 
-MARKS = (b'name="generator" content="unbend', b"\x12\x06unbend", b'{\n  "verb": "')
-"""In a page its generator; in an ONNX file the field producer_name; in JSON the key that every result begins with."""
+MARKS = (b'name="generator" content="unbend', b"\x12\x06unbend", b'{\n  "verb": "', b"unbend_fit.npy")
+"""In a page its generator; in an ONNX file the field producer_name; in JSON the key that every result begins with; in a
+saved fit the array that comes first."""
+
+NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 LAST_MARK = b"unbend.collapsed"
 """At the end of an ONNX file that was collapsed, among its metadata."""
@@ -30,15 +34,28 @@ def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: boo
     Raises
     ------
     UsageError
-        If `path` is one of `inputs`, if its folder is not there or cannot be written, or if it is a file that unbend
-        did not make and `force` is not set.
+        If `path` is one of `inputs`, if its folder is not there or cannot be written, if there is no room for it, or if
+        it is a file that unbend did not make and `force` is not set.
     """
     path = Path(path)
     refuse(path, inputs=inputs, force=force)
     with _folder_for(path) as folder:
         draft = folder / path.name
-        yield draft
+        try:
+            yield draft
+        except OSError as error:
+            if error.errno in NO_ROOM:
+                raise _no_room(path, error) from error
+            raise
         draft.replace(path)
+
+
+def _no_room(path: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot write {path}: {error.strerror}",
+        where=f"the folder is {path.parent.resolve()}; nothing was written",
+        try_="make room there, or write to another folder",
+    )
 
 
 def write(path: str | Path, content: str | bytes, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Path:
@@ -63,6 +80,8 @@ def refuse(path: Path, *, inputs: Iterable[str | Path] = (), force: bool = False
         raise UsageError(f"{path} is a folder, not a file to write", try_="name a file in it")
     if not path.exists():
         return
+    if not path.is_file():
+        raise UsageError(f"{path} is a device or a pipe, not a file to write", try_="name a file")
     if any(Path(name).exists() and path.samefile(name) for name in inputs):
         raise UsageError(f"{path} is an input, and an input is never overwritten", try_="write to another file")
     if not force and path.stat().st_size and not made_by_unbend(path):

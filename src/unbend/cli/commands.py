@@ -137,12 +137,14 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @options.order
 @options.exclude
 @options.level
+@options.save
+@options.update
 @shows()
-def fit(data: str, target: str, **how: Any) -> Result:
+def fit(data: str, target: str, force: bool, **how: Any) -> Result:
     """Linear regression on the columns of DATA; logistic if the target is a class."""
     from unbend.regression import fit as verb
 
-    return verb(data, target, **how)
+    return verb(data, target, force=force, **how)
 
 
 @unbend.command()

@@ -142,6 +142,12 @@ cost = click.option(
     show_default=True,
     help="What says which form is cheapest: where counting leaves a doubt, timing it here; or counting alone.",
 )
+save = click.option(
+    "--save", type=click.Path(), metavar="FILE", help="Keep what more rows can be added to, in a small file."
+)
+update = click.option(
+    "--update", type=Input(others=NETWORKS), metavar="FILE", help="A saved fit, which these rows come on top of."
+)
 scale = click.option(
     "--scale",
     type=click.Choice(["auto", "none", "standard", "minmax"]),

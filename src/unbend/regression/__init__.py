@@ -10,9 +10,11 @@ from unbend.regression.quadratic import Quadratic, quadratic
 from unbend.regression.reading import table_moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
+from unbend.regression.state import FitState
 
 __all__ = [
     "Coefficient",
+    "FitState",
     "LinearFit",
     "LogisticFit",
     "Moments",

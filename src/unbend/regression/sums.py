@@ -104,9 +104,7 @@ class Sums:
         other = other.shifted(self.shift)
         found = self.products + other.products if sign > 0 else self.products - other.products
         size = np.abs(np.diag(self.products.hi)) + np.abs(np.diag(other.products.hi))
-        return replace(
-            self, n=self.n + sign * other.n, products=found, error=self.error + other.error + EPS * size
-        )
+        return replace(self, n=self.n + sign * other.n, products=found, error=self.error + other.error + EPS * size)
 
     @property
     def doubts(self) -> np.ndarray:

@@ -1,0 +1,74 @@
+"""What cannot be regressed, and what the user can do about it."""
+
+from __future__ import annotations
+
+from unbend.data import Source, Table
+from unbend.errors import DataError, UsageError
+
+
+def refuse_options(degree: int, level: float, collinear: str) -> None:
+    """Raise UsageError for a value that an option has not."""
+    if degree not in (1, 2):
+        raise UsageError(f"degree {degree} is not offered", try_="choose 1, or 2 with squares and products")
+    if not 0 < level < 1:
+        raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
+    if collinear not in ("error", "drop", "least norm"):
+        raise UsageError(f"collinear must be error, drop or least norm, not {collinear}")
+
+
+def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> None:
+    """Raise if a column to cluster by is the target, or is not there."""
+    if target in cluster:
+        raise UsageError(f"{target} is the target: rows cannot be clustered by it")
+    for name in cluster:
+        if name not in source.schema.names:
+            raise DataError(
+                f"no column {name!r} in {source.name}",
+                where=f"its columns are {', '.join(source.schema.names[:20])}",
+                try_="choose one of them: --cluster NAME",
+            )
+
+
+def refuse_table(table: Table) -> None:
+    """Raise if a table has no target, a class for one, or no column that varies."""
+    if not table.target:
+        raise UsageError("no target is named", try_="name the column to explain: --target NAME")
+    if table.classes is not None and len(table.classes) > 1:
+        raise DataError(
+            f"the target {table.target} is a class, which linear regression does not explain",
+            where=f"its {len(table.classes)} classes are {', '.join(table.classes)}",
+            try_="a class needs logistic regression: unbend fit has it, and unbend compare on its ladder\n"
+            "or choose a target that is a number",
+        )
+    refuse_constant_columns(table)
+
+
+def refuse_constant_columns(table: Table) -> None:
+    """Raise DataError if no column of a table varies."""
+    if table.p == 0:
+        raise DataError(
+            f"every column of {table.source.name} that could explain {table.target} is the same in every row",
+            where=", ".join(table.features),
+            try_="add a column that varies",
+        )
+
+
+def constant_target(target: str, n: int, value: float | str) -> DataError:
+    """The error for a target that is the same in every row."""
+    shown = value if isinstance(value, str) else f"{value:.6g}"
+    return DataError(
+        f"the target {target} is the same in every row: there is nothing to explain",
+        where=f"{n} complete rows, all {shown}",
+        try_="choose another target",
+    )
+
+
+def too_few_rows(n: int, p: int, shrink: str = "--ridge auto") -> DataError:
+    """The error for fewer rows than parameters and a residual."""
+    return DataError(
+        f"{n} rows cannot determine {p} columns and an intercept and leave a residual",
+        where=f"a regression on {p} columns needs at least {p + 2} complete rows",
+        try_=f"shrink the coefficients: {shrink}\n"
+        "or take the smallest coefficients of those that fit: --collinear least-norm\n"
+        "or leave columns out with --exclude, or add rows",
+    )

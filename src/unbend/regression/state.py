@@ -1,0 +1,258 @@
+"""What a linear fit keeps of its rows, so that it can go on without them: to be saved, merged, added to, taken from.
+
+The sums are in two parts (`unbend.regression.sums`), so the coefficients are those of one fit of all rows to the last
+digits, in whatever pieces and order the rows came and went.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pyarrow as pa
+
+from unbend.data import Coding, Table, open_table
+from unbend.data.source import ArrowTable
+from unbend.data.table import rows_note
+from unbend.errors import DataError, UsageError
+from unbend.regression import saving
+from unbend.regression.from_sums import from_sums
+from unbend.regression.linear import LinearFit, Origin, linear_fit
+from unbend.regression.moments import Block
+from unbend.regression.ordinary import Collinear
+from unbend.regression.quadratic import Quadratic, quadratic
+from unbend.regression.reading import design_blocks, refuse_unsquarable
+from unbend.regression.refusals import constant_target, refuse_options, refuse_table, too_few_rows
+from unbend.regression.ridge import ridge as solve_ridge
+from unbend.regression.sums import Sums
+
+
+@dataclass(frozen=True, eq=False)
+class FitState:
+    """Sufficient statistics of a linear regression, with the columns that they are of.
+
+    `a + b` are the rows of both and `a - b` those of a without those of b, which must be among them.
+
+    Attributes
+    ----------
+    target : the column to explain
+    coding : how the columns are coded
+    features : the columns that are used
+    degree : 1, or 2 with squares and products
+    sums : of [columns | target]
+    n_read : all rows; `sums.n` of them are complete
+    missing : number of missing values by column
+    sources : names of what was read
+    notes : sentences that say what was done to the columns
+
+    Examples
+    --------
+    >>> first = FitState.of({"x": [0.0, 1.0, 2.0, 3.0], "y": [1.0, 3.0, 5.0, 7.5]}, "y")
+    >>> both = first.more({"x": [4.0, 5.0], "y": [9.0, 11.0]})
+    >>> both.fit().n, round(float(both.fit().coef[0]), 12)
+    (6, 2.014285714286)
+    >>> round(float((both - first + first).fit().coef[0]), 12)
+    2.014285714286
+    """
+
+    target: str
+    coding: Coding
+    features: tuple[str, ...]
+    degree: int
+    sums: Sums
+    n_read: int
+    missing: Mapping[str, int]
+    sources: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, data: Any, target: str, *, degree: int = 1, exclude: Sequence[str] = ()) -> FitState:
+        """Read data once for its columns and once for its sums; the arguments are those of `unbend.fit`.
+
+        Raises
+        ------
+        DataError
+            If the data cannot be read, or the target is a class.
+        """
+        refuse_options(degree, 0.95, "error")
+        return cls.of_table(open_table(data, target, exclude=exclude), degree)
+
+    @classmethod
+    def of_table(cls, table: Table, degree: int = 1) -> FitState:
+        """The same for a table that is open already."""
+        refuse_table(table)
+        about_rows = rows_note(table.n, table.n_read, table.missing)
+        return cls(
+            table.target,
+            table.coding,
+            table.features,
+            degree,
+            table_sums(table, quadratic(table.coding) if degree == 2 else None),
+            table.n_read,
+            table.missing,
+            (table.source.name,),
+            tuple(note for note in table.notes if note not in about_rows),
+        )
+
+    def more(self, data: Any) -> FitState:
+        """With more rows, which need the same columns and no other levels."""
+        return self + self._of_other(data)
+
+    def without(self, data: Any) -> FitState:
+        """Without rows that were read before."""
+        return self - self._of_other(data)
+
+    @property
+    def terms(self) -> Quadratic | None:
+        """Squares and products, if there are any."""
+        return quadratic(self.coding) if self.degree == 2 else None
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns of the regression."""
+        return self.coding.names if self.terms is None else self.terms.names
+
+    def fit(
+        self,
+        *,
+        ridge: float | Literal["gcv"] | None = None,
+        level: float = 0.95,
+        collinear: Collinear = "error",
+    ) -> LinearFit:
+        """The linear regression of all rows; the arguments are those of `unbend.fit`.
+
+        Raises
+        ------
+        DataError
+            If the rows cannot be regressed: too few, a constant target, collinear columns.
+        """
+        refuse_options(self.degree, level, collinear)
+        n, p = self.sums.n, len(self.names)
+        moments = self.sums.moments()
+        refuse_unsquarable(moments, (*self.names, self.target))
+        if self.sums.centred.hi[-1, -1] <= self.sums.error[-1]:
+            raise constant_target(self.target, n, float(self.sums.mean.hi[-1]))
+        if ridge:
+            return linear_fit(self.origin, self.terms, solve_ridge(moments, ridge, self.names), level)
+        if n < p + 2:
+            raise too_few_rows(n, p)
+        optional = [j >= len(self.coding.terms) for j in range(p)]
+        return linear_fit(
+            self.origin, self.terms, from_sums(self.sums, self.names, collinear=collinear, optional=optional), level
+        )
+
+    @property
+    def origin(self) -> Origin:
+        """Where the rows come from, for people."""
+        notes = (*rows_note(self.sums.n, self.n_read, self.missing), *self.notes)
+        return Origin(_listed(self.sources), self.target, notes, self.coding)
+
+    def save(self, path: str | Path, *, force: bool = False) -> None:
+        """Write everything to a file, from which `FitState.load` makes the same again.
+
+        Raises
+        ------
+        UsageError
+            If it may not be written there: `force` overwrites files that unbend did not make.
+        """
+        saving.save(self, path, force=force)
+
+    @classmethod
+    def load(cls, path: str | Path) -> FitState:
+        """What `save` wrote.
+
+        Raises
+        ------
+        DataError
+            If the file is not a saved fit, or of a later version.
+        """
+        return saving.load(cls, path)
+
+    def __add__(self, other: FitState) -> FitState:
+        self._refuse_other(other)
+        return replace(
+            self,
+            sums=self.sums + other.sums,
+            n_read=self.n_read + other.n_read,
+            missing=dict(Counter(self.missing) + Counter(other.missing)),
+            sources=tuple(dict.fromkeys((*self.sources, *other.sources))),
+        )
+
+    def __sub__(self, other: FitState) -> FitState:
+        self._refuse_other(other)
+        left = self.sums - other.sums
+        if left.n < 0 or np.any(np.diag(left.products.hi) < -left.error):
+            raise DataError(
+                f"rows cannot be taken away that are not there: {_listed(other.sources)}",
+                where=f"{other.sums.n} rows of {self.sums.n}",
+                try_="take away only rows that were read before",
+            )
+        fewer = Counter(self.missing)
+        fewer.subtract(other.missing)
+        return replace(
+            self,
+            sums=left,
+            n_read=self.n_read - other.n_read,
+            missing={name: count for name, count in fewer.items() if count > 0},
+            sources=tuple(name for name in self.sources if name not in other.sources) or self.sources,
+        )
+
+    def _of_other(self, data: Any) -> FitState:
+        """The state of other rows in the same columns and coding, and about the same shift."""
+        known = ArrowTable(_listed(self.sources), pa.table({}))
+        table = Table(known, self.target, self.coding, self.features, None, 0, 0, {}, ()).reading(data)
+        sums = table_sums(table, self.terms, self.sums.shift)
+        return replace(self, sums=sums, n_read=table.n_read, missing=table.missing, sources=(table.source.name,))
+
+    def _refuse_other(self, other: FitState) -> None:
+        """Raise UsageError if the two are not of the same columns."""
+        if (self.target, self.degree) != (other.target, other.degree):
+            raise _different(f"one is of {self.target} (degree {self.degree})", f"{other.target} ({other.degree})")
+        mine, theirs = dict(self.coding.levels), dict(other.coding.levels)
+        for name in mine.keys() & theirs.keys():
+            if mine[name] != theirs[name]:
+                raise _different(f"{name} has the levels {', '.join(mine[name])}", ", ".join(theirs[name]))
+        if self.coding.terms != other.coding.terms:
+            raise _different(f"one has the columns {', '.join(self.coding.names)}", ", ".join(other.coding.names))
+
+
+def table_sums(table: Table, terms: Quadratic | None = None, shift: np.ndarray | None = None) -> Sums:
+    """One reading of a table, about this shift or that of its first rows.
+
+    Raises
+    ------
+    DataError
+        If squares of the numbers overflow or vanish.
+    """
+    total: Sums | None = None
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in design_blocks(table, terms):
+            total = more_sums(total, block, shift)
+    if total is None:
+        raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+    refuse_unsquarable(total.moments(), (*(table.names if terms is None else terms.names), table.target))
+    return total
+
+
+def more_sums(total: Sums | None, block: Block, shift: np.ndarray | None = None) -> Sums:
+    """Sums with a block more, about the shift that they have."""
+    part = Sums.of(block, shift if total is None else total.shift)
+    return part if total is None else total + part
+
+
+def _listed(sources: Sequence[str]) -> str:
+    if len(sources) > 3:
+        return f"{sources[0]} and {len(sources) - 1} more"
+    return " and ".join([", ".join(sources[:-1]), sources[-1]] if len(sources) > 1 else sources)
+
+
+def _different(mine: str, theirs: str) -> UsageError:
+    return UsageError(
+        "two fits of different columns cannot be put together",
+        where=f"{mine}, the other {theirs}",
+        try_="read the other rows as the first were read: unbend fit MORE --update FIRST.fit, or first.more(rows)",
+    )
