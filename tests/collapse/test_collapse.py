@@ -357,7 +357,7 @@ def test_a_good_stretch_is_collapsed_although_another_fails(monkeypatch):
             for edge in found.edges:
                 for step in edge.steps:
                     if step.node is None and isinstance(step.affine.linear, Dense):
-                        step.affine.linear.weight[0] += 1
+                        step.affine.linear.stored[0] += 1
         return found
 
     monkeypatch.setattr(sys.modules["unbend.collapse.collapse"], "plan", plan)

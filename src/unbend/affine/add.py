@@ -12,6 +12,7 @@ from unbend.affine.compose import compose
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
 from unbend.affine.maps import Diagonal, Identity, LinearMap
+from unbend.affine.numbers import Unmade
 from unbend.affine.selection import Selection
 from unbend.affine.windows import sum_of
 
@@ -52,7 +53,7 @@ def _added(first: LinearMap, second: LinearMap) -> LinearMap | None:
     if isinstance(first, Dense) or isinstance(second, Dense):
         left, right = _as_dense(first), _as_dense(second)
         if left is not None and right is not None and left.leading == right.leading:
-            return Dense(left.weight + right.weight, left.leading)
+            return Dense(Unmade(left.stored.shape, np.add, left.stored, right.stored), left.leading)
     return None
 
 
@@ -75,8 +76,9 @@ def _as_dense(linear: LinearMap) -> Dense | None:
         return linear
     diagonal = _as_diagonal(linear)
     if diagonal is not None and diagonal.shape and diagonal.scale[..., 0].size == 1:
-        scale = np.broadcast_to(diagonal.scale.reshape(-1), diagonal.shape[-1:])
-        return Dense(np.diag(scale), diagonal.shape[:-1])
+        width = diagonal.shape[-1]
+        scale = np.broadcast_to(diagonal.scale.reshape(-1), (width,))
+        return Dense(Unmade((width, width), np.diag, scale), diagonal.shape[:-1])
     return None
 
 

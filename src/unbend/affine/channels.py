@@ -28,7 +28,7 @@ def for_channels(linear: LinearMap, channels: int) -> LinearMap | None:
         alike = linear.scale.shape[:3] == (1, 1, 1)
         return Diagonal(linear.scale, _with(linear.shape, channels)) if alike else None
     if isinstance(linear, Dense) and len(linear.leading) >= 2:
-        return Dense(linear.weight, _with(linear.leading, channels))
+        return Dense(linear.stored, _with(linear.leading, channels))
     if isinstance(linear, Convolution):
         return _convolution(linear, channels)
     return _selection(linear, channels) if isinstance(linear, Selection) else None
@@ -41,7 +41,7 @@ def _with(shape: Shape, channels: int) -> Shape:
 def _convolution(one: Convolution, channels: int) -> Convolution | None:
     """One filter, the same for every channel."""
     kernel = one.kernel[:1]
-    if one.groups != one.source[1] or one.kernel.shape[0] != one.groups or not (one.kernel == kernel).all():
+    if one.groups != one.source[1] or one.stored.shape[0] != one.groups or not (one.kernel == kernel).all():
         return None
     many = np.broadcast_to(kernel, (channels, *kernel.shape[1:]))
     return Convolution(many, _with(one.source, channels), one.strides, one.pads, one.dilations, channels)
@@ -56,7 +56,9 @@ def _selection(one: Selection, channels: int) -> Selection | None:
     first = index[0]
     if first.max(initial=-1) >= size or not np.array_equal(index, _repeated(first, size, one.source[1])):
         return None
-    return Selection(_repeated(first, size, channels).reshape(_with(one.out_shape, channels)), _with(one.source, channels))
+    return Selection(
+        _repeated(first, size, channels).reshape(_with(one.out_shape, channels)), _with(one.source, channels)
+    )
 
 
 def _repeated(first: np.ndarray, size: int, channels: int) -> np.ndarray:

@@ -87,5 +87,5 @@ def _before(reshape: Selection, step: LinearMap) -> LinearMap | None:
     if isinstance(step, Diagonal):
         return Selection.reshape(reshape.out_shape, reshape.in_shape).across(step)
     if isinstance(step, Dense) and reshape.in_shape[-1:] == step.in_shape[-1:]:
-        return Dense(step.weight, reshape.in_shape[:-1])
+        return Dense(step.stored, reshape.in_shape[:-1])
     return None

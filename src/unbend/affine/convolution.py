@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.affine.maps import BLOCK, Cost, LinearMap, Shape
+from unbend.affine.numbers import Stored, numbers
 
 Pads = tuple[tuple[int, int], ...]
 
@@ -18,15 +19,20 @@ Pads = tuple[tuple[int, int], ...]
 class Convolution(LinearMap):
     """ONNX's Conv without its bias: `kernel` (out, in / groups, *k), zero padding `pads` = ((begin, end), …).
 
-    `source` is the input's shape (batch, in, *spatial). A negative pad cuts off.
+    `stored` is the kernel as it is kept; `source` is the input's shape (batch, in, *spatial). A negative pad cuts off.
     """
 
-    kernel: np.ndarray
+    stored: Stored
     source: Shape
     strides: Shape
     pads: Pads
     dilations: Shape
     groups: int = 1
+
+    @property
+    def kernel(self) -> np.ndarray:
+        """The kernel in float64."""
+        return numbers(self.stored, keep=True)
 
     @property
     def in_shape(self) -> Shape:
@@ -37,16 +43,16 @@ class Convolution(LinearMap):
         spatial = (
             (size + begin + end - dilation * (k - 1) - 1) // stride + 1
             for size, (begin, end), dilation, k, stride in zip(
-                self.source[2:], self.pads, self.dilations, self.kernel.shape[2:], self.strides, strict=True
+                self.source[2:], self.pads, self.dilations, self.stored.shape[2:], self.strides, strict=True
             )
         )
-        return (self.source[0], self.kernel.shape[0], *spatial)
+        return (self.source[0], self.stored.shape[0], *spatial)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         images = x.reshape(-1, *self.source[1:])
-        out = np.empty((len(images), *self.out_shape[1:]))
+        out, matrices = np.empty((len(images), *self.out_shape[1:])), self._matrices
         for block in self._blocks(len(images)):
-            product = self._matrices @ self._windows(self._padded(images[block]))
+            product = matrices @ self._windows(self._padded(images[block]))
             out[block] = product.reshape(-1, *self.out_shape[1:])
         return out.reshape(len(x), *self.out_shape)
 
@@ -55,43 +61,47 @@ class Convolution(LinearMap):
         out = np.empty((len(images), *self.source[1:]))
         back = np.swapaxes(self._matrices, -1, -2)
         for block in self._blocks(len(images)):
-            grouped = images[block].reshape(-1, self.groups, self.kernel.shape[0] // self.groups, self._positions)
+            grouped = images[block].reshape(-1, self.groups, self.stored.shape[0] // self.groups, self._positions)
             out[block] = self._cut(self._overlapped(back @ grouped))
         return out.reshape(len(y), *self.in_shape)
 
     def image(self, offset: np.ndarray) -> np.ndarray:
         if any(size != 1 for size in (offset.shape[0], *offset.shape[2:])):
             return super().image(offset)
-        kernel, classes = self.kernel, []
+        sums, classes = self._tap_sums(offset), []
         for axis, seen in enumerate(self._seen()):
-            patterns, numbers = np.unique(seen, axis=0, return_inverse=True)
-            kernel = np.moveaxis(np.tensordot(kernel, patterns, (2 + axis, 1)), -1, 2 + axis)
-            classes.append(numbers)
-        channels = np.broadcast_to(offset.reshape(-1), self.source[1:2]).reshape(self.groups, -1)
-        grouped = kernel.reshape(self.groups, -1, *kernel.shape[1:])
-        sums = np.einsum("goi...,gi->go...", grouped, channels).reshape(kernel.shape[0], *kernel.shape[2:])
+            patterns, place = np.unique(seen, axis=0, return_inverse=True)
+            sums = np.moveaxis(np.tensordot(sums, patterns, (1 + axis, 1)), -1, 1 + axis)
+            classes.append(place)
         return sums[np.ix_(range(len(sums)), *classes)][None]
+
+    def _tap_sums(self, offset: np.ndarray) -> np.ndarray:
+        """(out, *k): what each tap adds where every channel is one number."""
+        outputs, _, *taps = self.stored.shape
+        channels = np.broadcast_to(offset.reshape(-1), self.source[1:2]).reshape(self.groups, 1, 1, -1)
+        grouped = self.kernel.reshape(self.groups, outputs // self.groups, -1, math.prod(taps))
+        return (channels @ grouped).reshape(outputs, *taps)
 
     def _seen(self) -> Iterator[np.ndarray]:
         """For each axis (places, taps): 1 where the tap of the window at that place lies on the image, else 0."""
         for axis, size in enumerate(self.source[2:]):
-            taps = np.arange(self.kernel.shape[2 + axis]) * self.dilations[axis]
+            taps = np.arange(self.stored.shape[2 + axis]) * self.dilations[axis]
             first = np.arange(self.out_shape[2 + axis]) * self.strides[axis] - self.pads[axis][0]
             read = first[:, None] + taps
             yield ((read >= 0) & (read < size)).astype(np.float64)
 
     @property
     def cost(self) -> Cost:
-        return Cost(self.source[0] * self._positions * self.kernel.size, self.kernel.size)
+        return Cost(self.source[0] * self._positions * self.stored.size, self.stored.size)
 
-    def with_kernel(self, kernel: np.ndarray) -> Convolution:
+    def with_kernel(self, kernel: Stored) -> Convolution:
         """The same windows with other weights."""
         return Convolution(kernel, self.source, self.strides, self.pads, self.dilations, self.groups)
 
     @property
     def window(self) -> tuple[Shape, Shape, Shape, Pads, Shape, int]:
         """All that must agree for two convolutions to be added kernel by kernel."""
-        return self.kernel.shape, self.source, self.strides, self.pads, self.dilations, self.groups
+        return self.stored.shape, self.source, self.strides, self.pads, self.dilations, self.groups
 
     @property
     def _positions(self) -> int:
@@ -100,17 +110,17 @@ class Convolution(LinearMap):
     @property
     def _matrices(self) -> np.ndarray:
         """(groups, out / groups, in / groups · taps)."""
-        return self.kernel.reshape(self.groups, self.kernel.shape[0] // self.groups, -1)
+        return self.kernel.reshape(self.groups, self.stored.shape[0] // self.groups, -1)
 
     def _blocks(self, images: int) -> Iterator[slice]:
         """Slices of the images small enough that their windows fit into a block."""
-        taps = math.prod(self.kernel.shape[2:])
+        taps = math.prod(self.stored.shape[2:])
         step = max(1, BLOCK // max(1, self.source[1] * taps * self._positions))
         return (slice(start, start + step) for start in range(0, images, step))
 
     def _taps(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
         """The number of each kernel position with the slices of the padded input that it meets."""
-        for number, tap in enumerate(np.ndindex(*self.kernel.shape[2:])):
+        for number, tap in enumerate(np.ndindex(*self.stored.shape[2:])):
             starts = (t * d for t, d in zip(tap, self.dilations, strict=True))
             yield (
                 number,
@@ -149,7 +159,7 @@ class Convolution(LinearMap):
 
     def _windows(self, padded: np.ndarray) -> np.ndarray:
         """(images, groups, in / groups · taps, positions): what each output position sees."""
-        taps = math.prod(self.kernel.shape[2:])
+        taps = math.prod(self.stored.shape[2:])
         windows = np.empty((len(padded), self.source[1], taps, *self.out_shape[2:]))
         for number, slices in self._taps():
             windows[:, :, number] = padded[(..., *slices)]
@@ -157,7 +167,7 @@ class Convolution(LinearMap):
 
     def _overlapped(self, windows: np.ndarray) -> np.ndarray:
         """The transpose of `_windows`: what falls on the same padded position is added up."""
-        taps = math.prod(self.kernel.shape[2:])
+        taps = math.prod(self.stored.shape[2:])
         windows = windows.reshape(len(windows), self.source[1], taps, *self.out_shape[2:])
         padded = np.zeros((len(windows), self.source[1], *self._padded_sizes))
         for number, slices in self._taps():

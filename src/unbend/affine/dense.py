@@ -9,25 +9,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.affine.maps import Cost, LinearMap, Shape
+from unbend.affine.numbers import Stored, numbers
 
 
 @dataclass(frozen=True, eq=False)
 class Dense(LinearMap):
     """y = W x along the last axis, the same W for every position of the axes before it.
 
-    `weight` is (out, in); `leading` is the shape of the axes before the last.
+    `stored` is `weight` (out, in) as it is kept; `leading` is the shape of the axes before the last.
     """
 
-    weight: np.ndarray
+    stored: Stored
     leading: Shape = ()
 
     @property
+    def weight(self) -> np.ndarray:
+        """W in float64."""
+        return numbers(self.stored, keep=True)
+
+    @property
     def in_shape(self) -> Shape:
-        return (*self.leading, self.weight.shape[1])
+        return (*self.leading, self.stored.shape[1])
 
     @property
     def out_shape(self) -> Shape:
-        return (*self.leading, self.weight.shape[0])
+        return (*self.leading, self.stored.shape[0])
 
     def apply(self, x: np.ndarray) -> np.ndarray:
         return x @ self.weight.T
@@ -36,11 +42,11 @@ class Dense(LinearMap):
         return y @ self.weight
 
     def image(self, offset: np.ndarray) -> np.ndarray:
-        return np.broadcast_to(offset, (*offset.shape[:-1], self.weight.shape[1])) @ self.weight.T
+        return np.broadcast_to(offset, (*offset.shape[:-1], self.stored.shape[1])) @ self.weight.T
 
     @property
     def cost(self) -> Cost:
-        return Cost(math.prod(self.leading) * self.weight.size, self.weight.size)
+        return Cost(math.prod(self.leading) * self.stored.size, self.stored.size)
 
     @property
     def is_whole(self) -> bool:

@@ -13,7 +13,11 @@ from unbend.affine.compose import compose, rule
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
 from unbend.affine.maps import Diagonal, Identity, LinearMap
+from unbend.affine.numbers import Stored, Unmade
 from unbend.affine.selection import Selection
+
+ROUNDED = 2.0**-52
+"""s · (1/s) is 1 within this, in float64."""
 
 
 def _last_axis(scale: np.ndarray, width: int) -> np.ndarray | None:
@@ -34,27 +38,33 @@ def _channels(scale: np.ndarray, channels: int) -> np.ndarray | None:
 def _diagonal_diagonal(second: Diagonal, first: Diagonal) -> LinearMap:
     """s ∘ (r ∘ x) = (s ∘ r) ∘ x; nothing is left of two that undo each other."""
     scale = second.scale * first.scale
-    return Identity(first.shape) if np.all(scale == 1.0) else Diagonal(scale, first.shape)
+    return Identity(first.shape) if np.all(np.abs(scale - 1.0) <= ROUNDED) else Diagonal(scale, first.shape)
 
 
 @rule(Dense, Dense)
 def _dense_dense(second: Dense, first: Dense) -> LinearMap:
     """W_2 (W_1 x) = (W_2 W_1) x."""
-    return Dense(second.weight @ first.weight, first.leading)
+    shape = (second.stored.shape[0], first.stored.shape[1])
+    return Dense(Unmade(shape, np.matmul, second.stored, first.stored), first.leading)
 
 
 @rule(Dense, Diagonal)
 def _dense_diagonal(second: Dense, first: Diagonal) -> LinearMap | None:
     """W (s ∘ x) = (W diag s) x."""
-    scale = _last_axis(first.scale, second.weight.shape[1])
-    return None if scale is None else Dense(second.weight * scale, second.leading)
+    scale = _last_axis(first.scale, second.stored.shape[1])
+    return None if scale is None else Dense(_scaled(second.stored, scale), second.leading)
 
 
 @rule(Diagonal, Dense)
 def _diagonal_dense(second: Diagonal, first: Dense) -> LinearMap | None:
     """s ∘ (W x) = (diag s W) x."""
-    scale = _last_axis(second.scale, first.weight.shape[0])
-    return None if scale is None else Dense(scale[:, None] * first.weight, first.leading)
+    scale = _last_axis(second.scale, first.stored.shape[0])
+    return None if scale is None else Dense(_scaled(first.stored, scale[:, None]), first.leading)
+
+
+def _scaled(stored: Stored, scale: np.ndarray) -> Unmade:
+    """Weights times a scale that broadcasts to them."""
+    return Unmade(stored.shape, np.multiply, stored, scale)
 
 
 @rule(Blocks, Diagonal)
@@ -98,18 +108,26 @@ def _dense_selection(second: Dense, first: Selection) -> LinearMap | None:
     if index is None or first.is_reshape:
         return None
     width = first.in_size if second.is_whole else first.in_shape[-1]
-    columns = np.zeros((width, second.weight.shape[0]))
-    np.add.at(columns, index[index >= 0], second.weight.T[index >= 0])
-    return _reshaped(first.in_shape, Dense(columns.T.copy(), second.leading), second.out_shape)
+    weight = Unmade((second.stored.shape[0], width), lambda w: _gathered(w, index, width), second.stored)
+    return _reshaped(first.in_shape, Dense(weight, second.leading), second.out_shape)
+
+
+def _gathered(weight: np.ndarray, index: np.ndarray, width: int) -> np.ndarray:
+    """A matrix of `width` columns: column j of `weight` is added to column index[j]."""
+    columns = np.zeros((width, weight.shape[0]))
+    np.add.at(columns, index[index >= 0], weight.T[index >= 0])
+    return columns.T.copy()
 
 
 @rule(Selection, Dense)
 def _selection_dense(second: Selection, first: Dense) -> LinearMap | None:
     """Numbers that are moved along the axis that W writes: the rows of W move instead, unless many are copied."""
     index = second.index.reshape(-1) if first.is_whole else second.along_last
-    if index is None or second.is_reshape or np.count_nonzero(index >= 0) > first.weight.shape[0]:
+    if index is None or second.is_reshape or np.count_nonzero(index >= 0) > first.stored.shape[0]:
         return None
-    weight = np.where((index >= 0)[:, None], first.weight[index], 0.0)
+    used = (index >= 0)[:, None]
+    shape = (len(index), first.stored.shape[1])
+    weight = Unmade(shape, lambda w: np.where(used, w[index], 0.0), first.stored)
     return _reshaped(first.in_shape, Dense(weight, first.leading), second.out_shape)
 
 
@@ -145,17 +163,17 @@ def _convolution_diagonal(second: Convolution, first: Diagonal) -> LinearMap | N
     scale = _channels(first.scale, second.source[1])
     if scale is None:
         return None
-    rows = np.arange(second.kernel.shape[0]) // (second.kernel.shape[0] // second.groups)
-    per_filter = scale.reshape(second.groups, second.kernel.shape[1])[rows]
-    return second.with_kernel(second.kernel * per_filter.reshape(*per_filter.shape, *_ones(second)))
+    rows = np.arange(second.stored.shape[0]) // (second.stored.shape[0] // second.groups)
+    per_filter = scale.reshape(second.groups, second.stored.shape[1])[rows]
+    return second.with_kernel(_scaled(second.stored, per_filter.reshape(*per_filter.shape, *_ones(second))))
 
 
 @rule(Diagonal, Convolution)
 def _diagonal_convolution(second: Diagonal, first: Convolution) -> LinearMap | None:
     """A scale for each channel after a convolution scales its filters."""
-    scale = _channels(second.scale, first.kernel.shape[0])
-    return None if scale is None else first.with_kernel(first.kernel * scale.reshape(-1, 1, *_ones(first)))
+    scale = _channels(second.scale, first.stored.shape[0])
+    return None if scale is None else first.with_kernel(_scaled(first.stored, scale.reshape(-1, 1, *_ones(first))))
 
 
 def _ones(convolution: Convolution) -> tuple[int, ...]:
-    return (1,) * (convolution.kernel.ndim - 2)
+    return (1,) * (convolution.stored.ndim - 2)

@@ -19,6 +19,7 @@ import numpy as np
 from unbend.affine.compose import rule
 from unbend.affine.convolution import Convolution, Pads
 from unbend.affine.maps import Diagonal, Identity, LinearMap, Shape
+from unbend.affine.numbers import Unmade
 from unbend.affine.selection import Selection
 
 MAX_TAPS = 1 << 12
@@ -36,7 +37,7 @@ def _convolution_convolution(second: Convolution, first: Convolution) -> LinearM
     groups = math.gcd(first.groups, second.groups)
     steps = [
         _grid([first.dilations[a]] * (k0 > 1) + [second.dilations[a] * first.strides[a]] * (k1 > 1))
-        for a, (k0, k1) in enumerate(zip(first.kernel.shape[2:], second.kernel.shape[2:], strict=True))
+        for a, (k0, k1) in enumerate(zip(first.stored.shape[2:], second.stored.shape[2:], strict=True))
     ]
     if _is_hopeless(second, first, groups):
         return None
@@ -53,20 +54,20 @@ def _convolution_selection(second: Convolution, first: Selection) -> LinearMap |
     if first.padding is None or min(pad for pair in second.pads for pad in pair) < 0:
         return None
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
-    return Convolution(second.kernel, first.source, second.strides, pads, second.dilations, second.groups)
+    return Convolution(second.stored, first.source, second.strides, pads, second.dilations, second.groups)
 
 
 def _is_hopeless(second: Convolution, first: Convolution, groups: int) -> bool:
     """Whether the product is so much dearer than its factors that nothing after it can make up for that."""
-    taps = math.prod(first.kernel.shape[2:]) * math.prod(second.kernel.shape[2:])
-    numbers = second.kernel.shape[0] * (first.source[1] // groups) * taps
-    return taps > MAX_TAPS or numbers > HOPELESS * (first.kernel.size + second.kernel.size)
+    taps = math.prod(first.stored.shape[2:]) * math.prod(second.stored.shape[2:])
+    size = second.stored.shape[0] * (first.source[1] // groups) * taps
+    return taps > MAX_TAPS or size > HOPELESS * (first.stored.size + second.stored.size)
 
 
 def _borderless(second: Convolution, first: Convolution) -> bool:
     """Whether the second convolution sees what one convolution of the image would see, at the border too."""
     unpadded = not any(pad for pair in second.pads for pad in pair)
-    pointwise = all(k == 1 for k in first.kernel.shape[2:]) and not any(pad for pair in first.pads for pad in pair)
+    pointwise = all(k == 1 for k in first.stored.shape[2:]) and not any(pad for pair in first.pads for pad in pair)
     return unpadded or pointwise
 
 
@@ -75,35 +76,42 @@ def _grid(steps: list[int]) -> int:
     return math.gcd(*steps) if steps else 1
 
 
-def _regrouped(convolution: Convolution, groups: int) -> np.ndarray:
-    """The kernel (groups, out, in, *taps) with fewer groups: zeros where a filter does not read a channel."""
-    inner = convolution.groups // groups
-    outputs, per_group, *taps = convolution.kernel.shape
-    blocks = convolution.kernel.reshape(groups, inner, outputs // convolution.groups, per_group, *taps)
-    wide = np.zeros((groups, inner, outputs // convolution.groups, inner, per_group, *taps))
+def _regrouped(kernel: np.ndarray, own: int, groups: int) -> np.ndarray:
+    """A kernel of `own` groups as (groups, out, in, *taps) with fewer: zeros where a filter does not read a channel."""
+    inner = own // groups
+    outputs, per_group, *taps = kernel.shape
+    if inner == 1:
+        return kernel.reshape(groups, outputs // groups, per_group, *taps)
+    blocks = kernel.reshape(groups, inner, outputs // own, per_group, *taps)
+    wide = np.zeros((groups, inner, outputs // own, inner, per_group, *taps))
     for i in range(inner):
         wide[:, i, :, i] = blocks[:, i]
     return wide.reshape(groups, outputs // groups, inner * per_group, *taps)
 
 
-def _product_kernel(second: Convolution, first: Convolution, groups: int, steps: Sequence[int]) -> np.ndarray:
+def _product_kernel(second: Convolution, first: Convolution, groups: int, steps: Sequence[int]) -> Unmade:
     """Σ over the middle channels; each pair of taps stands where it falls on the grid of `steps`."""
-    after, before = _regrouped(second, groups), _regrouped(first, groups)
+    taps, own = (second.stored.shape[2:], first.stored.shape[2:]), (second.groups, first.groups)
     far = [d * s for d, s in zip(second.dilations, first.strides, strict=True)]
+    near, steps = first.dilations, tuple(steps)
     sizes = [
         ((k1 - 1) * f + (k0 - 1) * d) // step + 1
-        for k1, f, k0, d, step in zip(after.shape[3:], far, before.shape[3:], first.dilations, steps, strict=True)
+        for k1, f, k0, d, step in zip(taps[0], far, taps[1], near, steps, strict=True)
     ]
-    kernel = np.zeros((groups, after.shape[1], before.shape[2], *sizes))
-    for late in np.ndindex(*after.shape[3:]):
-        left = after[(..., *late)]
-        for early in np.ndindex(*before.shape[3:]):
-            place = tuple(
-                (t1 * f + t0 * d) // step
-                for t1, f, t0, d, step in zip(late, far, early, first.dilations, steps, strict=True)
-            )
-            kernel[(..., *place)] += left @ before[(..., *early)]
-    return kernel.reshape(-1, *kernel.shape[2:])
+
+    def product(later: np.ndarray, earlier: np.ndarray) -> np.ndarray:
+        after, before = _regrouped(later, own[0], groups), _regrouped(earlier, own[1], groups)
+        kernel = np.zeros((groups, after.shape[1], before.shape[2], *sizes))
+        for late in np.ndindex(*taps[0]):
+            left = after[(..., *late)]
+            for early in np.ndindex(*taps[1]):
+                spots = zip(late, far, early, near, steps, strict=True)
+                place = tuple((t1 * f + t0 * d) // step for t1, f, t0, d, step in spots)
+                kernel[(..., *place)] += left @ before[(..., *early)]
+        return kernel.reshape(-1, *kernel.shape[2:])
+
+    shape = (second.stored.shape[0], first.source[1] // groups, *sizes)
+    return Unmade(shape, product, second.stored, first.stored)
 
 
 def _product_pads(second: Convolution, first: Convolution) -> Pads:
@@ -119,14 +127,14 @@ def _ending_at(convolution: Convolution, target: Shape) -> Convolution | None:
     pads = []
     for axis, size in enumerate(convolution.source[2:]):
         begin, _ = convolution.pads[axis]
-        reach = convolution.dilations[axis] * (convolution.kernel.shape[2 + axis] - 1) + 1
+        reach = convolution.dilations[axis] * (convolution.stored.shape[2 + axis] - 1) + 1
         needed = (target[2 + axis] - 1) * convolution.strides[axis] + reach - begin - size
         spare = needed + convolution.strides[axis] - 1
         if spare < 0 or begin < 0:
             return None
         pads.append((begin, max(needed, 0)))
     return Convolution(
-        convolution.kernel,
+        convolution.stored,
         convolution.source,
         convolution.strides,
         tuple(pads),
@@ -143,7 +151,7 @@ def sum_of(first: LinearMap, second: LinearMap) -> Convolution | None:
     if one is None or other is None or one.strides != other.strides or one.out_shape != other.out_shape:
         return None
     if one.window == other.window:
-        return one.with_kernel(one.kernel + other.kernel)
+        return one.with_kernel(Unmade(one.stored.shape, np.add, one.stored, other.stored))
     groups = math.gcd(one.groups, other.groups)
     axes = range(len(one.strides))
     starts = [max(one.pads[a][0], other.pads[a][0], 0) for a in axes]
@@ -152,9 +160,10 @@ def sum_of(first: LinearMap, second: LinearMap) -> Convolution | None:
     taps = [(starts[a] + sizes[a]) // steps[a] + 1 for a in axes]
     if math.prod(taps) > MAX_TAPS:
         return None
-    kernel = sum(_laid_out(c, groups, starts, steps, taps) for c in (one, other))
+    kernels = [_laid_out(c, groups, starts, steps, taps) for c in (one, other)]
+    kernel = Unmade(kernels[0].shape, np.add, *kernels)
     pads = tuple((start, 0) for start in starts)
-    whole = Convolution(np.asarray(kernel), one.source, one.strides, pads, tuple(steps), groups)
+    whole = Convolution(kernel, one.source, one.strides, pads, tuple(steps), groups)
     return _ending_at(whole, one.out_shape)
 
 
@@ -175,12 +184,12 @@ def _as_convolution(linear: LinearMap) -> Convolution | None:
 
 def _last_tap(convolution: Convolution, axis: int) -> int:
     """Where the last tap reads, counted from the window's own place on the image."""
-    return convolution.dilations[axis] * (convolution.kernel.shape[2 + axis] - 1) - convolution.pads[axis][0]
+    return convolution.dilations[axis] * (convolution.stored.shape[2 + axis] - 1) - convolution.pads[axis][0]
 
 
 def _common_step(one: Convolution, other: Convolution, axis: int) -> int:
     """The widest grid that begins at the earlier of the two windows and holds the taps of both."""
-    steps = [c.dilations[axis] for c in (one, other) if c.kernel.shape[2 + axis] > 1]
+    steps = [c.dilations[axis] for c in (one, other) if c.stored.shape[2 + axis] > 1]
     start = max(one.pads[axis][0], other.pads[axis][0], 0)
     steps += [start - c.pads[axis][0] for c in (one, other) if start != c.pads[axis][0]]
     return _grid(steps)
@@ -188,13 +197,19 @@ def _common_step(one: Convolution, other: Convolution, axis: int) -> int:
 
 def _laid_out(
     convolution: Convolution, groups: int, starts: Sequence[int], steps: Sequence[int], taps: Sequence[int]
-) -> np.ndarray:
+) -> Unmade:
     """The kernel on the common grid, with zeros at the taps that it does not have."""
-    own = _regrouped(convolution, groups)
-    kernel = np.zeros((*own.shape[:3], *taps))
-    for tap in np.ndindex(*own.shape[3:]):
-        place = tuple(
-            (t * convolution.dilations[a] - convolution.pads[a][0] + starts[a]) // steps[a] for a, t in enumerate(tap)
-        )
-        kernel[(..., *place)] = own[(..., *tap)]
-    return kernel.reshape(-1, *kernel.shape[2:])
+    own, places = convolution.groups, []
+    for tap in np.ndindex(*convolution.stored.shape[2:]):
+        spots = zip(tap, convolution.dilations, convolution.pads, starts, steps, strict=True)
+        places.append((tap, tuple((t * d - pad[0] + start) // step for t, d, pad, start, step in spots)))
+
+    def laid_out(stored: np.ndarray) -> np.ndarray:
+        narrow = _regrouped(stored, own, groups)
+        kernel = np.zeros((*narrow.shape[:3], *taps))
+        for tap, place in places:
+            kernel[(..., *place)] = narrow[(..., *tap)]
+        return kernel.reshape(-1, *kernel.shape[2:])
+
+    shape = (convolution.stored.shape[0], convolution.source[1] // groups, *taps)
+    return Unmade(shape, laid_out, convolution.stored)

@@ -8,7 +8,7 @@ path: best(j) = min_i best(i) + cost(i … j). A narrow waist stays a waist beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -26,6 +26,7 @@ from unbend.affine import (
     Transposed,
     shrink,
 )
+from unbend.affine.numbers import Unmade
 from unbend.network import Node
 
 MAX_DENSE = 1 << 22
@@ -227,13 +228,16 @@ def then(first: Step, second: Step, target: Target) -> Step:
 
 def _forms(whole: Step, run: Sequence[Step], limit: Price, target: Target) -> list[Step]:
     """The forms of one step that a run of steps may take, none of them dearer than the run, which costs `limit`."""
-    rules = whole.rules
-    if len(run) > 1:
-        rules += (" ∘ ".join(step.name for step in reversed(run)),)
-    forms = [Step(whole.affine, None, rules)] if len(run) > 1 and writable(whole.affine, target) else []
+    forms = [replace(whole, node=None)] if len(run) > 1 and writable(whole.affine, target) else []
     if (dense := dense_form(whole.affine, limit, target)) is not None:
-        forms.append(Step(dense, None, (*rules, f"{run[0].name} … {run[-1].name} written as one dense matrix")))
-    return [step for step in forms if price(step).no_dearer(limit)]
+        how = f"{run[0].name} … {run[-1].name} written as one dense matrix"
+        forms.append(Step(dense, None, (*whole.rules, how), part_of=whole.part_of))
+    return [_told(step, run) for step in forms if step.price.no_dearer(limit)]
+
+
+def _told(step: Step, run: Sequence[Step]) -> Step:
+    """The step with the rule that made it of the run."""
+    return step if len(run) == 1 else replace(step, rules=(*step.rules, " ∘ ".join(one.name for one in reversed(run))))
 
 
 def writable(affine: Affine, target: Target) -> bool:
@@ -267,12 +271,14 @@ def keeps_rows(source: Shape, target: Shape) -> bool:
 def dense_form(affine: Affine, limit: Price, target: Target) -> Affine | None:
     """The map as reshape – dense – reshape, if that is small, no dearer than `limit`, and right for many rows."""
     linear = affine.linear
+    if isinstance(linear, Dense) and len(linear.in_shape) == 2:
+        return None
     size = linear.in_size * linear.out_size
     if size > MAX_DENSE or size > limit.macs or not linear.in_shape or not linear.out_shape:
         return None
     if target.batched and not keeps_rows(linear.in_shape, linear.out_shape):
         return None
-    weight, offset = affine.dense()
+    weight, offset = Unmade((linear.out_size, linear.in_size), linear.dense), affine.offset
     inner, outer = (1, linear.in_size), (1, linear.out_size)
     maps: list[LinearMap] = [Dense(weight, (1,))]
     if linear.in_shape != inner:
@@ -280,4 +286,4 @@ def dense_form(affine: Affine, limit: Price, target: Target) -> Affine | None:
     if linear.out_shape != outer:
         maps.append(Selection.reshape(outer, linear.out_shape))
     whole = maps[0] if len(maps) == 1 else Chain(tuple(maps))
-    return Affine(whole, shrink(offset.reshape(linear.out_shape)))
+    return Affine(whole, offset)

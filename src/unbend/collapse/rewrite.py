@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -13,7 +13,7 @@ from unbend.affine import Affine, Identity
 from unbend.collapse.factor import SETTLED, SETTLES, Price, total
 from unbend.collapse.reduce import Edge, Reduction, reduced
 from unbend.collapse.stretches import Stretch, through, values_of
-from unbend.collapse.write import Writer
+from unbend.collapse.write import Writer, rounded
 from unbend.network import Network, Node
 
 AGREES = 1e-9
@@ -28,11 +28,14 @@ SMALL = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is."""
+    """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is.
+
+    The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
+    """
 
     stretch: Stretch
-    graph: Reduction
     edges: tuple[Edge, ...]
+    offsets: Mapping[str, np.ndarray]
     before: Price
     after: Price
     rules: tuple[str, ...]
@@ -51,7 +54,13 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     before, after = _price_before(network, stretch), _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     kept = _reason(before, after, rules if edges else ()) or _disagreement(network, stretch, graph, edges, rules)
-    return Plan(stretch, graph, edges, before, after, rules, kept)
+    edges = () if kept else tuple(_rounded(network, edge) for edge in edges)
+    return Plan(stretch, edges, {edge.target: graph.offsets[edge.target] for edge in edges}, before, after, rules, kept)
+
+
+def _rounded(network: Network, edge: Edge) -> Edge:
+    dtype = network.types.get(edge.target, np.dtype(np.float32))
+    return replace(edge, steps=tuple(rounded(step, dtype) for step in edge.steps))
 
 
 def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
@@ -162,7 +171,7 @@ def _write(writer: Writer, one: Plan) -> None:
         value = parts[0]
         for part in parts[1:]:
             value = writer.node("Add", [value, part], target, dtype)
-        value = writer.affine(Affine(Identity(()), one.graph.offsets[target]), value, target, dtype)
+        value = writer.affine(Affine(Identity(()), one.offsets[target]), value, target, dtype)
         writer.finish(target, value, target in public)
 
 

@@ -8,12 +8,13 @@ stay.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import onnx_ir as ir
 
-from unbend.affine import Affine, Convolution, Dense, Diagonal, Selection, Shape, Transposed
+from unbend.affine import Affine, Chain, Convolution, Dense, Diagonal, LinearMap, Selection, Shape, Transposed
+from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.factor import Step, parts
 from unbend.errors import ModelError
 from unbend.network import Network, Node
@@ -21,6 +22,31 @@ from unbend.network import Network, Node
 
 class Overflow(Exception):
     """A merged number does not fit into the tensor's type."""
+
+
+def rounded(step: Step, dtype: np.dtype) -> Step:
+    """The step with its weights rounded once to `dtype`; the file's own node as it is."""
+    if step.node is not None:
+        return step
+    return replace(step, affine=Affine(_rounded(step.affine.linear, dtype), step.affine.offset))
+
+
+def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
+    if isinstance(linear, Dense):
+        as_written = linear.weight if len(linear.in_shape) == 2 else np.asfortranarray(linear.weight)
+        return Dense(_cast(as_written, dtype), linear.leading)
+    if isinstance(linear, Convolution):
+        return linear.with_kernel(_cast(linear.kernel, dtype))
+    if isinstance(linear, Transposed):
+        return Transposed(_rounded(linear.of, dtype))
+    return Chain(tuple(_rounded(one, dtype) for one in linear.maps)) if isinstance(linear, Chain) else linear
+
+
+def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """The numbers in another type, or as they are if that cannot hold them: `Writer.constant` refuses those."""
+    with np.errstate(over="ignore"):
+        cast = array.astype(dtype)
+    return cast if np.isfinite(cast).all() else array
 
 
 @dataclass
@@ -61,8 +87,8 @@ class Writer:
             A number is too large for the type.
         """
         with np.errstate(over="ignore"):
-            rounded = np.ascontiguousarray(array.astype(dtype))
-        if np.isfinite(array).all() and not np.isfinite(rounded.astype(np.float64)).all():
+            rounded = np.ascontiguousarray(array.astype(dtype, copy=False))
+        if not np.isfinite(rounded).all() and np.isfinite(array).all():
             raise Overflow(f"a merged number is too large for {dtype.name}")
         name = self.fresh(stem)
         value = ir.Value(name=name, const_value=ir.tensor(rounded, name=name), shape=ir.Shape(rounded.shape))
@@ -146,8 +172,10 @@ class Writer:
     def _dense(self, dense: Dense, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """Gemm for a matrix, MatMul for a tensor of more axes or fewer."""
         if len(dense.in_shape) != 2:
-            return self.node("MatMul", [source, self.constant(dense.weight.T, f"{stem}_W", dtype)], stem, dtype)
-        inputs = [source, self.constant(dense.weight, f"{stem}_W", dtype)]
+            return self.node(
+                "MatMul", [source, self.constant(_stored(dense.stored).T, f"{stem}_W", dtype)], stem, dtype
+            )
+        inputs = [source, self.constant(_stored(dense.stored), f"{stem}_W", dtype)]
         if offset.any():
             inputs.append(self.constant(offset.reshape(-1), f"{stem}_b", dtype))
         return self.node("Gemm", inputs, stem, dtype, transB=1)
@@ -162,7 +190,7 @@ class Writer:
         dtype: np.dtype,
         **attributes: object,
     ) -> ir.Value:
-        inputs = [source, self.constant(convolution.kernel, f"{stem}_W", dtype)]
+        inputs = [source, self.constant(_stored(convolution.stored), f"{stem}_W", dtype)]
         if offset.any():
             inputs.append(self.constant(offset.reshape(-1), f"{stem}_b", dtype))
         begins, ends = zip(*convolution.pads, strict=True)
@@ -171,7 +199,7 @@ class Writer:
             inputs,
             stem,
             dtype,
-            kernel_shape=list(convolution.kernel.shape[2:]),
+            kernel_shape=list(convolution.stored.shape[2:]),
             strides=list(convolution.strides),
             pads=[*begins, *ends],
             dilations=list(convolution.dilations),
@@ -181,7 +209,7 @@ class Writer:
 
     def _transposed(self, of: Convolution, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """ConvTranspose; what the strides leave open of its output's size is its output_padding."""
-        axes = zip(of.source[2:], of.out_shape[2:], of.strides, of.dilations, of.kernel.shape[2:], of.pads, strict=True)
+        axes = zip(of.source[2:], of.out_shape[2:], of.strides, of.dilations, of.stored.shape[2:], of.pads, strict=True)
         extra = [
             size + sum(pads) - stride * (positions - 1) - dilation * (taps - 1) - 1
             for size, positions, stride, dilation, taps, pads in axes
@@ -193,3 +221,7 @@ class Writer:
         axes = [0, *target[1:]] if self.batched else list(target)
         shape = self.constant(np.array(axes, dtype=np.int64), f"{stem}_shape", np.dtype(np.int64))
         return self.node("Reshape", [source, shape], stem, dtype)
+
+
+def _stored(weights: Stored) -> np.ndarray:
+    return weights if isinstance(weights, np.ndarray) else numbers(weights)

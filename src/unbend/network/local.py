@@ -60,6 +60,13 @@ class Operand:
             raise Unsupported(f"{self.name} has no value yet")
         return self.value
 
+    @property
+    def stored(self) -> np.ndarray:
+        """The same, a constant in the type that the file stores it in: maps take weights so and compute in float64."""
+        if self.constant is None or np.asarray(self.constant).dtype.kind not in "fV":
+            return self.rows
+        return np.asarray(self.constant)[None]
+
 
 @dataclass(frozen=True, eq=False)
 class Local:

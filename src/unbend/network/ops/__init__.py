@@ -143,6 +143,12 @@ def needed(operand: Operand | None, what: str) -> np.ndarray:
     return value.astype(np.float64)
 
 
+def weights(operand: Operand | None, what: str) -> np.ndarray:
+    """The same as the file stores it: maps take it so, and compute in float64."""
+    constant_of(operand, what)
+    return needed(operand, what) if operand is None else operand.stored[0]
+
+
 def real(node: Node, name: str, default: float) -> float:
     """A number among the attributes; files store them in 32 bits, so the default is rounded likewise."""
     return float(np.float32(node.attribute(name, default)))

@@ -9,7 +9,7 @@ import numpy as np
 from unbend.affine import Convolution, Pads, Shape, Transposed
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported
-from unbend.network.ops import needed, only_first, op
+from unbend.network.ops import needed, only_first, op, weights
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def conv(node: Node, x: Operand, w: Operand, b: Operand | None = None) -> Local:
 
     Checked against: onnx.reference and onnxruntime, opset 11.
     """
-    kernel = needed(w, "the kernel of a Conv")
+    kernel = weights(w, "the kernel of a Conv")
     windows = windows_of(node, x.shape[2:], kernel.shape[2:])
     groups = node.attribute("group", 1)
     linear = Convolution(kernel, x.shape, windows.strides, windows.pads, windows.dilations, groups)
@@ -93,7 +93,7 @@ def conv_transpose(node: Node, x: Operand, w: Operand, b: Operand | None = None)
 
     Checked against: onnx.reference and onnxruntime, opset 11.
     """
-    kernel = needed(w, "the kernel of a ConvTranspose")
+    kernel = weights(w, "the kernel of a ConvTranspose")
     axes, groups = len(x.shape) - 2, node.attribute("group", 1)
     windows = Windows(
         kernel.shape[2:],

@@ -21,7 +21,8 @@ def times_right(shape: Shape, b: np.ndarray) -> LinearMap:
     positions = (*leading, shape[-2])
     if np.prod(b.shape[:-2]) == 1:
         return compose(Dense(b.reshape(b.shape[-2:]).T, positions), source)
-    return compose(Blocks(np.swapaxes(b, -1, -2)[..., None, :, :], positions), source)
+    stacked = np.swapaxes(np.asarray(b, dtype=np.float64), -1, -2)
+    return compose(Blocks(stacked[..., None, :, :], positions), source)
 
 
 def times_left(a: np.ndarray, shape: Shape) -> LinearMap:
@@ -58,11 +59,14 @@ def matmul(node: Node, a: Operand, b: Operand) -> Local:
     def rows(operand: Operand, shape: Shape) -> np.ndarray:
         return operand.rows.reshape(-1, *shape)
 
+    def factor(operand: Operand, shape: Shape) -> np.ndarray:
+        return operand.stored.reshape(-1, *shape)
+
     parts = {}
     if a.variable:
-        parts[0] = lambda: shaped(times_right(a_shape, rows(b, b_shape)), a.shape)
+        parts[0] = lambda: shaped(times_right(a_shape, factor(b, b_shape)), a.shape)
     if b.variable:
-        parts[1] = lambda: shaped(times_left(rows(a, a_shape), b_shape), b.shape)
+        parts[1] = lambda: shaped(times_left(factor(a, a_shape), b_shape), b.shape)
     if len(parts) == 1:
         return Local.affine({position: make() for position, make in parts.items()})
     return Local.bend(_rows_product(rows(a, a_shape), rows(b, b_shape)).reshape(-1, *target), parts)
@@ -93,17 +97,22 @@ def gemm(node: Node, a: Operand, b: Operand, c: Operand | None = None) -> Local:
     Checked against: onnx.reference and onnxruntime, opset 13.
     """
     alpha, beta = real(node, "alpha", 1.0), real(node, "beta", 1.0)
-    left, right = (_maybe_turned(x, bool(node.attribute(flag, 0))) for x, flag in ((a, "transA"), (b, "transB")))
-    target = (left.out_shape[0], right.out_shape[1])
+    turned = bool(node.attribute("transA", 0)), bool(node.attribute("transB", 0))
+    left, right = (x.shape[::-1] if flag else x.shape for x, flag in zip((a, b), turned, strict=True))
+    target = (left[0], right[1])
 
     def product() -> np.ndarray:
-        return alpha * left.apply(a.rows) @ right.apply(b.rows)
+        return alpha * _turned_if(a.rows, turned[0]) @ _turned_if(b.rows, turned[1])
 
     parts = {}
     if a.variable:
-        parts[0] = lambda: _scaled(alpha, compose(times_right(left.out_shape, right.apply(b.rows)), left))
+        parts[0] = lambda: _scaled(
+            alpha, compose(times_right(left, _turned_if(b.stored, turned[1])), _turn(a, turned[0]))
+        )
     if b.variable:
-        parts[1] = lambda: _scaled(alpha, compose(times_left(left.apply(a.rows), right.out_shape), right))
+        parts[1] = lambda: _scaled(
+            alpha, compose(times_left(_turned_if(a.stored, turned[0]), right), _turn(b, turned[1]))
+        )
     if c is not None and c.variable:
         parts[2] = lambda: _scaled(beta, broadcast_map(c.shape, target))
     if a.variable and b.variable:
@@ -114,7 +123,11 @@ def gemm(node: Node, a: Operand, b: Operand, c: Operand | None = None) -> Local:
     return Local.affine({position: make() for position, make in parts.items()}, offset)
 
 
-def _maybe_turned(operand: Operand, turned: bool) -> LinearMap:
+def _turned_if(rows: np.ndarray, turned: bool) -> np.ndarray:
+    return np.swapaxes(rows, -1, -2) if turned else rows
+
+
+def _turn(operand: Operand, turned: bool) -> LinearMap:
     return _turned(operand.shape) if turned else Identity(operand.shape)
 
 
