@@ -16,9 +16,9 @@ from typing import Any
 from unbend.data.coding import Coding, Term, terms_of
 from unbend.data.columns import Kind, in_natural_order, kind_of
 from unbend.data.naming import column_name, column_names
-from unbend.data.source import Source, open_source
-from unbend.data.survey import LEVELS, Survey, survey
-from unbend.data.table import Table, no_complete_rows, rows_note
+from unbend.data.source import Source, with_types
+from unbend.data.survey import LEVELS, Gather, Survey, survey
+from unbend.data.table import Gathered, Table, no_complete_rows, rows_note
 from unbend.errors import DataError, UsageError
 
 CLASSES = 20
@@ -37,13 +37,20 @@ class _Plan:
     order: str | None
     kinds: dict[str, Kind]
 
-    def survey(self) -> Survey:
-        features: dict[str, Kind] = dict(self.kinds)
-        if self.target:
-            features[self.target] = "text" if self.as_class else "number"
-        texts = [name for name, kind in features.items() if kind == "text"]
-        numbers = [name for name, kind in features.items() if kind != "text"]
-        return survey(self.source, numbers=numbers, texts=texts, order=self.order)
+    @property
+    def numbers(self) -> list[str]:
+        """The columns that are read as numbers: features, then the target."""
+        names = [name for name, kind in self.kinds.items() if kind != "text"]
+        return [*names, self.target] if self.target and not self.as_class else names
+
+    @property
+    def texts(self) -> list[str]:
+        """The columns that are read as text."""
+        names = [name for name, kind in self.kinds.items() if kind == "text"]
+        return [*names, self.target] if self.as_class else names
+
+    def survey(self, gather: Gather | None) -> Survey:
+        return survey(self.source, numbers=self.numbers, texts=self.texts, order=self.order, gather=gather)
 
     def without(self, columns: Sequence[str]) -> _Plan:
         kinds: dict[str, Kind] = {name: kind for name, kind in self.kinds.items() if name not in columns}
@@ -57,6 +64,7 @@ def open_table(
     exclude: Sequence[str] = (),
     order: str | None = None,
     classes: bool | None = None,
+    gather: Gather | None = None,
 ) -> Table:
     """Survey a source and code its columns.
 
@@ -71,14 +79,27 @@ def open_table(
     exclude : columns that are not used; one name alone is one of them
     order : the rows come sorted by this column, which is then not a feature
     classes : whether the target is a class; None takes text and yes/no for one
+    gather : gets the numbers of the complete rows while they are surveyed, if no column is text; what it made of them
+        is `Table.gathered`
 
     Raises
     ------
     DataError
         If a column is not there, if nothing is left to read, or if a value cannot be used.
     """
-    source = open_source(data)
     target, order, exclude = column_name(target), column_name(order), column_names(exclude)
+
+    def opened(source: Source) -> Table:
+        plan, notes = _plan(source, target, exclude, order, classes)
+        return _table(*_settle(plan, gather), notes)
+
+    return with_types(data, opened)
+
+
+def _plan(
+    source: Source, target: str | None, exclude: Sequence[str], order: str | None, classes: bool | None
+) -> tuple[_Plan, list[str]]:
+    """What to read, by the kinds of the columns alone, and what is left out and why."""
     asked = [("--target", [target]), ("--exclude", exclude), ("--order", [order])]
     _refuse_unknown(source, [(option, name) for option, names in asked for name in names if name is not None])
     if target is not None and target in (*exclude, order):
@@ -91,8 +112,7 @@ def open_table(
     }
     unusable = {name: why for name, kind in candidates.items() if (why := _why_not_by_kind(name, kind))}
     plan = _Plan(source, target or "", as_class, order, candidates).without(list(unusable))
-    plan, found, unfit = _settle(plan)
-    return _table(plan, found, notes=(*getattr(source, "notes", ()), *unusable.values(), *unfit))
+    return plan, [*getattr(source, "notes", ()), *unusable.values()]
 
 
 def _refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
@@ -144,11 +164,11 @@ def _why_not_by_kind(name: str, kind: Kind) -> str | None:
     return None
 
 
-def _settle(plan: _Plan) -> tuple[_Plan, Survey, list[str]]:
+def _settle(plan: _Plan, gather: Gather | None) -> tuple[_Plan, Survey, list[str]]:
     """Survey until no column is left that must not be used."""
     notes: list[str] = []
     while True:
-        found = plan.survey()
+        found = plan.survey(gather)
         unfit = {name: why for name, kind in plan.kinds.items() if (why := _why_not(name, kind, found))}
         notes += unfit.values()
         plan = plan.without(list(unfit))
@@ -170,7 +190,8 @@ def _why_not(name: str, kind: Kind, found: Survey) -> str | None:
     return None
 
 
-def _table(plan: _Plan, found: Survey, notes: tuple[str, ...]) -> Table:
+def _table(plan: _Plan, found: Survey, unfit: list[str], unusable: list[str]) -> Table:
+    notes = [*unusable, *unfit]
     if found.n == 0:
         raise no_complete_rows(plan.source.name, plan.target, found.n_read, found.missing)
     if plan.target and found.n < 2:
@@ -199,7 +220,16 @@ def _table(plan: _Plan, found: Survey, notes: tuple[str, ...]) -> Table:
         notes=(*rows_note(found.n, found.n_read, missing), *notes, *_constant_notes(constant), *_level_notes(levels)),
         order=plan.order,
         in_order=found.in_order,
+        gathered=_gathered(plan, found),
     )
+
+
+def _gathered(plan: _Plan, found: Survey) -> Gathered | None:
+    if found.gathered is None or not plan.target:
+        return None
+    surveyed = list(found.numbers)
+    used = [name for name in plan.numbers if name == plan.target or not found.constant(name)]
+    return Gathered(found.gathered, tuple(surveyed.index(name) for name in used))
 
 
 def _treatment(plan: _Plan, found: Survey, levels: dict[str, tuple[str, ...]]) -> tuple[Term, ...]:

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import pyarrow as pa
 
@@ -27,6 +27,9 @@ BLOCK = 65_536
 """Most rows in a batch."""
 NUMBERS = 2_000_000
 """About how many numbers a block holds, 16 MB: large enough for BLAS, and there are several copies at a time."""
+
+
+T = TypeVar("T")
 
 
 @runtime_checkable
@@ -100,16 +103,38 @@ def open_source(data: Any) -> Source:
     DataError
         If there is no such file, if nothing reads this kind, or if two columns have the same name.
     """
-    if hasattr(data, "batches") and isinstance(data, Source):
+    if callable(getattr(type(data), "batches", None)):
         return data
     if isinstance(data, str):
         data = Path(data).expanduser()
     for opener in openers():
         if opener.accepts(data):
             opened = opener.open(data)
-            refuse_same_names(opened.name, opened.schema.names)
+            refuse_same_names(opened.name, supposed(opened).schema.names)
             return opened
     raise _unreadable(data)
+
+
+class OtherTypes(DataError):
+    """A value is of another type than the rows before it made one suppose."""
+
+
+def supposed(source: Source) -> Source:
+    """The same rows, without a reading of all of them to be sure of their types; reading them may raise OtherTypes.
+
+    Only a source of text has a method `supposed`.
+    """
+    suppose = getattr(type(source), "supposed", None)
+    return source if suppose is None else suppose(source)
+
+
+def with_types(data: Any, use: Callable[[Source], T]) -> T:
+    """`use` of a source whose types are right, as one reading of all rows in `use` shows, or else one before it."""
+    source = open_source(data)
+    try:
+        return use(supposed(source))
+    except OtherTypes:
+        return use(source)
 
 
 def refuse_same_names(where: str, names: Sequence[Any]) -> None:

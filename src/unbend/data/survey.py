@@ -6,14 +6,17 @@ are used. Each column has a tally that sees it block by block in constant memory
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from shlex import quote
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 
 from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches
+from unbend.data.parallel import added
 from unbend.data.source import Source, block_rows
 from unbend.errors import DataError
 
@@ -33,10 +36,14 @@ NUMBER_OTHERWISE = (
 )
 """Numbers as people write them: thousands apart, a decimal comma, a currency or a percent sign."""
 
+Gather = Callable[[Sequence[np.ndarray], Any], Any]
+"""Takes the numbers of complete rows, column by column, and what it made of the first ones (None for these); what it
+returns is added up."""
+
 
 @dataclass
 class NumberTally:
-    """A column of numbers: its smallest and largest value, and whether there are others between."""
+    """A column of numbers: its smallest and largest value, which do not matter any more once there is one between."""
 
     low: float = np.inf
     high: float = -np.inf
@@ -44,11 +51,11 @@ class NumberTally:
 
     def see(self, values: np.ndarray) -> None:
         """Take in the values of complete rows."""
-        if len(values) == 0:
+        if len(values) == 0 or self.between:
             return
         ends = {self.low, self.high, float(values.min()), float(values.max())} - {np.inf, -np.inf}
         self.low, self.high = min(ends), max(ends)
-        self.between = self.between or len(ends) > 2 or bool(np.any((values != self.low) & (values != self.high)))
+        self.between = len(ends) > 2 or bool(np.any((values != self.low) & (values != self.high)))
 
     @property
     def constant(self) -> bool:
@@ -146,7 +153,7 @@ def sortable(values: pa.Array) -> pa.Array:
 
 @dataclass
 class Survey:
-    """What one reading finds: tallies by column, rows, and missing values by column."""
+    """What one reading finds: tallies by column, rows, missing values by column, and what was gathered of numbers."""
 
     numbers: Mapping[str, NumberTally]
     texts: Mapping[str, TextTally]
@@ -156,6 +163,7 @@ class Survey:
     missing: dict[str, int]
     n: int = 0
     n_read: int = 0
+    gathered: Any = None
 
     @property
     def in_order(self) -> bool:
@@ -166,33 +174,54 @@ class Survey:
         """Whether a surveyed column has one value only in the complete rows."""
         return (self.numbers.get(column) or self.texts[column]).constant
 
-    def see(self, batch: pa.RecordBatch) -> None:
-        """Take in the next rows."""
-        whole = self._complete(batch)
-        for name, tally in self.numbers.items():
-            values = as_numbers(batch.column(name))
-            refuse_infinite(values, name, self.n_read)
-            tally.see(values[whole])
-        for name, tally in self.texts.items():
-            values = as_text(batch.column(name))
+    def see(self, batch: pa.RecordBatch) -> list[np.ndarray]:
+        """Take in the next rows; returns the numbers of the complete ones, column by column."""
+        numbers = [as_numbers(batch.column(name)) for name in self.numbers]
+        texts = [as_text(batch.column(name)) for name in self.texts]
+        whole = self._complete(batch, numbers)
+        if whole is not None:
+            numbers = [values[whole] for values in numbers]
+        for tally, values in zip(self.numbers.values(), numbers, strict=True):
+            tally.see(values)
+        for (name, tally), values in zip(self.texts.items(), texts, strict=True):
             self.spelling[name].see(values, self.n_read)
-            tally.see(values.filter(pa.array(whole)))
+            tally.see(values if whole is None else values.filter(pa.array(whole)))
         if self.order:
-            self.sorting.see(batch.column(self.order).filter(pa.array(whole)))
-        self.n += int(whole.sum())
+            order = batch.column(self.order)
+            self.sorting.see(order if whole is None else order.filter(pa.array(whole)))
+        self.n += batch.num_rows if whole is None else int(whole.sum())
         self.n_read += batch.num_rows
+        return numbers
 
-    def _complete(self, batch: pa.RecordBatch) -> np.ndarray:
-        whole = np.ones(batch.num_rows, dtype=bool)
-        for name in self.missing:
-            lacking = is_missing(batch.column(name))
+    def _complete(self, batch: pa.RecordBatch, numbers: Sequence[np.ndarray]) -> np.ndarray | None:
+        """Which rows are complete, None for all of them; counts what is missing."""
+        whole: np.ndarray | None = None
+        for name, lacking in self._lacking(batch, numbers):
             self.missing[name] += int(lacking.sum())
-            whole &= ~lacking
+            whole = ~lacking if whole is None else whole & ~lacking
         return whole
 
+    def _lacking(self, batch: pa.RecordBatch, numbers: Sequence[np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+        """Where values are missing, for the columns that lack any; raises at an infinite number."""
+        for name, values in zip(self.numbers, numbers, strict=True):
+            if not np.isfinite(values).all():
+                refuse_infinite(values, name, self.n_read)
+                yield name, np.isnan(values)
+        for name in self.missing.keys() - self.numbers.keys():
+            lacking = is_missing(batch.column(name))
+            if lacking.any():
+                yield name, lacking
 
-def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], order: str | None = None) -> Survey:
-    """Read a source once.
+
+def survey(
+    source: Source,
+    *,
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    order: str | None = None,
+    gather: Gather | None = None,
+) -> Survey:
+    """Read a source once; `gather` gets the numbers of the complete rows meanwhile.
 
     Raises
     ------
@@ -207,8 +236,11 @@ def survey(source: Source, *, numbers: Sequence[str], texts: Sequence[str], orde
         sorting=OrderTally(),
         missing=dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0),
     )
-    for batch in source.batches(block_rows(len(source.schema))):
-        found.see(batch)
+    blocks = (found.see(batch) for batch in source.batches(block_rows(len(source.schema))))
+    if gather is None or texts or not numbers:
+        deque(blocks, maxlen=0)
+    else:
+        found.gathered = added(gather, (block for block in blocks if len(block[0])))
     for name, tally in found.spelling.items():
         tally.refuse_nearly_numbers(name, len(found.texts[name].levels))
     return found

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Any
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from unbend.data.coding import Coding, level_codes, terms_of, unknown_level
 from unbend.data.columns import as_numbers, as_text, first_place, is_missing, kind_of, sorting
-from unbend.data.source import Source, block_rows, open_source, slices
+from unbend.data.source import Source, block_rows, slices, with_types
 from unbend.data.survey import sortable, survey
 from unbend.errors import DataError
 
@@ -39,6 +39,20 @@ class Rows:
 
 
 @dataclass(frozen=True)
+class Gathered:
+    """What was made of the numbers while they were surveyed.
+
+    Attributes
+    ----------
+    total : made of all number columns
+    columns : where among these the coded columns are, and the target as the last
+    """
+
+    total: Any
+    columns: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Table:
     """The complete rows of a source: read in blocks, again and again, in constant memory.
 
@@ -55,6 +69,7 @@ class Table:
     notes : sentences that say what was done to the data
     order : name of the column that the rows are sorted by, or None
     in_order : whether the source has its rows in that order already (if not, every reading sorts in memory)
+    gathered : what was made of the numbers while they were surveyed, None if nothing was or if columns are text
     """
 
     source: Source
@@ -68,6 +83,7 @@ class Table:
     notes: tuple[str, ...]
     order: str | None = None
     in_order: bool = True
+    gathered: Gathered | None = field(default=None, repr=False)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -122,7 +138,9 @@ class Table:
         DataError
             If a column is missing or of another kind, if a level is unknown, or if no row is complete.
         """
-        other = open_source(data)
+        return with_types(data, self._of)
+
+    def _of(self, other: Source) -> Table:
         self._refuse_other_columns(other)
         texts = dict(self.coding.levels)
         if self.classes:
@@ -145,6 +163,7 @@ class Table:
             missing=missing,
             notes=notes,
             in_order=found.in_order,
+            gathered=None,
         )
 
     def _refuse_other_columns(self, other: Source) -> None:

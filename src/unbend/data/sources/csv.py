@@ -1,26 +1,30 @@
 """Text files with a header line and separated values.
 
-The types of the columns are found by reading the whole file once as text: a reader that looks at the first block only
-takes a column for integers and stops at the first decimal, ten million rows later. The separator is the one of `,` `;`
-tab and `|` that the header has most of.
+The types of the columns are supposed to be those of the first block, and every later value must be one of them: where
+the first decimal comes ten million rows after whole numbers, the reading stops with `OtherTypes`, and the types are
+found by reading the whole file once as text. The separator is the one of `,` `;` tab and `|` that the header has most
+of.
 """
 
 from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from unbend.data.columns import trimmed
-from unbend.data.source import BLOCK, Source, slices, source, unreadable_as_data_error
+from unbend.data.source import BLOCK, OtherTypes, Source, slices, source, unreadable_as_data_error
 from unbend.errors import DataError
 
-BYTES_AT_A_TIME = 1 << 20
+BYTES_AT_A_TIME = 1 << 21
 """Enough to fit a cache."""
 HEADERS_AT_A_TIME = 16
 """Where the header is long, rows are too, and a row must fit into what is read at a time."""
@@ -40,13 +44,19 @@ class Separated:
 
     def read(self, types: Mapping[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         """All rows, with the columns in these types."""
-        with unreadable_as_data_error(self.path.name, "separated values"), self._open(types) as reader:
+        name = self.path.name
+        with unreadable_as_data_error(name, "separated values"), _other_types(name), self._open(types) as reader:
             yield from reader
 
+    @cached_property
     def names(self) -> list[str]:
         """Names of the columns."""
         with unreadable_as_data_error(self.path.name, "separated values"), self._open({}) as reader:
             return reader.schema.names
+
+    def as_text(self) -> Iterator[pa.RecordBatch]:
+        """All rows as they are written."""
+        return self.read(dict.fromkeys(self.names, pa.string()))
 
     def _open(self, types: Mapping[str, pa.DataType]) -> pacsv.CSVStreamingReader:
         return pacsv.open_csv(
@@ -59,9 +69,21 @@ class Separated:
         )
 
 
+@contextmanager
+def _other_types(name: str) -> Iterator[None]:
+    """Tell values of another type from files that cannot be read."""
+    try:
+        yield
+    except pa.ArrowInvalid as error:
+        reason = str(error).splitlines()[0]
+        if "conversion error to" in reason and "to string" not in reason:
+            raise OtherTypes(f"cannot read {name} as separated values", where=reason) from error
+        raise
+
+
 @dataclass(frozen=True)
-class CsvSource:
-    """A text file whose columns' types are known."""
+class TypedCsv:
+    """A text file whose columns are read as these types."""
 
     file: Separated
     schema: pa.Schema
@@ -77,6 +99,35 @@ class CsvSource:
             yield from slices(batch, rows)
 
 
+@dataclass(frozen=True)
+class CsvSource:
+    """A text file."""
+
+    file: Separated
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return self.file.path.name
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The narrowest types that hold all values; takes a reading."""
+        return _types(self.file.names, self.file.as_text())
+
+    @cached_property
+    def _first_types(self) -> pa.Schema:
+        return _types(self.file.names, islice(self.file.as_text(), 1))
+
+    def supposed(self) -> TypedCsv:
+        """The same rows with the types of the first ones; reading it may raise OtherTypes."""
+        return TypedCsv(self.file, self.__dict__.get("schema") or self._first_types)
+
+    def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
+        """All rows, at most `rows` at a time."""
+        return TypedCsv(self.file, self.schema).batches(rows)
+
+
 @source(suffixes=(".csv", ".tsv", ".csv.gz"))
 def open_csv(path: Path) -> Source:
     """Find the separator and the type of every column."""
@@ -85,9 +136,8 @@ def open_csv(path: Path) -> Source:
     outside_quotes = re.sub(r'"[^"]*"', "", header)
     separator = max(",;\t|", key=outside_quotes.count)
     file = Separated(path, separator, max(BYTES_AT_A_TIME, HEADERS_AT_A_TIME * len(header)))
-    names = file.names()
-    _refuse_numbers_for_names(path, names)
-    return CsvSource(file, _types(file, names))
+    _refuse_numbers_for_names(path, file.names)
+    return CsvSource(file)
 
 
 def _header(path: Path) -> str:
@@ -142,12 +192,12 @@ def _reads_as(values: pa.Array, kind: pa.DataType) -> bool:
     return True
 
 
-def _types(file: Separated, names: list[str]) -> pa.Schema:
+def _types(names: list[str], texts: Iterable[pa.RecordBatch]) -> pa.Schema:
     """The narrowest type of each column that holds all of its values."""
     if len(set(names)) < len(names):
         return pa.schema([(name, pa.string()) for name in names])
     columns = {name: _Column() for name in names}
-    for batch in file.read(dict.fromkeys(names, pa.string())):
+    for batch in texts:
         for name, column in columns.items():
             column.see(batch.column(name))
     return pa.schema([(name, column.type()) for name, column in columns.items()])

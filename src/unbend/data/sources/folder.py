@@ -5,12 +5,13 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from unbend.data.source import BLOCK, Source, open_source, source, suffixes
+from unbend.data.source import BLOCK, Source, open_source, source, suffixes, supposed
 from unbend.errors import DataError
 
 
@@ -19,11 +20,19 @@ class Files:
     """Several files with the same columns."""
 
     name: str
-    schema: pa.Schema
     parts: tuple[Source, ...]
 
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """The columns of the first file, in the types that hold the values of all files."""
+        return _common_schema(self.parts)
+
+    def supposed(self) -> Files:
+        """The same rows with the types that the first rows of the files have; reading it may raise OtherTypes."""
+        return Files(self.name, tuple(supposed(part) for part in self.parts))
+
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
-        """All rows, file by file, in the types that hold the values of all files."""
+        """All rows, file by file."""
         for part in self.parts:
             for batch in part.batches(rows):
                 yield batch.select(self.schema.names).cast(self.schema)
@@ -46,7 +55,7 @@ def open_folder(path: Path) -> Source:
     files = _files(path)
     _same_kind(path, files)
     parts = tuple(open_source(file) for file in files)
-    return Files(str(path), _common_schema(parts), parts)
+    return Files(str(path), parts)
 
 
 def _files(path: Path) -> list[Path]:
