@@ -96,7 +96,8 @@ def test_one_fit_of_all_rows_of_degree_2(frame: pd.DataFrame) -> None:
 
 
 def test_merging_fits_of_different_shifts(frame: pd.DataFrame) -> None:
-    early, late = FitState.of(frame[:1500], "y"), FitState.of(frame[1500:], "y")
+    rows = frame.sort_values("time")
+    early, late = FitState.of(rows[:1500], "y"), FitState.of(rows[1500:], "y")
     assert not np.array_equal(early.sums.shift, late.sums.shift)
     assert far((early + late).fit(), fit(frame, "y")) < 1e-13
 

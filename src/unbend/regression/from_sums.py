@@ -8,21 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from fractions import Fraction
 
 import numpy as np
 
 from unbend.exact import Double
 from unbend.regression.ordinary import Collinear, ordinary
-from unbend.regression.slices import squares
+from unbend.regression.slices import products, squares
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
 from unbend.regression.triangle import EPS, ROUNDINGS, Triangle, power_of_two
+from unbend.regression.trust import inflation, row_lengths
 
 PANEL = 48
 """Columns that are factored one by one before the rest is updated by one matrix product."""
 STEPS = 3
-"""Steps of refinement at most: each multiplies the error by the condition number in roundings of a float64."""
+"""Steps of refinement: each multiplies the error by the condition number in roundings of a float64."""
+ROUNDING = 2.0**-100
+"""Of numbers in two parts, and some."""
 
 
 def from_sums(
@@ -99,29 +101,62 @@ def _eliminate(hi: np.ndarray, lo: np.ndarray, j: int, stop: int, least: float) 
 
 
 def _refined(solution: Solution, sums: Sums) -> Solution:
-    """The same with coefficients, intercept and residual sum of squares right to the last bits."""
-    root, centred = solution.root, sums.centred
-    assert root is not None  # ordinary least squares has one
-    gram, cross = centred[:-1, :-1], centred[:-1, -1]
-    coef = Double.of(solution.coef)
-    for _ in range(STEPS):
-        gradient = cross - (gram * coef[None, :]).sum(axis=1)
-        step = root @ (root.T @ gradient.hi)
-        coef = coef + step
-        if np.all(np.abs(step) <= EPS * np.abs(coef.hi)):
-            break
-    gradient = cross - (gram * coef[None, :]).sum(axis=1)
-    rss = centred[-1, -1] - (coef * (cross + gradient)).sum()
+    """The same with everything that is told of it right to the last bits, as far as the sums carry."""
+    assert solution.root is not None  # ordinary least squares has one
+    centred, mean = sums.centred, sums.mean
+    gram, cross, tss = centred[:-1, :-1], centred[:-1, -1], centred[-1, -1]
+    coef, left, moved = _stepped(Double.of(solution.coef), gram, cross, solution.root)
+    rss = tss - (coef * (cross + left)).sum()
+    rss = rss if rss.hi > 0 else Double.zeros(())
+    error = EPS / 2 * np.abs(coef.hi) + moved
+    base = _intercept(mean, coef) if solution.has_intercept else Double.zeros(())
+    doubt = float(np.max(sums.doubts, initial=ROUNDING)) * inflation(solution.root, solution.length)
+    effects = float(np.sqrt(tss.hi) + np.abs(coef.hi) @ solution.length)
+    noise = doubt * effects * row_lengths(solution.root, solution.mean)
     return replace(
         solution,
         coef=coef.hi,
-        intercept=_intercept(sums.mean, coef) if solution.has_intercept else 0.0,
-        rss=max(float(rss.hi), 0.0),
+        intercept=float(base.hi),
+        low=np.array([base.lo, *coef.lo]),
+        error=noise + np.array([EPS / 2 * abs(base.hi) + np.abs(mean.hi[:-1]) @ moved, *error]),
+        rss=float(rss.hi),
+        tss=float(tss.hi),
+        explained=float((tss - rss).hi),
+        inverse=_inverse(solution, gram, sums),
         squared=False,
     )
 
 
-def _intercept(mean: Double, coef: Double) -> float:
-    """Mean of the target less mean · coef, rounded once."""
-    means, coefs = mean.fractions(), coef.fractions()
-    return float(means[-1] - sum((m * b for m, b in zip(means[:-1], coefs, strict=True)), Fraction(0)))
+def _stepped(coef: Double, gram: Double, cross: Double, root: np.ndarray) -> tuple[Double, Double, np.ndarray]:
+    """Coefficients after some steps of Newton's method, what they leave of the cross products, and the next step."""
+    for step in range(STEPS + 1):
+        left = cross - (gram * coef[None, :]).sum(axis=1)
+        move = root @ (root.T @ left.hi)
+        if step == STEPS:
+            break
+        coef = coef + move
+    return coef, left, np.abs(move)
+
+
+def _intercept(mean: Double, coef: Double) -> Double:
+    """Mean of the target less mean · coef."""
+    return mean[-1] - (mean[:-1] * coef).sum()
+
+
+def _inverse(solution: Solution, gram: Double, sums: Sums) -> np.ndarray:
+    """(1 + p,) diagonal of the inverse of the cross products of [1 x], 0 where a column was dropped.
+
+    With root nearly rootᵀ gram root = 1 it is root (2 − rootᵀ gram root) rootᵀ, to twice the digits of the root.
+    """
+    root = solution.root
+    assert root is not None  # ordinary least squares has one
+    scale = power_of_two(solution.length)
+    scaled = Double.of(root * scale[:, None])
+    along, _ = products(gram * (1.0 / np.outer(scale, scale)), scaled)
+    nearly_one, _ = products(scaled, along)
+    lacking = (np.eye(root.shape[1]) - nearly_one).to_float()
+    of_mean = (sums.mean[:-1][:, None] * root).sum(axis=0).to_float()
+    rows = np.vstack([of_mean, root])
+    found = (rows * (rows + rows @ lacking)).sum(axis=1)
+    found[0] = found[0] + 1.0 / sums.weight if solution.has_intercept else 0.0
+    return found
