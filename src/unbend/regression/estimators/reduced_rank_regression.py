@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from unbend.errors import UsageError
+from unbend.errors import ModelError, UsageError
+from unbend.regression.estimators.layers import linear_layers
 from unbend.regression.estimators.linear_model import LinearModel
 from unbend.regression.estimators.linear_regression import solutions, warn_of
 from unbend.regression.estimators.sample import Sample, take
@@ -30,6 +31,7 @@ class ReducedRankRegression(LinearModel):
     ----------
     rank : units of the narrowest layer, 1 or more; more than there are targets or columns is no waist
     fit_intercept : whether there is an intercept
+    network : a trained network of linear layers, to be told how far it is from the optimum (see `from_network`)
 
     Attributes
     ----------
@@ -40,6 +42,9 @@ class ReducedRankRegression(LinearModel):
     encoder_ : (r, p), decoder_ : (q, r), two layers that are the optimum: coef = decoder encoder. So is any other pair
         with an invertible matrix and its inverse between them
     unique_ : whether the optimum is the only one (two equal singular values at the cut leave a choice)
+    network_loss_ : with a network, its sum of squared residuals on these rows, over all targets
+    network_excess_ : with a network, by what share its loss is above the least of its waist, 0 at the optimum
+    network_distance_ : with a network, root mean square of the difference of its predictions and the optimum's
     dropped_ : a sentence for each column that was left out because it follows from others
     rank_, condition_, digits_ : the rank of the coefficients; of the ordinary least squares that it is cut from
     n_features_in_, feature_names_in_ : of the columns
@@ -65,10 +70,40 @@ class ReducedRankRegression(LinearModel):
     encoder_: np.ndarray
     decoder_: np.ndarray
     unique_: bool
+    network_loss_: float
+    network_excess_: float
+    network_distance_: float
 
-    def __init__(self, rank: int = 1, *, fit_intercept: bool = True) -> None:
+    def __init__(self, rank: int = 1, *, fit_intercept: bool = True, network: Any = None) -> None:
         self.rank = rank
         self.fit_intercept = fit_intercept
+        self.network = network
+
+    @classmethod
+    def from_network(cls, network: Any, *, fit_intercept: bool = True) -> ReducedRankRegression:
+        """The regression with the waist of a linear network; `fit` then also tells how far the network is from it.
+
+        Parameters
+        ----------
+        network : pairs (W, b), the first layer first; a torch module of Linear layers; a scikit-learn MLP with the
+            activation "identity"; or what `unbend.explain` gives for a network without a bend, whose waist is then
+            taken to be the rank of W_z
+        fit_intercept : whether the optimum has an intercept
+
+        Raises
+        ------
+        ModelError
+            If its layers cannot be told, or it has a bend.
+
+        Examples
+        --------
+        >>> x, y = [[0.0], [1.0], [2.0], [3.0]], [1.0, 3.0, 5.0, 7.5]
+        >>> trained = [([[2.0]], [0.5]), ([[1.0]], [0.5])]
+        >>> model = ReducedRankRegression.from_network(trained).fit(x, y)
+        >>> round(model.network_loss_, 9), round(float(model.losses_[1]), 9), round(model.network_excess_, 9)
+        (0.25, 0.075, 2.333333333)
+        """
+        return cls(linear_layers(network).waist, fit_intercept=fit_intercept, network=network)
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> ReducedRankRegression:
         """Fit to rows X (n, p) and targets (n, q) or one (n,); weights (n,) are relative to one another.
@@ -101,8 +136,27 @@ class ReducedRankRegression(LinearModel):
         self._keep(
             _with(sample.moments(self.fit_intercept), found, coef @ self.decoder_ @ self.decoder_.T), sample.flat
         )
+        if self.network is not None:
+            self._compare(sample, float(self.losses_[rank]))
         self.rank_ = rank
         self.digits_ = min(one.digits for one in found)
+
+    def _compare(self, sample: Sample, least: float) -> None:
+        """How far the network is from the optimum, which has the sum of squared residuals `least`."""
+        layers = linear_layers(self.network)
+        q, p = sample.y.shape[1], sample.x.shape[1]
+        if layers.coef.shape != (q, p):
+            raise ModelError(
+                f"the network takes {layers.coef.shape[1]} columns and gives {layers.coef.shape[0]} targets",
+                where=f"the rows have {p} and {q}",
+                try_="give the columns and targets that it was trained on",
+            )
+        weights = np.ones(len(sample.x)) if sample.weights is None else sample.weights
+        predicted = sample.x @ layers.coef.T + layers.intercept
+        best = sample.x @ np.atleast_2d(self.coef_).T + self.intercept_
+        self.network_loss_ = float((weights @ np.square(sample.y - predicted)).sum())
+        self.network_excess_ = self.network_loss_ / least - 1.0 if least > 0 else float("inf")
+        self.network_distance_ = float(np.sqrt((weights @ np.square(predicted - best)).sum() / weights.sum() / q))
 
 
 def _singular(found: Sequence[Solution], coef: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
