@@ -66,7 +66,7 @@ def test_a_scikit_learn_network(rows):
     assert model.network_loss_ == pytest.approx(float(np.square(y - network.predict(x)).sum()), rel=1e-9)
     assert 0 <= model.network_excess_ < 0.5
     with pytest.raises(ModelError, match="relu"):
-        ReducedRankRegression.from_network(MLPRegressor(hidden_layer_sizes=(3,), max_iter=2000).fit(x[:50], y[:50]))
+        ReducedRankRegression.from_network(network.set_params(activation="relu"))
 
 
 @pytest.mark.torch
