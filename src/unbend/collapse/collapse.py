@@ -14,10 +14,11 @@ from unbend.collapse import blocks
 from unbend.collapse.blocks import answer, certificate_blocks, sizes, strip
 from unbend.collapse.certificate import Certificate
 from unbend.collapse.holding import Written, written
+from unbend.collapse.joint import joint
 from unbend.collapse.measured import LARGEST, Judge, in_doubt, slower
+from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_report
 from unbend.collapse.rewrite import Plan, plan
 from unbend.collapse.size import Size, file_size, size
-from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_report
 from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
@@ -154,7 +155,7 @@ def _plans(network: Network, found: Stretches) -> list[Plan]:
     for i, stretch in enumerate(found.stretches, 1):
         progress.at(f"composing stretch {i} of {len(found.stretches)}")
         plans.append(plan(network, stretch))
-    return plans
+    return joint(network, plans)
 
 
 def _settled(plans: list[Plan], judge: Judge) -> tuple[Written, Timing | None]:

@@ -57,6 +57,17 @@ def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
                 yield moved
 
 
+def to_ends(steps: Sequence[Step]) -> tuple[Diagonal | None, Diagonal | None]:
+    """A scale that the chain can begin with, and one that it can end with, other steps in another order."""
+    single = tuple(part for step in steps for part in _apart(step))
+    scales = [at for at, step in enumerate(single) if _is_scale(step)]
+    first = ((_to_front(single, at) if at else single) for at in scales)
+    last = ((_to_back(single, at) if at + 1 < len(single) else single) for at in reversed(scales))
+    front = next((row[0] for row in first if row is not None and _is_scale(row[0])), None)
+    back = next((row[-1] for row in last if row is not None and _is_scale(row[-1])), None)
+    return front and _scale(front), back and _scale(back)
+
+
 def _apart(step: Step) -> list[Step]:
     """A scale and a shift of each element as two steps."""
     if isinstance(step.affine.linear, Diagonal) and step.affine.offset.any():
@@ -212,7 +223,7 @@ def _is_pointwise(step: Step) -> bool:
     one = step.affine.linear
     if not isinstance(one, Convolution) or any(size != 1 for size in step.affine.offset.shape[2:]):
         return False
-    return set(one.kernel.shape[2:]) <= {1} and set(one.strides) <= {1} and not any(pad for p in one.pads for pad in p)
+    return set(one.stored.shape[2:]) <= {1} and set(one.strides) <= {1} and not any(pad for p in one.pads for pad in p)
 
 
 def _pool_forward(first: Step, pool: Step) -> Pair | None:
@@ -238,7 +249,7 @@ def _pooled(pointwise: Step, pool: Step, linear: LinearMap, behind: LinearMap, p
     if offset.any() and not np.allclose(behind.image(offset), offset, rtol=WHOLE, atol=0.0):
         return None
     source = linear.out_shape if pool_first else linear.in_shape[:1] + one.source[1:2] + linear.in_shape[2:]
-    moved = Convolution(one.kernel, source, one.strides, one.pads, one.dilations, one.groups)
+    moved = Convolution(one.stored, source, one.strides, one.pads, one.dilations, one.groups)
     new_pool = Step(Affine(linear, pool.affine.offset), pool.node, pool.rules, pool.stored, pool.position)
     rule = "a pool changes places with a 1 × 1 convolution"
     new = Step(Affine(moved, offset), None, (*pointwise.rules, rule), part_of=pointwise.part_of)

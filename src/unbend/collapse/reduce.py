@@ -16,8 +16,8 @@ import numpy as np
 
 from unbend.affine import Affine, Identity, Selection, Shape
 from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
-from unbend.collapse.order import arranged
-from unbend.collapse.stretches import Stretch
+from unbend.collapse.order import arranged, to_ends
+from unbend.collapse.stretches import Stretch, inverse
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
 from unbend.network.local import Local
@@ -30,6 +30,22 @@ class Edge:
     source: str
     target: str
     steps: tuple[Step, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class EndScale:
+    """A scale of each element of `value` that an edge begins with, or ends with (`after`)."""
+
+    value: str
+    scale: np.ndarray
+    after: bool
+
+
+def end_scales(edge: Edge) -> list[EndScale]:
+    """The scales that the edge can begin and end with."""
+    front, back = to_ends(edge.steps)
+    ends = [(edge.source, front, False), (edge.target, back, True)]
+    return [EndScale(value, one.scale[0], after) for value, one, after in ends if one is not None]
 
 
 @dataclass
@@ -128,7 +144,43 @@ def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ())
         else:
             for name, one in zip(node.outputs, outputs, strict=False):
                 _open(graph, network, node, name, one)
+    _turn(graph, stretch)
     return graph
+
+
+class Bound(Exception):
+    """A node that stays as it is makes or reads a value that is to be held in other units."""
+
+
+def _turn(graph: Reduction, stretch: Stretch) -> None:
+    """Let the edges start from the units that sources are held in, and end in those of the outputs.
+
+    Raises
+    ------
+    Bound
+        They cannot.
+    """
+    if bound := {*stretch.inward, *stretch.outward}.intersection(n for c in graph.closed for n in (*c.inputs, *c.outputs)):
+        raise Bound(f"a node that stays as it is needs {min(bound)} as it was")
+    back = {**stretch.inward, **{name: inverse(turn) for name, turn in stretch.outward.items()}}
+    edges = []
+    for edge in graph.edges:
+        before = [Step(back[edge.source])] if edge.source in back else []
+        after = _ending(graph, stretch, edge.target)
+        edges.append(replace(edge, steps=(*before, *edge.steps, *after)) if before or after else edge)
+    for name, turn in stretch.outward.items():
+        graph.offsets[name] = turn.linear.image(graph.offsets[name]) + turn.offset
+    graph.put(edges)
+    for name in stretch.outward:
+        _absorb_offset(graph, name)
+
+
+def _ending(graph: Reduction, stretch: Stretch, target: str) -> list[Step]:
+    """The scale that ends each of the edges into `target`."""
+    turn = stretch.outward.get(target)
+    if turn is None or isinstance(turn.linear, Identity):
+        return []
+    return [Step(Affine(turn.linear, _zero(graph.shapes[target])))]
 
 
 def _unit(network: Network, stretch: Stretch) -> float:

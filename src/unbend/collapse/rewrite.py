@@ -11,7 +11,7 @@ from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
 from unbend.collapse.factor import SETTLED, SETTLES, Price, total
-from unbend.collapse.reduce import Edge, Reduction, reduced
+from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
 from unbend.collapse.stretches import Stretch, through, values_of
 from unbend.collapse.write import Writer, rounded
 from unbend.network import Network, Node
@@ -31,6 +31,7 @@ class Plan:
     """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is.
 
     The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
+    `scales` are left at the ends of its edges.
     """
 
     stretch: Stretch
@@ -40,6 +41,7 @@ class Plan:
     after: Price
     rules: tuple[str, ...]
     kept: str = ""
+    scales: tuple[EndScale, ...] = ()
 
     @property
     def collapses(self) -> bool:
@@ -49,13 +51,19 @@ class Plan:
 
 def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -> Plan:
     """Reduce the stretch and decide whether its new form is worth writing; those in `untouched` stay as they are."""
-    graph = reduced(network, stretch, untouched)
+    before = _price_before(network, stretch)
+    try:
+        graph = reduced(network, stretch, untouched)
+    except Bound as reason:
+        return Plan(stretch, (), {}, before, before, (), str(reason))
     edges = tuple(_in_order(graph, stretch))
-    before, after = _price_before(network, stretch), _price_after(network, stretch, graph, edges)
+    after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     kept = _reason(before, after, rules if edges else ()) or _disagreement(network, stretch, graph, edges, rules)
+    scales = tuple(end for edge in edges for end in end_scales(edge))
     edges = () if kept else tuple(_rounded(network, edge) for edge in edges)
-    return Plan(stretch, edges, {edge.target: graph.offsets[edge.target] for edge in edges}, before, after, rules, kept)
+    offsets = {edge.target: graph.offsets[edge.target] for edge in edges}
+    return Plan(stretch, edges, offsets, before, after, rules, kept, scales)
 
 
 def _rounded(network: Network, edge: Edge) -> Edge:

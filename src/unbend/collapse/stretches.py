@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from unbend.affine import Affine, Diagonal, Identity
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
 from unbend.network.graph import is_float
@@ -22,12 +23,19 @@ ROUNDING = frozenset({"Div", "Mean", "ReduceMean", "AveragePool", "GlobalAverage
 
 @dataclass(frozen=True, eq=False)
 class Stretch:
-    """A stretch: its nodes in order with their maps, the values it starts from, and the values read outside it."""
+    """A stretch: its nodes in order with their maps, the values it starts from, and the values read outside it.
+
+    Values at its ends may be held in other units than the file's, s ∘ v + t: `inward` turns such sources back into
+    the file's units, `outward` turns such outputs into the new ones. Several stretches that values held so join are one
+    `Stretch` of several connected pieces.
+    """
 
     nodes: tuple[Node, ...]
     locals: tuple[tuple[Local, ...], ...]
     sources: tuple[str, ...]
     outputs: tuple[str, ...]
+    inward: Mapping[str, Affine] = field(default_factory=dict)
+    outward: Mapping[str, Affine] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -58,11 +66,15 @@ class Stretches:
 
 
 def values_of(stretch: Stretch, sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Every value of the stretch for values of its sources (rows, *shape), in float64, by its nodes' own maps."""
-    values = dict(sources)
+    """Every value of the stretch for values of its sources (rows, *shape), in float64, by its nodes' own maps.
+
+    Sources and outputs are in the units that the stretch holds them in, the values between in those of the file.
+    """
+    values = {name: stretch.inward[name].apply(x) if name in stretch.inward else x for name, x in sources.items()}
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             values[name] = through(node, one, values)
+    values |= {name: turn.apply(values[name]) for name, turn in stretch.outward.items()}
     return values
 
 
@@ -70,6 +82,15 @@ def through(node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndar
     """One output of a node for the values of its inputs."""
     terms = [linear.apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
     return sum(terms, start=np.zeros(()) if one.offset is None else one.offset)
+
+
+def inverse(turn: Affine) -> Affine:
+    """The map that undoes a scale and a shift of each element: x = (y − t) / s."""
+    if isinstance(turn.linear, Identity):
+        return Affine(turn.linear, -turn.offset)
+    assert isinstance(turn.linear, Diagonal)
+    scale = 1.0 / turn.linear.scale
+    return Affine(Diagonal(scale, turn.linear.shape), -turn.offset * scale[0])
 
 
 @dataclass

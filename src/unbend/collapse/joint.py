@@ -1,0 +1,185 @@
+"""Plans for several stretches at once: values between them held in other units, where that makes the whole cheaper.
+
+A value v between stretches may be held as s ∘ v + t, if the bends around it let that through (`scales`, `shifts`). The
+stretch that makes it ends in the new units, those that read it start from them, and the algebra does the rest: a scale
+that meets its inverse is gone, one that meets a matrix goes into it. A plan for all stretches that a value joins is
+taken if it is no dearer by any count than the plans that they had, and cheaper by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from unbend.affine import Affine, Diagonal, Identity
+from unbend.collapse.factor import Price
+from unbend.collapse.rewrite import Plan, plan
+from unbend.collapse.scales import Scales, held
+from unbend.collapse.shifts import Shift, shifts
+from unbend.collapse.stretches import Stretch, inverse
+from unbend.network import Network
+
+ROUNDS = 4
+"""How often scales are looked for again after some were moved: one may free the way for another."""
+
+WAYS = 8
+"""So many ways to carry one scale through the bends are tried."""
+
+
+@dataclass(frozen=True, eq=False)
+class Turn:
+    """Values that are held in other units: what makes each of them so, and what undoes it for those that read it."""
+
+    values: Mapping[str, Affine]
+    back: Mapping[str, Affine]
+    rule: str
+
+
+def joint(network: Network, plans: Sequence[Plan]) -> list[Plan]:
+    """The plans, some of them joined where that is cheaper."""
+    state = _State(network, list(plans))
+    for _ in range(ROUNDS):
+        if not any([_shifted(state), _scaled(state)]):
+            break
+    return state.plans
+
+
+@dataclass(eq=False)
+class _State:
+    """The plans as they stand, and the turns that were tried."""
+
+    network: Network
+    plans: list[Plan]
+    tried: set[tuple] = field(default_factory=set)
+
+    def take(self, turns: Sequence[Turn]) -> bool:
+        """Make some turns together if that pays; if it does not, halves of them."""
+        if not turns:
+            return False
+        if self._take(turns):
+            return True
+        middle = len(turns) // 2
+        return len(turns) > 1 and any([self.take(turns[:middle]), self.take(turns[middle:])])
+
+    def _take(self, turns: Sequence[Turn]) -> bool:
+        touched = [one for one in self.plans if any(_touches(one.stretch, turn) for turn in turns)]
+        if not touched or not all(self._is_known(name) for turn in turns for name in (*turn.values, *turn.back)):
+            return False
+        stretch = joined(self.network, [one.stretch for one in touched])
+        for turn in turns:
+            stretch = turned(stretch, turn)
+        new, now = plan(self.network, stretch), sum((_price(one) for one in touched), Price())
+        if not (new.collapses and new.after.no_dearer(now) and new.after < now):
+            return False
+        rules = tuple(turn.rule for turn in turns)
+        self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))
+        self.plans = [one for one in self.plans if one not in touched]
+        return True
+
+    def _is_known(self, name: str) -> bool:
+        """Whether all that makes and reads the value is a bend or part of a stretch."""
+        inside = {node for one in self.plans for node in one.stretch.nodes}
+        around = (self.network.producers[name], *self.network.readers.get(name, ()))
+        return all(node in inside or self.network.reach(node) != "everywhere" for node in around)
+
+
+def _price(one: Plan) -> Price:
+    return one.after if one.collapses else one.before
+
+
+def _touches(stretch: Stretch, turn: Turn) -> bool:
+    return any(name in turn.values for name in stretch.outputs) or any(name in turn.back for name in stretch.sources)
+
+
+def joined(network: Network, pieces: Sequence[Stretch]) -> Stretch:
+    """Several stretches as one, of several connected pieces."""
+    if len(pieces) == 1:
+        return pieces[0]
+    order = {node: i for i, node in enumerate(network.nodes)}
+    pairs = [pair for one in pieces for pair in zip(one.nodes, one.locals, strict=True)]
+    nodes, locals_ = zip(*sorted(pairs, key=lambda pair: order[pair[0]]), strict=True)
+    return Stretch(
+        nodes,
+        locals_,
+        tuple(dict.fromkeys(name for one in pieces for name in one.sources)),
+        tuple(dict.fromkeys(name for one in pieces for name in one.outputs)),
+        {name: back for one in pieces for name, back in one.inward.items()},
+        {name: turn for one in pieces for name, turn in one.outward.items()},
+    )
+
+
+def turned(stretch: Stretch, turn: Turn) -> Stretch:
+    """The stretch with values at its ends held in other units, on top of those that they are held in."""
+    outward = {name: then for name, then in turn.values.items() if name in stretch.outputs}
+    inward = {name: back for name, back in turn.back.items() if name in stretch.sources}
+    return replace(
+        stretch,
+        inward={**stretch.inward, **{n: b.then(stretch.inward[n]) if n in stretch.inward else b for n, b in inward.items()}},
+        outward={
+            **stretch.outward,
+            **{n: stretch.outward[n].then(t) if n in stretch.outward else t for n, t in outward.items()},
+        },
+    )
+
+
+def _shifted(state: _State) -> bool:
+    """Take off what bends do not see, and carry what they hand on."""
+    whole = [one.stretch for one in state.plans]
+    found = [_of_shift(state.network, shift) for one in whole for shift in shifts(state.network, one, whole)]
+    return state.take(_new(state, found))
+
+
+def _of_shift(network: Network, shift: Shift) -> Turn:
+    shape = network.shapes[shift.value]
+    off = Affine(Identity(shape), -shift.amount)
+    if shift.back is None:
+        return Turn({shift.value: off}, {}, shift.rule)
+    target = network.shapes[shift.back]
+    amount = shift.amount.reshape((1,) * (len(target) - shift.amount.ndim) + shift.amount.shape)
+    return Turn({shift.value: off}, {shift.back: Affine(Identity(target), amount)}, shift.rule)
+
+
+def _scaled(state: _State) -> bool:
+    """Carry scales that stand at the ends of stretches through the bends around them."""
+    return any([any(state.take(_new(state, [turn])) for turn in way) for way in _ways(state)])
+
+
+def _new(state: _State, turns: Sequence[Turn]) -> list[Turn]:
+    """The turns that were not tried before."""
+    keys = [tuple((name, _numbers(turn)) for name, turn in one.values.items()) for one in turns]
+    fresh = [turn for turn, key in zip(turns, keys, strict=True) if key not in state.tried]
+    state.tried.update(keys)
+    return fresh
+
+
+def _numbers(turn: Affine) -> bytes:
+    scale = turn.linear.scale.tobytes() if isinstance(turn.linear, Diagonal) else b""
+    return scale + turn.offset.tobytes()
+
+
+def _ways(state: _State) -> Iterator[Iterator[Turn]]:
+    """For each scale that is left at an end of a stretch, the ways to carry it off."""
+    for one in list(state.plans):
+        for end in one.scales:
+            if end.value in (one.stretch.outputs if end.after else one.stretch.sources):
+                with np.errstate(divide="ignore"):
+                    yield _carried(state.network, end.value, 1.0 / end.scale if end.after else end.scale)
+
+
+def _carried(network: Network, name: str, scale: np.ndarray) -> Iterator[Turn]:
+    """The ways to hold the value times `scale`."""
+    for count, scales in enumerate(held(network, {name: scale})):
+        if count == WAYS:
+            return
+        if (turn := _of_scales(network, scales)) is not None:
+            yield turn
+
+
+def _of_scales(network: Network, scales: Scales) -> Turn | None:
+    forward = {
+        name: Affine(Diagonal.of(scale, network.shapes[name]), np.zeros((1,) * len(network.shapes[name])))
+        for name, scale in scales.items()
+    }
+    return Turn(forward, {name: inverse(turn) for name, turn in forward.items()}, "a scale goes through a bend")
