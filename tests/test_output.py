@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+
 import pytest
 
 from unbend.errors import UsageError
@@ -17,6 +20,23 @@ def test_an_error_leaves_nothing_behind(tmp_path):
     with pytest.raises(OSError, match="disk full"), replacing(tmp_path / "a.txt") as draft:
         _write_half(draft)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_no_room_is_said_and_leaves_nothing(tmp_path):
+    with (
+        pytest.raises(UsageError, match="cannot write .*a.txt: No space left on device"),
+        replacing(tmp_path / "a.txt"),
+    ):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_device_or_a_pipe_is_never_replaced(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="device or a pipe"):
+        write(pipe, "new", force=True)
+    assert pipe.is_fifo()
 
 
 def _write_half(path):

@@ -1,4 +1,4 @@
-"""What a long computation is at, for whoever listens: the command line shows it on a terminal, Python code by default not.
+"""What long work is at, for whoever listens: the command line shows it on a terminal; from Python nobody listens.
 
 A verb calls `at("stretch 12 of 43")` wherever it has come a step further; `heard` lets a function hear it.
 """

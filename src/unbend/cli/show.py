@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from unbend.cli.options import Input
+from unbend.progress import heard
 
 if TYPE_CHECKING:
     from unbend.collapse import Explanation
@@ -124,11 +125,12 @@ def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> N
 
 @contextmanager
 def _progress(context: click.Context) -> Iterator[None]:
-    """While a command works, say so on a terminal's stderr; nothing in a pipe or a log."""
+    """While a command works, say so on a terminal's stderr, and what it is at; nothing in a pipe or a log."""
     if not sys.stderr.isatty():
         yield
         return
     from rich.console import Console
 
-    with Console(stderr=True).status(f"unbend {context.info_name} …"):
+    command = f"unbend {context.info_name}"
+    with Console(stderr=True).status(f"{command} …") as status, heard(lambda at: status.update(f"{command}: {at} …")):
         yield

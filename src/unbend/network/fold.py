@@ -7,7 +7,9 @@ comes: the chains that exporters write in front of a Reshape or a bias end as nu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -43,18 +45,44 @@ def fold(model: ir.Model, name: str) -> Folded:
     _single_row(twin)
     found = Folded(constants=initializers(twin))
     for _ in range(ROUNDS):
-        ShapeInferencePass(check_type=False, strict_mode=False)(twin)
-        for value_name, shape in _shapes(twin).items():
-            check_size(shape, value_name, name)
+        _infer(twin, name, values=False)
         if _shapes_from_table(twin, found.constants):
             continue
-        if not (_fold_once(twin, found, name, sized=True) or _fold_once(twin, found, name, sized=False)):
+        if _fold_once(twin, found, name, sized=True) or _fold_once(twin, found, name, sized=False):
+            continue
+        if not _infer(twin, name, values=True):
             break
     found.shapes = _shapes(twin)
     found.types = {v.name: t for v in _values(twin) if v.name and (t := dtype_of(v)) is not None}
     found.nodes = tuple(_variable_nodes(model, found.constants))
     _check_outputs(model, found.constants, name)
     return found
+
+
+def _infer(model: ir.Model, name: str, *, values: bool) -> bool:
+    """Let ONNX infer shapes; whether any are new. With `values` it follows what vectors of sizes hold as well.
+
+    That is left until constants are folded, which checks their size first: it writes such a vector out, however long.
+    """
+    before = len(_shapes(model))
+    with quiet_inference():
+        ShapeInferencePass(check_type=False, strict_mode=False, data_prop=values)(model)
+    shapes = _shapes(model)
+    for value_name, shape in shapes.items():
+        check_size(shape, value_name, name)
+    return len(shapes) > before
+
+
+@contextmanager
+def quiet_inference() -> Iterator[None]:
+    """Without the log of a model that inference cannot make sense of; what it does not tell stays unknown."""
+    logger = logging.getLogger("onnx_ir")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 def _single_row(model: ir.Model) -> None:

@@ -18,12 +18,15 @@ import onnx_ir as ir
 
 from unbend.errors import ModelError
 from unbend.network.external import load_external
-from unbend.network.fold import Folded, fold, initializers
+from unbend.network.fold import Folded, fold, initializers, quiet_inference
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
 from unbend.network.random import why_random
 from unbend.network.size import within_memory
 from unbend.network.zipmap import without_zipmaps
+
+TORCH = (".pt", ".pth")
+EXPORT = "torch.onnx.export(module, (example,), 'model.onnx', dynamo=True)"
 
 OLDEST_OPSET = 13
 """The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
@@ -76,12 +79,15 @@ def _is_torch(model: Any) -> bool:
 def _load(path: Path) -> ir.Model:
     if not path.exists():
         raise ModelError(f"no such file: {path}", where=_siblings(path), try_="check the path")
+    if path.suffix.lower() in TORCH:
+        raise ModelError(f"{path} is torch's own file", try_=f"write an .onnx file with\n{EXPORT}")
     if path.is_dir():
         raise ModelError(f"{path} is a folder, not an ONNX file", where=_siblings(path / "*"))
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty", try_="export the model again")
     try:
-        model = _from_file(path)
+        with quiet_inference():
+            model = _from_file(path)
         nodes = len(model.graph)
     except Exception as error:
         raise ModelError(
@@ -106,6 +112,9 @@ def _from_file(path: Path) -> ir.Model:
 
 
 def _first_line(error: BaseException) -> str:
+    """The first line of the error at the bottom of it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
     text = str(error).strip() or type(error).__name__
     return text.splitlines()[0][:200]
 
@@ -208,6 +217,8 @@ def _normalise(model: ir.Model, name: str) -> None:
     """Functions in place of their calls, constants as initializers, names unique, nodes in order."""
     from onnx_ir.passes import common
 
+    for value in (*model.graph.inputs, *model.graph.outputs, *(v for node in model.graph for v in node.outputs)):
+        _free_negative(value)
     try:
         if model.functions:
             common.InlinePass()(model)
@@ -215,7 +226,15 @@ def _normalise(model: ir.Model, name: str) -> None:
         common.NameFixPass()(model)
         common.TopologicalSortPass()(model)
     except Exception as error:
-        raise ModelError(f"{name} is not a valid ONNX model", where=_first_line(error)) from error
+        raise ModelError(
+            f"{name} is not a valid ONNX model", where=_first_line(error), try_="export the model again"
+        ) from error
+
+
+def _free_negative(value: ir.Value) -> None:
+    """Let an axis be free that a file says is −1 long, as some exporters write it."""
+    if value.shape is not None and any(isinstance(axis, int) and axis < 0 for axis in value.shape):
+        value.shape = ir.Shape([None if isinstance(axis, int) and axis < 0 else axis for axis in value.shape])
 
 
 def _check_values(model: ir.Model, name: str) -> None:

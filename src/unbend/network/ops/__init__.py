@@ -98,8 +98,12 @@ def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:
         raise Unsupported(f"unbend does not know the op {node.domain + '.' if node.domain else ''}{node.op_type}")
     if not any(operand is not None and operand.variable for operand in operands):
         raise Unsupported(f"{node.op_type} reads constants only, and ONNX's reference evaluator cannot run it")
-    with quiet():
-        answer = found.function(node, *operands)
+    try:
+        with quiet():
+            answer = found.function(node, *operands)
+    except (ValueError, IndexError) as error:
+        shapes = ", ".join(str(operand.shape) for operand in operands if operand is not None)
+        raise Unsupported(f"{node.op_type} does not fit inputs of shape {shapes}") from error
     return answer if isinstance(answer, tuple) else (answer,)
 
 
