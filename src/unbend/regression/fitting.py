@@ -10,6 +10,7 @@ from typing import Any, Literal
 from unbend.data import Source, Table, column_names, open_source, open_table
 from unbend.errors import UsageError
 from unbend.output import refuse
+from unbend.regression.columns import column_moments
 from unbend.regression.least_squares import least_squares
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
@@ -95,7 +96,8 @@ def fit(
         if save is not None:
             state.save(save, force=force)
         return found
-    table = open_table(source, target, exclude=(*column_names(exclude), *cluster), order=order, classes=classes)
+    unused, gather = (*column_names(exclude), *cluster), column_moments if degree == 1 else None
+    table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather)
     if table.classes is not None and len(table.classes) > 1:
         return _fit_classes(table, degree, ridge, level, collinear, errors)
     return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)

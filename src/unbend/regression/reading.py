@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from unbend.data import Table
+from unbend.data.parallel import added
 from unbend.errors import DataError
 from unbend.regression.moments import Block, Moments
 from unbend.regression.quadratic import Quadratic
@@ -22,22 +23,30 @@ def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[Bloc
 
 
 def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
-    """One reading of a table.
+    """One reading of a table, or none where its moments were gathered while it was opened.
 
     Raises
     ------
     DataError
         If squares of the numbers overflow or vanish.
     """
-    total: Moments | None = None
-    with np.errstate(over="ignore", invalid="ignore"):
-        for block in design_blocks(table, terms):
-            part = Moments.of_block(block, None if total is None else total.shift)
-            total = part if total is None else total + part
+    total = _gathered(table) if terms is None else None
+    total = total or added(block_moments, design_blocks(table, terms))
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
     refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
     return total
+
+
+def block_moments(block: Block, first: Moments | None = None) -> Moments:
+    """The moments of a block, about the shift of the first one."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Moments.of_block(block, None if first is None else first.shift)
+
+
+def _gathered(table: Table) -> Moments | None:
+    found = table.gathered
+    return found.total.of_columns(found.columns) if found and isinstance(found.total, Moments) else None
 
 
 def refuse_unsquarable(moments: Moments, names: tuple[str, ...]) -> None:
