@@ -126,12 +126,24 @@ def glob_of_csv(table: pa.Table, folder: Path) -> Any:
     return str(folder / "t*.csv")
 
 
+def dask_frame(table: pa.Table, folder: Path) -> Any:
+    frames = pytest.importorskip("dask.dataframe")
+    frame = frames.from_pandas(table.to_pandas().astype({"region": "category"}), npartitions=3)
+    return frame.assign(region=frame["region"].cat.as_unknown())
+
+
+def dask_arrays(table: pa.Table, folder: Path) -> Any:
+    rows = pytest.importorskip("dask.array")
+    return {name: rows.from_array(column, chunks=170) for name, column in arrays(table).items()}
+
+
 BUILDERS: dict[str, list[Callable[[pa.Table, Path], Any]]] = {
     "csv": [csv, csv_with_semicolons, csv_with_tabs, csv_gz],
     "parquet": [parquet, parquet_with_dictionary],
     "arrow": [arrow_file, arrow_stream, feather],
     "numpy_arrays": [npz_of_columns, npz_of_matrix, npy_of_records],
     "folder": [folder_of_parts, glob_of_csv],
+    "dask_collections": [dask_frame, dask_arrays],
     "frame": [
         lambda table, folder: table,
         lambda table, folder: table.to_pandas().set_index(np.arange(N)[::-1]),

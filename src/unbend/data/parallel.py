@@ -77,16 +77,22 @@ def _by_threads(function: Callable[[Item], Part], items: Iterable[Item], workers
                 one.cancel()
 
 
-def added(part: Callable[[Item, Sum | None], Sum], items: Iterable[Item], workers: int | None = None) -> Sum | None:
+def added(
+    part: Callable[[Item, Sum | None], Sum],
+    items: Iterable[Item],
+    workers: int | None = None,
+    first: Sum | None = None,
+) -> Sum | None:
     """The sum of `part(item, first)` over all items, None if there are none.
 
-    `first` is the part of the first item, which got None: from it the others know what all must share.
+    `first` is the part of the first item, which got None, unless it is given: from it the others know what all share.
     """
     rest = iter(items)
     beginning = list(islice(rest, 1))
     if not beginning:
         return None
-    first = total = part(beginning.pop(), None)
+    total = part(beginning.pop(), first)
+    first = total if first is None else first
     for other in mapped(lambda item: part(item, first), rest, workers):
         total = total + other
     return total

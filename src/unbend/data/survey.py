@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from shlex import quote
 from typing import Any
 
@@ -16,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches
+from unbend.data.distributed import Parts
 from unbend.data.parallel import added
 from unbend.data.source import Source, block_rows
 from unbend.errors import DataError
@@ -57,6 +59,11 @@ class NumberTally:
         self.low, self.high = min(ends), max(ends)
         self.between = len(ends) > 2 or bool(np.any((values != self.low) & (values != self.high)))
 
+    def __add__(self, other: NumberTally) -> NumberTally:
+        ends = {self.low, self.high, other.low, other.high} - {np.inf, -np.inf}
+        between = self.between or other.between or len(ends) > 2
+        return NumberTally(min(ends, default=np.inf), max(ends, default=-np.inf), between)
+
     @property
     def constant(self) -> bool:
         """Whether every value is the same."""
@@ -78,6 +85,9 @@ class TextTally:
         """Take in the values of complete rows."""
         if len(self.levels) <= LEVELS:
             self.levels.update(distinct(values))
+
+    def __add__(self, other: TextTally) -> TextTally:
+        return TextTally(self.levels | other.levels)
 
     @property
     def constant(self) -> bool:
@@ -105,6 +115,16 @@ class SpellingTally:
         other = np.flatnonzero(~(plain | is_missing(values)))
         if self.first is None and len(other):
             self.first = (row + int(other[0]), values[int(other[0])].as_py())
+
+    def followed_by(self, other: SpellingTally, row: int) -> SpellingTally:
+        """With the values of another tally, whose first row is `row` here."""
+        return SpellingTally(
+            self.numbers + other.numbers,
+            self.numbers_otherwise + other.numbers_otherwise,
+            self.values + other.values,
+            self.nothing + other.nothing,
+            self.first or (other.first and (row + other.first[0], other.first[1])),
+        )
 
     def meant_as_numbers(self, levels: int) -> bool:
         """Whether a column with so many levels holds numbers but for a few values."""
@@ -193,6 +213,22 @@ class Survey:
         self.n_read += batch.num_rows
         return numbers
 
+    def __add__(self, other: Survey) -> Survey:
+        """With the rows of a survey of the same columns, which come after these; whether they are in order is lost."""
+        missing = {name: count + other.missing[name] for name, count in self.missing.items()}
+        parts = [one.gathered for one in (self, other) if one.gathered is not None]
+        return Survey(
+            {name: tally + other.numbers[name] for name, tally in self.numbers.items()},
+            {name: tally + other.texts[name] for name, tally in self.texts.items()},
+            {name: tally.followed_by(other.spelling[name], self.n_read) for name, tally in self.spelling.items()},
+            self.order,
+            OrderTally(self.order is None),
+            missing,
+            self.n + other.n,
+            self.n_read + other.n_read,
+            parts[0] + parts[1] if len(parts) > 1 else next(iter(parts), None),
+        )
+
     def _complete(self, batch: pa.RecordBatch, numbers: Sequence[np.ndarray]) -> np.ndarray | None:
         """Which rows are complete, None for all of them; counts what is missing."""
         whole: np.ndarray | None = None
@@ -228,6 +264,23 @@ def survey(
     DataError
         At the first infinite number, and if a text column is nearly all numbers.
     """
+    step = partial(_one_source, tuple(numbers), tuple(texts), order, gather)
+    found = step(source) if not isinstance(source, Parts) else source.added(step)
+    assert found is not None  # every part has one, if of no rows
+    for name, tally in found.spelling.items():
+        tally.refuse_nearly_numbers(name, len(found.texts[name].levels))
+    return found
+
+
+def _one_source(
+    numbers: Sequence[str],
+    texts: Sequence[str],
+    order: str | None,
+    gather: Gather | None,
+    source: Source,
+    first: Survey | None = None,
+) -> Survey:
+    """The survey of rows that are read here; `first` is that of the first rows of all, if these are but a part."""
     found = Survey(
         numbers={name: NumberTally() for name in numbers},
         texts={name: TextTally() for name in texts},
@@ -240,9 +293,7 @@ def survey(
     if gather is None or texts or not numbers:
         deque(blocks, maxlen=0)
     else:
-        found.gathered = added(gather, (block for block in blocks if len(block[0])))
-    for name, tally in found.spelling.items():
-        tally.refuse_nearly_numbers(name, len(found.texts[name].levels))
+        found.gathered = added(gather, (block for block in blocks if len(block[0])), first=first and first.gathered)
     return found
 
 
