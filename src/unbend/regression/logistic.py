@@ -10,14 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy.linalg import LinAlgError, cho_factor, cho_solve
-from scipy.special import log_softmax
 
 from unbend.errors import SelfCheckError
 from unbend.regression.least_squares import least_squares
+from unbend.regression.likelihood import Axes, Reading, log_probabilities, read
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.separation import refuse_separation
@@ -27,39 +26,14 @@ CLOSE = 1e-11
 """A Newton step that would gain less than this share of the loss is the last: the error after it is its square."""
 SUSPICIOUS = 10.0
 """Log-odds beyond which it is asked whether the classes are separated."""
+NEAR = 1e-3
+"""A Hessian serves for a second step where the first would gain less than this share of the loss."""
+SAMPLE, WORTH, ROUGH = 500, 10, 1.0
+"""Rows for each coefficient to start from, if there are `WORTH` times as many, and how near to their optimum is enough:
+its noise is half a unit of likelihood for each coefficient."""
+FAR = 4.0
+"""Columns whose mean is more than this many standard deviations from 0 are shifted."""
 STEPS, HALVINGS = 100, 30
-
-
-@dataclass(frozen=True, eq=False)
-class Axes:
-    """Coordinates u = [1/√weight, (x − mean) root] whose weighted cross products are the identity.
-
-    Without an intercept there is no first coordinate, and `mean` is 0. Of the columns, `dropped` were left out, each
-    with its relation; `condition` is that of the columns, centred and scaled to one length.
-    """
-
-    names: tuple[str, ...]
-    mean: np.ndarray
-    root: np.ndarray
-    weight: float
-    intercept: bool
-    condition: float
-    dropped: tuple[str, ...] = ()
-    relations: tuple[str, ...] = ()
-
-    def rows(self, x: np.ndarray) -> np.ndarray:
-        """The coordinates of rows x (n, p); (n, q)."""
-        u = (x - self.mean) @ self.root
-        return np.column_stack([np.full(len(x), self.weight**-0.5), u]) if self.intercept else u
-
-    @cached_property
-    def back(self) -> np.ndarray:
-        """(1 + p, q) that turns coordinates of a score into its intercept and coefficients."""
-        below = np.column_stack([np.zeros(len(self.mean)), self.root]) if self.intercept else self.root
-        first = -self.mean @ below
-        if self.intercept:
-            first[0] += self.weight**-0.5
-        return np.vstack([first, below])
 
 
 @dataclass(frozen=True, eq=False)
@@ -106,11 +80,6 @@ class LogisticSolution:
         return np.exp(log_probabilities(self.axes.rows(x) @ self.gamma.T))
 
 
-def log_probabilities(scores: np.ndarray) -> np.ndarray:
-    """(n, K) from the scores (n, K − 1) of all classes but the first."""
-    return np.asarray(log_softmax(np.column_stack([np.zeros(len(scores)), scores]), axis=1))
-
-
 def logistic(
     moments: Moments,
     names: Sequence[str],
@@ -154,8 +123,8 @@ def logistic(
     else:
         axes, penalty = _plain_axes(moments, names, blocks, collinear, intercept), None
     newton = _Newton(axes, blocks, len(classes), strength, penalty)
-    solved = newton.run()
-    if not strength and (solved is None or newton.largest > SUSPICIOUS):
+    solved = newton.run(_start(axes, blocks, len(classes), moments.n, strength, penalty))
+    if not strength and (solved is None or (solved.reading.largest > SUSPICIOUS and not newton.has_optimum)):
         refuse_separation(axes, blocks, classes)
     if solved is None:
         raise SelfCheckError(
@@ -164,12 +133,38 @@ def logistic(
     return newton.solution(solved)
 
 
+def _start(
+    axes: Axes,
+    blocks: Callable[[], Iterable[Block]],
+    classes: int,
+    n: int,
+    strength: float,
+    penalty: np.ndarray | None,
+) -> np.ndarray | None:
+    """The optimum of a few rows of the first block, from which few readings of all rows are left; None if it has none.
+
+    It is only where Newton's method starts: the steps over all rows are held to their own loss.
+    """
+    few = SAMPLE * (axes.root.shape[1] + 1) * (classes - 1)
+    if n < WORTH * few:
+        return None
+    first = next(iter(blocks()))
+    rows = slice(None, None, max(1, len(first.x) // few))
+    weights = None if first.weights is None else first.weights[rows]
+    sample = Block(np.ascontiguousarray(first.x[rows]), first.y[rows], weights)
+    newton = _Newton(axes, lambda: [sample], classes, strength * len(sample.x) / n, penalty)
+    solved = newton.run(close=ROUGH / few)
+    known = solved is not None and bool((solved.reading.counts > 0).all()) and solved.reading.largest < SUSPICIOUS
+    return solved.gamma if solved is not None and known else None
+
+
 def _plain_axes(
     moments: Moments, names: Sequence[str], blocks: Callable[[], Iterable[Block]], collinear: Collinear, intercept: bool
 ) -> Axes:
-    one = least_squares(moments, names, blocks, collinear=collinear, intercept=intercept)
+    few = "as few as possible"
+    one, *_ = least_squares(moments, names, blocks, collinear=collinear, intercept=intercept, readings=few)
     assert one.root is not None  # ordinary least squares has one
-    found = one.condition, one.dropped, one.relations
+    found = one.condition, one.dropped, one.relations, _shift(moments)
     return Axes(tuple(names), one.mean, one.root, moments.weight, intercept, *found)
 
 
@@ -184,22 +179,42 @@ def _penalised_axes(
     kept = values > len(values) * EPS * values.max(initial=0.0)
     axes = vectors[:, kept] / np.sqrt(values[kept])
     condition = float(values[kept].max(initial=1.0) / values[kept].min(initial=1.0))
-    found = Axes(tuple(names), moments.mean[:-1], axes / unit[:, None], moments.weight, intercept, condition**0.5)
+    root = axes / unit[:, None]
+    shift = _shift(moments)
+    found = Axes(tuple(names), moments.mean[:-1], root, moments.weight, intercept, condition**0.5, shift=shift)
     return found, np.diag(1.0 / values[kept])
+
+
+def _shift(moments: Moments) -> np.ndarray:
+    """The means of columns that are far from 0, to the few digits that the moments' own shift has."""
+    mean, squares = moments.mean[:-1], np.diag(moments.centred)[:-1]
+    far = np.square(mean) * moments.weight > FAR**2 * squares
+    return np.where(far, moments.shift[:-1], 0.0)
 
 
 @dataclass(eq=False)
 class _State:
-    """Loss, gradient ((K − 1) q,) and Hessian at `gamma` (K − 1, q)."""
+    """Loss with the penalty, gradient ((K − 1) q,) and Hessian at `gamma` (K − 1, q); no Hessian if not asked for."""
 
     gamma: np.ndarray
     loss: float
     gradient: np.ndarray
-    hessian: np.ndarray
+    hessian: np.ndarray | None
+    reading: Reading
 
 
 class _Newton:
-    """Newton's method with halved steps; `largest` is the largest log-odds of the last reading."""
+    """Newton's method with halved steps.
+
+    Near the optimum a Hessian serves for two steps. `close` is the gain, as a share of the loss, below which a step is
+    the last. `has_optimum` says that after the last step it is proved that there is one: with a decrement ν, a Hessian
+    of at least λ and rows no longer than R, ν R ≤ √λ / 2 is enough (R is 1 in these coordinates, as no row has more
+    than all of the cross products; a difference of two classes makes it √2).
+
+    Source: Bach (2010), Electronic Journal of Statistics 4, 384-414, proposition 2.
+    """
+
+    has_optimum = False
 
     def __init__(
         self,
@@ -209,76 +224,72 @@ class _Newton:
         strength: float,
         penalty: np.ndarray | None,
     ) -> None:
-        self.axes, self.blocks, self.strength = axes, blocks, strength
+        self.axes, self.blocks, self.classes, self.strength, self.steps = axes, blocks, classes, strength, 0
         self.shape = (classes - 1, axes.root.shape[1] + axes.intercept)
-        self.counts = np.zeros(classes)
-        self.n, self.steps, self.largest = 0, 0, 0.0
         between = np.eye(classes - 1) - (classes > 2) / classes
         inner = np.zeros((self.shape[1], self.shape[1]))
         if penalty is not None:
             inner[-len(penalty) :, -len(penalty) :] = strength * penalty
         self._penalty = np.kron(between, inner)
 
-    def run(self) -> _State | None:
+    def run(self, start: np.ndarray | None = None, close: float = CLOSE) -> _State | None:
         """The state after the last step; None if there is no last step."""
-        state = self._read(np.zeros(self.shape))
+        state = self._read(np.zeros(self.shape) if start is None else start)
+        hessian = state.hessian
         for self.steps in range(1, STEPS + 1):
+            assert hessian is not None
             try:
-                step = -cho_solve(cho_factor(state.hessian), state.gradient)
+                step = -cho_solve(cho_factor(hessian), state.gradient)
             except LinAlgError:
                 return None
             gain = -float(state.gradient @ step)
-            ended = gain <= CLOSE * max(state.loss, 1.0)
-            after = self._read(state.gamma + step.reshape(self.shape)) if ended else self._shorter(state, step, gain)
-            if after is None or ended:
-                return after
-            state = after
+            ended = gain <= close * max(state.loss, 1.0)
+            if ended:
+                self.has_optimum = self._proved(state, gain)
+                return self._read(state.gamma + step.reshape(self.shape))
+            again = state.hessian is not None and gain <= NEAR * state.loss
+            after = self._shorter(state, step, gain, hessian=not again)
+            if after is None:
+                return None
+            state, hessian = after, hessian if after.hessian is None else after.hessian
         return None
 
-    def _shorter(self, state: _State, step: np.ndarray, gain: float) -> _State | None:
+    def _proved(self, state: _State, gain: float) -> bool:
+        if state.hessian is None or state.reading.weighted:
+            return False
+        least = float(np.linalg.eigvalsh(state.hessian)[0])
+        return 8.0 * gain <= least
+
+    def _shorter(self, state: _State, step: np.ndarray, gain: float, *, hessian: bool) -> _State | None:
         """The state after the step, halved until the loss falls."""
         for halving in range(HALVINGS):
             share = 0.5**halving
-            after = self._read(state.gamma + share * step.reshape(self.shape))
+            after = self._read(state.gamma + share * step.reshape(self.shape), hessian=hessian)
             if after.loss <= state.loss - 1e-4 * share * gain:
                 return after
         return None
 
-    def _read(self, gamma: np.ndarray) -> _State:
-        classes, q = self.shape
-        loss, gradient, hessian = 0.0, np.zeros(self.shape), np.zeros((classes, q, classes, q))
-        self.counts[:], self.n, self.largest = 0.0, 0, 0.0
-        for block in self.blocks():
-            weights = np.ones(len(block.x)) if block.weights is None else block.weights
-            u, y = self.axes.rows(block.x), block.y[:, 0].astype(np.intp)
-            logs = log_probabilities(u @ gamma.T)
-            share, true = np.exp(logs[:, 1:]), np.eye(classes + 1)[y]
-            loss -= float(weights @ logs[np.arange(len(y)), y])
-            gradient += ((share - true[:, 1:]) * weights[:, None]).T @ u
-            for a in range(classes):
-                for b in range(a + 1):
-                    spread = weights * share[:, a] * ((a == b) - share[:, b])
-                    hessian[a, :, b, :] += (u * spread[:, None]).T @ u
-            self.counts += weights @ true
-            self.n += len(y)
-            self.largest = max(self.largest, float(np.max(logs.max(axis=1) - logs.min(axis=1))))
-        for a in range(classes):
-            for b in range(a):
-                hessian[b, :, a, :] = hessian[a, :, b, :].T
+    def _read(self, gamma: np.ndarray, *, hessian: bool = True) -> _State:
+        found = read(self.axes, self.blocks, gamma, classes=self.classes, hessian=hessian)
         flat = gamma.reshape(-1)
         pull = self._penalty @ flat
+        size = len(flat)
         return _State(
             gamma,
-            loss + float(flat @ pull) / 2,
-            gradient.reshape(-1) + pull,
-            hessian.reshape(classes * q, classes * q) + self._penalty,
+            found.loss + float(flat @ pull) / 2,
+            found.gradient.reshape(-1) + pull,
+            None if found.hessian is None else found.hessian.reshape(size, size) + self._penalty,
+            found,
         )
 
     def solution(self, state: _State) -> LogisticSolution:
         """What a last state says."""
         flat = state.gamma.reshape(-1)
         covariance = None if self.strength else cho_solve(cho_factor(state.hessian), np.eye(len(flat)))
-        seen = self.counts[self.counts > 0]
+        counts = state.reading.counts
+        seen = counts[counts > 0]
         null = float(seen @ np.log(seen / seen.sum()))
         likelihood = float(flat @ self._penalty @ flat) / 2 - state.loss
-        return LogisticSolution(self.axes, state.gamma, covariance, likelihood, null, self.n, self.steps, self.strength)
+        return LogisticSolution(
+            self.axes, state.gamma, covariance, likelihood, null, state.reading.n, self.steps, self.strength
+        )

@@ -20,7 +20,7 @@ from unbend.errors import DataError, SelfCheckError
 from unbend.regression.moments import Block
 
 if TYPE_CHECKING:
-    from unbend.regression.logistic import Axes
+    from unbend.regression.likelihood import Axes
 
 WRONG, RIGHT = 1e-6, 1e-4
 """Margins, for scores of coordinates of mean square 1 with factors up to 1: one below −the first is on the wrong side,

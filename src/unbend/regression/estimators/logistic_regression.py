@@ -112,9 +112,10 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         x, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
         check_classification_targets(y)
         sample, kept = weighted(self, np.asarray(x), np.asarray(y), sample_weight)
-        self.classes_, numbers = np.unique(kept, return_inverse=True)
+        self.classes_ = np.unique(kept)
         if len(self.classes_) < 2:
             raise ValueError(f"all rows are of one class, {self.classes_[0]}: there is nothing to tell apart")
+        numbers = kept == self.classes_[1] if len(self.classes_) == 2 else np.searchsorted(self.classes_, kept)
         return Sample(sample.x, numbers[:, None].astype(np.float64), sample.weights, sample.names, True)
 
     def decision_function(self, X: Any) -> np.ndarray:
