@@ -50,11 +50,11 @@ benchmark: $(VENV)/installed-benchmark  ## measure against peers, write benchmar
 	$(ONE_THREAD) $(BIN)/python -m benchmarks
 
 clean:  ## remove .venv and what the tools left behind
-	rm -rf $(VENV) build dist .pytest_cache .ruff_cache .hypothesis .import_linter_cache unbend-demo
+	rm -rf $(VENV) build dist src/*.egg-info src/unbend/exact/*.so .pytest_cache .ruff_cache .hypothesis .import_linter_cache unbend-demo
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp a set of packages: the second call installs nothing unless pyproject.toml has changed.
-$(VENV)/installed-base: pyproject.toml
+# One stamp a set of packages: the second call installs nothing unless pyproject.toml or the compiled part has changed.
+$(VENV)/installed-base: pyproject.toml setup.py $(wildcard src/unbend/exact/*.[ch])
 	@test -n '$(PYTHON)' || { echo 'error: no Python 3.11 or newer on the PATH'; \
 		echo '  name one: make $(firstword $(MAKECMDGOALS)) PYTHON=/path/to/python3.12'; exit 1; } >&2
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

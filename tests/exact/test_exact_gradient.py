@@ -4,10 +4,13 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unbend.exact import Double, Gradient, gradient
+from unbend.exact import Double, Gradient, compiled, gradient
+
+pytestmark = pytest.mark.usefixtures("implementation")
 
 
 @dataclass(frozen=True)
@@ -124,3 +127,16 @@ def test_numbers_that_are_not_finite_give_nan_where_they_take_part() -> None:
     x[5, 0] = np.nan
     found = gradient(x, np.ones((20, 1)), Double.zeros(1), Double.zeros((2, 1)))
     assert np.isnan(found.cross.hi).all()
+
+
+@pytest.mark.parametrize("p", [1, 3, 9, 33, 130, 2100])
+def test_many_rows_or_many_columns_give_the_digits_of_numpy(p: int) -> None:
+    rng = np.random.default_rng(p)
+    n = 3000 if p < 100 else 70
+    x, y, coef = rng.normal(size=(n, p)) + 1e6, rng.normal(size=(n, 1)), Double.of(rng.normal(size=(p, 1)))
+    found = gradient(x, y, Double.of([0.5]), coef)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compiled, "passes", None)
+        expected = gradient(x, y, Double.of([0.5]), coef)
+    for name in ("total", "cross", "squares"):
+        np.testing.assert_array_equal(getattr(found, name).hi, getattr(expected, name).hi)

@@ -5,9 +5,10 @@ is arithmetic of a few numbers (`Double`). Compiled passes are used where the pa
 else NumPy, with the same digits.
 """
 
+from unbend.exact.compiled import COMPILED
 from unbend.exact.double import Double
 from unbend.exact.error_free import two_prod, two_sum
-from unbend.exact.gradient import COMPILED, Gradient, gradient
+from unbend.exact.gradient import Gradient, gradient
 from unbend.exact.text import decimals
 
 __all__ = ["COMPILED", "Double", "Gradient", "decimals", "gradient", "two_prod", "two_sum"]

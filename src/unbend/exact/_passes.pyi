@@ -1,0 +1,26 @@
+"""The compiled passes; see `_passes.c`."""
+
+import numpy as np
+
+KERNELS: list[str]
+
+def use(name: str) -> str: ...
+def gradient(
+    x: np.ndarray,
+    y: np.ndarray | None,
+    negated_intercept: np.ndarray,
+    negated_coef: np.ndarray,
+    weights: np.ndarray | None,
+    x_low: np.ndarray | None,
+    y_low: np.ndarray | None,
+    residuals: np.ndarray | None,
+    sums: np.ndarray,
+) -> None: ...
+def products(
+    x: np.ndarray,
+    y: np.ndarray,
+    shift: np.ndarray,
+    weights: np.ndarray | None,
+    sums: np.ndarray,
+    products: np.ndarray,
+) -> None: ...

@@ -1,0 +1,17 @@
+"""The compiled passes where the package was built with them, and arrays as they read them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+try:
+    from unbend.exact import _passes as passes
+except ImportError:  # built without a C compiler, or for a processor that has none of the kernels
+    passes = None
+
+COMPILED = passes is not None
+
+
+def readable(values: np.ndarray) -> np.ndarray:
+    """Native float64 or float32 as it is, in any order; all else as float64."""
+    return values if values.dtype.char in "df" and values.dtype.isnative else values.astype(np.float64)
