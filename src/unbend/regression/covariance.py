@@ -45,6 +45,8 @@ class Covariance:
 
     def standard_errors(self, solution: Solution) -> np.ndarray:
         """(1 + p,) of the intercept and of each coefficient; NaN for ridge, 0 where a column was dropped."""
+        if isinstance(self.whitened, float):
+            return np.sqrt(self.whitened * solution.unscaled)
         return np.sqrt(self.variances(coefficient_axes(solution)))
 
     def f(self, solution: Solution) -> float | None:

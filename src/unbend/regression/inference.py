@@ -22,7 +22,8 @@ class Coefficient:
     """One row of the coefficient table; NaN where there is no inference (ridge, or a column that was dropped).
 
     `p` is two-sided, for the hypothesis that the coefficient is 0; `low` and `high` are the confidence interval;
-    `digits` decimal digits of the estimate are right against rounding (see `Solution.digits_each`).
+    `digits` decimal digits of the estimate and `se_digits` of the standard error are right against rounding (see
+    `unbend.regression.trust`).
     """
 
     name: str
@@ -33,6 +34,7 @@ class Coefficient:
     low: float
     high: float
     digits: int
+    se_digits: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,5 +82,9 @@ def coefficient_table(
     p = 2 * stdtr(df, -np.abs(t))
     reach = stdtrit(df, 0.5 + level / 2) * se
     names, digits = ("intercept", *solution.names), digits_each(solution)
-    columns = zip(names, estimates, se, t, p, estimates - reach, estimates + reach, digits, strict=True)
-    return tuple(Coefficient(name, *map(float, rest), digits=int(d)) for name, *rest, d in columns)
+    own = solution.digits_of_errors
+    columns = zip(names, estimates, se, t, p, estimates - reach, estimates + reach, digits, own, strict=True)
+    return tuple(
+        Coefficient(name, float(b), float(s), float(ratio), float(q), float(low), float(high), int(d), int(e))
+        for name, b, s, ratio, q, low, high, d, e in columns
+    )

@@ -1,28 +1,40 @@
 """Ordinary least squares, computed as accurately as the rows allow and no dearer than they need.
 
-Moments are enough where they carry the digits; else a second reading refines the solution, or factors the rows.
+Moments are read first. Where they carry enough digits that may be all; else, or where readings are cheap because the
+rows are in memory, further readings refine the solution to the last digit. Columns that are nearly collinear are
+factored from the rows before that.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 
 from unbend.errors import SelfCheckError
 from unbend.regression.moments import Block, Moments
-from unbend.regression.ordinary import Collinear, ordinary
+from unbend.regression.ordinary import Collinear, ordinary_each
 from unbend.regression.rank import relations
-from unbend.regression.refine import refined
+from unbend.regression.refine import MOST, refined
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, RowFactor, Triangle, triangle_of
-from unbend.regression.trust import digits_each
+from unbend.regression.trust import digits_each, rounding_errors
 
-ENOUGH = 12
-"""Digits of the coefficients and of the residual variance with which one reading is enough."""
+Readings = Literal["as many as it takes", "few", "as few as possible"]
+"""What a reading of the rows costs: nothing much, as from memory; much, as from a large file; or more than digits are
+worth."""
+
+ENOUGH = 1e-14
+"""Rounding of the largest effect of a column, as a share of all effects, with which one reading is enough."""
+OF_RESIDUALS = 1e-12
+"""Rounding of the sum of squared residuals with which one reading is enough."""
 REFINABLE = 1e5
-"""Condition number up to which a step of refinement makes up for the squares in moments: 1e5² roundings are 1e-6."""
+"""Condition number up to which a factor of moments is as good as one of the rows: two steps of refinement do."""
+CHEAP, NARROW = 2e6, 30
+"""Standard errors are refined where rows times columns squared are no more than the first, and columns than the second:
+some milliseconds."""
 
 
 def least_squares(
@@ -33,16 +45,18 @@ def least_squares(
     collinear: Collinear = "error",
     optional: Sequence[bool] | None = None,
     intercept: bool = True,
-) -> Solution:
-    """The coefficients that minimise the sum of squared residuals, by the cheapest way that gives their digits.
+    readings: Readings = "as many as it takes",
+) -> tuple[Solution, ...]:
+    """The coefficients that minimise the sum of squared residuals of each target.
 
     Parameters
     ----------
-    moments : of [x | y]; `Moments.about_origin` for a fit without an intercept
+    moments : of [x | targets]; `Moments.about_origin` for a fit without an intercept
     names : of the p columns of x
     blocks : reads the same rows again
     collinear, optional : as `ordinary` has them
     intercept : whether there is one
+    readings : how many are worth taking
 
     Raises
     ------
@@ -50,30 +64,62 @@ def least_squares(
         If columns are collinear and may not be dropped.
     SelfCheckError
         If rounding leaves no digit of a coefficient.
+
+    Notes
+    -----
+    Checked against: rational arithmetic, 15 digits of coefficients, standard errors and sums of squares; on columns
+    whose condition number is up to 1e12.
     """
-    triangle = triangle_of(moments)
-    solution = None if relations(triangle) else _centred(ordinary(triangle, names), intercept)
-    if solution is None or solution.condition > REFINABLE:
-        triangle = row_triangle(moments, blocks(), intercept)
-        return _checked(_centred(ordinary(triangle, names, collinear=collinear, optional=optional), intercept))
-    if solution.digits >= ENOUGH and EPS * solution.tss <= 10**-ENOUGH * solution.rss:
-        return solution
-    return refined(solution, moments, blocks())
+    triangle = triangle_of(moments, len(moments.shift) - len(names))
+    found = relations(triangle)
+    solutions = [] if found else _finished(ordinary_each(triangle, names, found=found), intercept)
+    if found or solutions[0].condition > REFINABLE:
+        triangle = row_triangle(moments, blocks(), intercept, triangle.targets)
+        solutions = _finished(ordinary_each(triangle, names, collinear=collinear, optional=optional), intercept)
+    if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
+        most = MOST if readings == "as many as it takes" else 1
+        cheap = readings != "few" and moments.n * len(names) ** 2 <= CHEAP and len(names) <= NARROW
+        solutions = refined(solutions, triangle, moments, blocks, most=most, errors=cheap)
+    return tuple(_checked(_per_row(one, moments.weight)) for one in solutions)
 
 
-def row_triangle(moments: Moments, blocks: Iterable[Block], intercept: bool = True) -> Triangle:
-    """A second reading: QR of the rows."""
-    factor = RowFactor(moments, intercept)
+def row_triangle(moments: Moments, blocks: Iterable[Block], intercept: bool = True, targets: int = 1) -> Triangle:
+    """A reading of the rows for their QR factorization."""
+    factor = RowFactor(moments, intercept, targets)
     for block in blocks:
         factor.see(block.z, block.weights)
     return factor.triangle()
 
 
-def _centred(solution: Solution, intercept: bool) -> Solution:
-    """A solution that knows whether it has an intercept."""
+def _finished(solutions: Sequence[Solution], intercept: bool) -> Sequence[Solution]:
+    """Solutions that know whether they have an intercept."""
     if intercept:
+        return solutions
+    return [replace(one, effective_df=one.effective_df - 1.0, has_intercept=False, intercept=0.0) for one in solutions]
+
+
+def _precise(solution: Solution) -> bool:
+    """Whether moments carry the digits: 14 of the effects of the columns, 12 of the residual variance."""
+    moved = rounding_errors(solution)[1:] * solution.length
+    total = np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length
+    return bool((moved <= ENOUGH * total).all()) and EPS * solution.tss <= OF_RESIDUALS * solution.rss
+
+
+def _per_row(solution: Solution, weight: float) -> Solution:
+    """A solution whose weights are of mean 1."""
+    unit = weight / solution.n
+    if unit == 1.0 or solution.root is None:
         return solution
-    return replace(solution, effective_df=solution.effective_df - 1.0, has_intercept=False)
+    size = np.sqrt(unit)
+    return replace(
+        solution,
+        rss=solution.rss / unit,
+        tss=solution.tss / unit,
+        explained=None if solution.explained is None else solution.explained / unit,
+        inverse=None if solution.inverse is None else solution.inverse * unit,
+        root=solution.root * size,
+        length=solution.length / size,
+    )
 
 
 def _checked(solution: Solution) -> Solution:

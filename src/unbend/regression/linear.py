@@ -46,7 +46,6 @@ class LinearFit(Result):
     effective_df : parameters that the fit uses, the intercept included
     level : of the confidence intervals
     notes : what was done to the data
-    covariance : (1 + p, 1 + p) of the intercept and the coefficients
     uncertainty : the same, as predictions need it
     coding : how the columns are coded from the table
     solution, terms : what `predict` needs
@@ -82,7 +81,6 @@ class LinearFit(Result):
     effective_df: float
     level: float
     notes: tuple[str, ...]
-    covariance: np.ndarray = field(repr=False, metadata={"json": False})
     uncertainty: Covariance = field(repr=False, metadata={"json": False})
     coding: Coding = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
@@ -127,6 +125,11 @@ class LinearFit(Result):
     def high(self) -> np.ndarray:
         """(p,) upper ends of the confidence intervals."""
         return self._column("high")
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """(1 + p, 1 + p) of the intercept and the coefficients."""
+        return self.uncertainty.matrix(self.solution)
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in self.coefficients[1:]])
@@ -195,7 +198,7 @@ def linear_fit(
         n=n,
         p=len(solution.names),
         df_resid=df,
-        r2=1 - solution.rss / solution.tss,
+        r2=solution.r2,
         adj_r2=1 - variance / (solution.tss / (n - solution.has_intercept)),
         f=f,
         f_df=f_df,
@@ -216,7 +219,6 @@ def linear_fit(
         effective_df=solution.effective_df,
         level=level,
         notes=origin.notes,
-        covariance=uncertainty.matrix(solution),
         uncertainty=uncertainty,
         coding=origin.coding,
         solution=solution,
@@ -231,7 +233,7 @@ def _f(solution: Solution, uncertainty: Covariance) -> tuple[float | None, tuple
         return None, None
     if uncertainty.kind == "classical":
         with np.errstate(divide="ignore"):
-            f = float(np.divide((solution.tss - solution.rss) / k, solution.rss / uncertainty.df))
+            f = float(np.divide(solution.r2 * solution.tss / k, solution.rss / uncertainty.df))
     else:
         f = uncertainty.f(solution)
     return (None, None) if f is None else (f, (k, uncertainty.df))

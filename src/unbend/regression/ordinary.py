@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from shlex import quote
 from typing import Literal
 
@@ -12,7 +13,7 @@ from scipy.linalg import get_lapack_funcs, solve_triangular
 from unbend.errors import DataError
 from unbend.regression.moments import Moments
 from unbend.regression.rank import Relation, independent, relations
-from unbend.regression.solution import Solution, intercept_of
+from unbend.regression.solution import Solution, intercepts_of
 from unbend.regression.triangle import Triangle, triangle_of, upper_factor
 
 Collinear = Literal["error", "drop"]
@@ -42,7 +43,19 @@ def ordinary(
         If columns are collinear and may not be dropped; it says which and how.
     """
     triangle = triangle_of(moments) if isinstance(moments, Moments) else moments
-    found = relations(triangle)
+    return ordinary_each(triangle, names, collinear=collinear, optional=optional)[0]
+
+
+def ordinary_each(
+    triangle: Triangle,
+    names: Sequence[str],
+    *,
+    collinear: Collinear = "error",
+    optional: Sequence[bool] | None = None,
+    found: Sequence[Relation] | None = None,
+) -> tuple[Solution, ...]:
+    """`ordinary` for every target of a factor; `found` are its relations, if they are known."""
+    found = relations(triangle) if found is None else found
     if collinear == "error":
         refused = [relation for relation in found if optional is None or not optional[relation.column]]
         if refused:
@@ -60,27 +73,25 @@ def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataEr
     )
 
 
-def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]) -> Solution:
+def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]) -> tuple[Solution, ...]:
     kept = independent(triangle, found)
-    p = len(names)
-    r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, p]])
-    k = len(kept)
-    upper, scale = r[:k, :k], triangle.scale[:p][kept]
-    y_scale = triangle.scale[p]
-    coef = np.zeros(p)
-    coef[kept] = solve_triangular(upper, r[:k, k], check_finite=False) / scale * y_scale
+    p, k = triangle.p, len(kept)
+    r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, *range(p, len(triangle.r))]])
+    upper, scale = r[:k, :k], triangle.scale[kept]
     root = np.zeros((p, k))
-    root[kept] = solve_triangular(upper, np.eye(k), check_finite=False) / scale[:, None]
-    mean, y_mean = triangle.mean[:p], float(triangle.mean[p])
-    return Solution(
+    root[kept] = inverse_of(upper) / scale[:, None]
+    coef = np.zeros((p, triangle.targets))
+    coef[kept] = solve_triangular(upper, r[:k, k:], check_finite=False) / scale[:, None] * triangle.scale[p:]
+    rss = np.square(r[k:, k:] * triangle.scale[p:]).sum(axis=0)
+    first = Solution(
         names=names,
-        coef=coef,
-        intercept=intercept_of(triangle.shift, triangle.offset, coef),
+        coef=coef[:, 0],
+        intercept=0.0,
         n=triangle.n,
-        mean=mean,
-        y_mean=y_mean,
-        rss=float(np.square(r[k:, k] * y_scale).sum()),
-        tss=float(np.square(r[:, k] * y_scale).sum()),
+        mean=triangle.mean[:p],
+        y_mean=0.0,
+        rss=0.0,
+        tss=0.0,
         effective_df=k + 1.0,
         root=root,
         length=triangle.length[:p] * triangle.scale[:p],
@@ -90,6 +101,21 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
         dropped=tuple(names[relation.column] for relation in found),
         relations=tuple(relation.sentence(names) for relation in found),
     )
+    intercepts = intercepts_of(triangle.shift, triangle.offset, coef)
+    tss = np.square(r[:, k:] * triangle.scale[p:]).sum(axis=0)
+    sums = zip(coef.T, intercepts.tolist(), triangle.mean[p:].tolist(), rss.tolist(), tss.tolist(), strict=True)
+    return tuple(
+        replace(first, coef=b, intercept=start, y_mean=y_mean, rss=left, tss=whole)
+        for b, start, y_mean, left, whole in sums
+    )
+
+
+def inverse_of(upper: np.ndarray) -> np.ndarray:
+    """The inverse of an upper triangular matrix."""
+    if len(upper) == 0:
+        return upper
+    (trtri,) = get_lapack_funcs(("trtri",), (upper,))
+    return np.triu(trtri(upper)[0])
 
 
 def condition_of(upper: np.ndarray) -> float:

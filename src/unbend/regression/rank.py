@@ -56,8 +56,8 @@ def _sum(terms: list[tuple[float, str]]) -> str:
 
 
 def relations(triangle: Triangle) -> list[Relation]:
-    """The columns of x that depend on earlier ones (the last column of the factor is y and is not looked at)."""
-    p = len(triangle.r) - 1
+    """The columns of x that depend on earlier ones (the targets are not looked at)."""
+    p = triangle.p
     length = triangle.length[:p]
     unclear = np.flatnonzero(np.abs(np.diag(triangle.r)[:p]) <= CLEAR * np.maximum(length, 1.0))
     return _search(triangle, p, int(unclear[0])) if len(unclear) else []
@@ -66,7 +66,7 @@ def relations(triangle: Triangle) -> list[Relation]:
 def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
     """The columns of x that are no relation's."""
     dependent = {relation.column for relation in found}
-    return [j for j in range(len(triangle.r) - 1) if j not in dependent]
+    return [j for j in range(triangle.p) if j not in dependent]
 
 
 def _search(triangle: Triangle, p: int, clear: int) -> list[Relation]:

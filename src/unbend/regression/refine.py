@@ -1,55 +1,250 @@
-"""One step of refinement: a second reading for the residuals, which take the error of the squares out again.
+"""The last digits: Newton's method on the normal equations, with residuals in two parts.
 
-The residuals are summed about the shift that the moments have, so a large mean costs nothing, and the corrected
-intercept is put together in exact arithmetic. The step multiplies the error of the coefficients by the squared
-condition number in roundings, so up to a condition number of 1e5 nothing is left that a QR factorization would not
-leave as well.
+One reading of the rows gives the residuals y − b₀ − x b and their products with the columns, all to about 32 digits
+(`unbend.exact.gradient`), at coefficients that are kept in two parts as well. The factor that the first solution came
+from turns them into a step. It need not be exact: each step multiplies the error by the rounding of the factor (the
+condition number in roundings if it is from the rows, its square if it is from moments), so that one reading is enough
+where columns are not nearly collinear, and as many are taken as it takes until a float64 is right to its last bit.
+The inverse of the cross products, which standard errors need, is refined by the same steps: its columns are the
+solutions for the right-hand sides (1, 0, …), (0, 1, …), ….
 
-Source: Björck (1987), Linear Algebra and its Applications 88/89, 31-48 (corrected seminormal equations).
+Source: Björck (1967), BIT 7, 257-278; Demmel, Hida, Riedy and Li (2009), ACM TOMS 35(4), 28.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property, partial, reduce
+from operator import add
 
 import numpy as np
 
+from unbend.exact import Double, Gradient, gradient
+from unbend.regression.covariance import coefficient_axes
 from unbend.regression.moments import Block, Moments
-from unbend.regression.solution import Solution, intercept_of
+from unbend.regression.solution import Solution
+from unbend.regression.triangle import EPS, Triangle
+from unbend.regression.trust import inflation, row_lengths
+
+Blocks = Callable[[], Iterable[Block]]
+
+LAST_BIT = 2.0**-56
+"""A quarter of a rounding: with no more error than this a float64 is rounded right, but for ties."""
+TWO_PARTS = 2.0**-102
+"""A rounding of numbers in two parts, and some."""
+NOTHING = 1e-12
+"""A coefficient with less than this share of the target's spread need not be right to its own last digit."""
+EXACT = LAST_BIT**3
+"""A sum of squared residuals below this share of the target's need not be told from 0."""
+GAIN = 0.25
+"""A step that is not shorter than the one before by this factor (squared) gains nothing."""
+MOST = 24
+"""Readings after which there is no hope."""
 
 
-def refined(solution: Solution, moments: Moments, blocks: Iterable[Block]) -> Solution:
-    """A solution from moments, made as good as one by QR.
+@dataclass(frozen=True, eq=False)
+class Left:
+    """What is left of the right-hand sides of the normal equations, (1 + p, k), the intercept's row first, and the sums
+    of squared residuals, (k,)."""
+
+    right: Double
+    squares: Double
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step (1 + p, k), the squared length that it moves the predictions by (k,), and a bound on the error after it
+    (1 + p, k)."""
+
+    move: np.ndarray
+    energy: np.ndarray
+    error: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Ended:
+    """Where the steps led: the solution (1 + p, k), the last step, sums of squared residuals (k,), and readings."""
+
+    at: Double
+    step: Step
+    rss: Double
+    readings: int
+
+
+@dataclass(frozen=True, eq=False)
+class Newton:
+    """Steps of Newton's method, by a factor of the columns that rounding has touched.
+
+    Attributes
+    ----------
+    root : (p, k) root rootᵀ is nearly the inverse of the centred cross products
+    mean : (p,) of the columns; zeros without an intercept
+    length : (p,) of the columns, about the mean
+    weight : sum of the rows' weights
+    squared : whether the factor was formed from squares
+    intercept : whether there is one
+    """
+
+    root: np.ndarray
+    mean: Double
+    length: np.ndarray
+    weight: float
+    squared: bool
+    intercept: bool
+
+    @classmethod
+    def of(cls, solution: Solution, triangle: Triangle, weight: float) -> Newton:
+        """By the factor of a solution."""
+        if solution.root is None:
+            raise TypeError("ridge has no factor of the columns")
+        p, intercept = triangle.p, solution.has_intercept
+        mean = Double.of(triangle.shift[:p], triangle.offset[:p]) if intercept else Double.zeros(p)
+        return cls(solution.root, mean, solution.length, weight, solution.squared, intercept)
+
+    def run(
+        self, start: Double, read: Callable[[Double], Left], enough: Callable[[Ended], bool], most: int = MOST
+    ) -> Ended:
+        """Steps from `start` (1 + p, k) until there is `enough`, or until they gain nothing."""
+        at, before, reading = start, np.full(start.shape[1], np.inf), 0
+        while True:
+            left = read(at)
+            step, reading = self.step(left.right), reading + 1
+            if not (step.energy < GAIN * before).any():
+                return Ended(at, replace(step, error=np.abs(step.move)), self._rss(left, step), reading)
+            at, before = at + step.move, step.energy
+            ended = Ended(at, step, self._rss(left, step), reading)
+            if reading == most or enough(ended):
+                return ended
+
+    def step(self, right: Double) -> Step:
+        """The step that the right-hand sides (1 + p, k) ask for."""
+        total = right[0] if self.intercept else Double.zeros(right.shape[1])
+        about_mean = (right[1:] - self.mean[:, None] * total).to_float()
+        along = self.root.T @ about_mean
+        slopes, energy = self.root @ along, np.square(along).sum(axis=0)
+        base = (total / self.weight - (self.mean[:, None] * slopes).sum(axis=0)).to_float()
+        return Step(np.vstack([base * self.intercept, slopes]), energy, self._error_after(slopes, energy))
+
+    def _error_after(self, slopes: np.ndarray, energy: np.ndarray) -> np.ndarray:
+        moved = self.length @ np.abs(slopes)
+        error = 2 * EPS * self.rows[:, None] * (moved + self._inflation * (moved if self.squared else np.sqrt(energy)))
+        error[0] += EPS**2 * (np.abs(self.mean.hi) @ np.abs(slopes))
+        return error
+
+    def _rss(self, left: Left, step: Step) -> Double:
+        """Sums of squared residuals after a step."""
+        rss = left.squares - step.energy
+        if self.intercept:
+            rss = rss - left.right[0] * left.right[0] / self.weight
+        return Double(np.maximum(rss.hi, 0.0), np.where(rss.hi > 0, rss.lo, 0.0))
+
+    @property
+    def contraction(self) -> float:
+        """What a step leaves, at most about, of the squared length that it moves the predictions by."""
+        return 2 * EPS * (self._inflation**2 if self.squared else self._inflation)
+
+    def noise(self, coef: np.ndarray, spread: np.ndarray, residual: np.ndarray) -> np.ndarray:
+        """(1 + p, k) error that the rounding of numbers in two parts leaves, of coefficients (p, k)."""
+        size = np.sqrt(np.square(self.length) + self.weight * np.square(self.mean.hi))
+        fitted = size @ np.abs(coef) + spread
+        return TWO_PARTS * self.rows[:, None] * (fitted + float(self.rows[1:] @ size) * residual)
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """(1 + p,) how far noise of variance 1 moves the intercept (but for the mean's) and each coefficient."""
+        return row_lengths(self.root, self.mean.hi)
+
+    @cached_property
+    def _inflation(self) -> float:
+        return inflation(self.root, self.length)
+
+
+def refined(
+    solutions: Sequence[Solution],
+    triangle: Triangle,
+    moments: Moments,
+    blocks: Blocks,
+    *,
+    most: int = MOST,
+    errors: bool = False,
+) -> tuple[Solution, ...]:
+    """Solutions for several targets, right to the last digit, as far as the columns allow.
 
     Parameters
     ----------
-    solution, moments : of the rows; no column may have been dropped
-    blocks : the same rows again
+    solutions, triangle : of ordinary least squares, and the factor that they were read from
+    moments : of the same rows
+    blocks : reads the rows again
+    most : readings, after which the result is taken as it is
+    errors : whether what the standard errors need is refined as well, which takes the work of p readings
     """
-    root = solution.root
-    if root is None:
-        raise TypeError("ridge has no error of squares to refine")
-    offset = moments.offset[:-1]
-    base = float(moments.offset[-1] - offset @ solution.coef)
-    total, cross, squares = 0.0, np.zeros(len(offset)), 0.0
-    for block in blocks:
-        moved, weights = block.z - moments.shift, block.weights
-        x, residual = moved[:, :-1], moved[:, -1] - moved[:, :-1] @ solution.coef - base
-        weighted = residual if weights is None else weights * residual
-        total += weighted.sum() * solution.has_intercept
-        cross += weighted @ x
-        squares += weighted @ residual
-    gradient = cross - offset * total
-    step = root @ (root.T @ gradient)
-    coef = solution.coef + step
-    y_offset = moments.offset[-1] + total / solution.n
-    rss = max(float(squares - total**2 / solution.n - gradient @ step), 0.0)
-    return replace(
-        solution,
-        coef=coef,
-        intercept=intercept_of(moments.shift, np.array([*offset, y_offset]), solution.coef, step),
-        rss=rss,
-        squared=False,
-        method=f"{solution.method}, refined by a second reading",
+    newton = Newton.of(solutions[0], triangle, moments.weight)
+    spread = np.sqrt([max(one.tss, 0.0) for one in solutions])
+    start = Double.of(np.array([[one.intercept, *one.coef] for one in solutions]).T)
+    ended = newton.run(start, partial(_residuals, blocks), partial(_enough, newton, spread), most)
+    y_mean = Double.of(triangle.shift, triangle.offset)[triangle.p :]
+    tss = _sums_of_squares(y_mean if newton.intercept else Double.zeros(len(solutions)), moments.weight, blocks)
+    inverse = _inverse(newton, solutions[0], blocks) if errors else None
+    coef, rss = ended.at, ended.rss
+    noise = newton.noise(coef.hi[1:], spread, np.sqrt(rss.hi))
+    error, explained = ended.step.error + noise + EPS / 2 * np.abs(coef.hi), (tss - rss).to_float()
+    readings = "one reading" if ended.readings == 1 else f"{ended.readings} readings"
+    return tuple(
+        replace(
+            one,
+            intercept=float(coef.hi[0, j]),
+            coef=coef.hi[1:, j],
+            low=coef.lo[:, j],
+            rss=float(rss.hi[j]),
+            tss=float(tss.hi[j]),
+            explained=float(explained[j]),
+            error=error[:, j],
+            inverse=inverse,
+            method=f"{triangle.method}, then {readings} with residuals to 32 digits",
+        )
+        for j, one in enumerate(solutions)
     )
+
+
+def _enough(newton: Newton, spread: np.ndarray, ended: Ended) -> bool:
+    """Whether every coefficient and every sum of squares is right to its last bit."""
+    length = np.append(np.sqrt(newton.weight), np.where(newton.length > 0, newton.length, np.inf))
+    size = np.maximum(np.abs(ended.at.hi), NOTHING * spread / length[:, None])
+    known = np.maximum(LAST_BIT * ended.rss.hi, EXACT * np.square(spread))
+    return bool((ended.step.error <= LAST_BIT * size).all() and (newton.contraction * ended.step.energy <= known).all())
+
+
+def _residuals(blocks: Blocks, at: Double) -> Left:
+    """[1 x]ᵀ (y − [1 x] at) over all rows."""
+    return _left(gradient(b.x, b.y, at[0], at[1:], b.weights, x_low=b.x_low, y_low=b.y_low) for b in blocks())
+
+
+def _left(parts: Iterable[Gradient]) -> Left:
+    sums = reduce(add, parts)
+    right = Double(np.vstack([sums.total.hi, sums.cross.hi]), np.vstack([sums.total.lo, sums.cross.lo]))
+    return Left(right, sums.squares)
+
+
+def _sums_of_squares(mean: Double, weight: float, blocks: Blocks) -> Double:
+    """Of the targets (k,), about means that need not be exact."""
+    none, about = Double.zeros((0, len(mean))), bool(mean.hi.any())
+    left = _left(gradient(b.x[:, :0], b.y, mean, none, b.weights, y_low=b.y_low) for b in blocks())
+    return left.squares - left.right[0] * left.right[0] / weight if about else left.squares
+
+
+def _inverse(newton: Newton, solution: Solution, blocks: Blocks) -> np.ndarray:
+    """(1 + p,) diagonal of the inverse of the cross products of [1 x]; 0 where a column was dropped."""
+    axes = coefficient_axes(solution)
+    unit = np.eye(len(axes))
+    unit[0, 0] = newton.intercept
+    at = np.arange(len(axes)), np.arange(len(axes))
+
+    def read(inverse: Double) -> Left:
+        left = _left(gradient(b.x, None, inverse[0], inverse[1:], b.weights, x_low=b.x_low) for b in blocks())
+        return Left(left.right + unit, left.squares)
+
+    def enough(ended: Ended) -> bool:
+        return bool((ended.step.error[at] <= LAST_BIT * ended.at.hi[at]).all())
+
+    return newton.run(Double.of(axes @ axes.T), read, enough).at.to_float()[at]

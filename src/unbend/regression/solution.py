@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from fractions import Fraction
 
 import numpy as np
 
-from unbend.regression.trust import digits_each
+from unbend.exact import Double
+from unbend.regression.trust import digits_each, error_digits
 
 
-def intercept_of(shift: np.ndarray, offset: np.ndarray, *coef: np.ndarray) -> float:
-    """Mean of the target less mean · coef, rounded once; means in two parts (target last), coef a sum of parts."""
-    exact = Fraction(float(shift[-1])) + Fraction(float(offset[-1]))
-    for a, b, *parts in zip(shift[:-1].tolist(), offset[:-1].tolist(), *(part.tolist() for part in coef), strict=True):
-        exact -= (Fraction(a) + Fraction(b)) * sum(map(Fraction, parts))
-    return float(exact)
+def intercepts_of(shift: np.ndarray, offset: np.ndarray, coef: np.ndarray) -> np.ndarray:
+    """Means of the targets less mean · coef, rounded once; means in two parts (targets last), coef (p, k)."""
+    mean, p = Double.of(shift, offset), len(coef)
+    return (mean[p:] - (mean[:p, None] * coef).sum(axis=0)).to_float()
+
+
+def intercept_of(shift: np.ndarray, offset: np.ndarray, coef: np.ndarray) -> float:
+    """`intercepts_of` for one target; coef (p,)."""
+    return float(intercepts_of(shift, offset, coef[:, None])[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,6 +44,11 @@ class Solution:
     relations : a sentence for each of them
     strength : of the ridge penalty; None for ordinary least squares
     has_intercept : False for a fit through the origin, whose means and sums of squares are about 0
+    explained : tss − rss, to more digits than their difference has; None where nothing better is known
+    inverse : (1 + p,) diagonal of the inverse of the cross products of [1 x], right to the last digits; None where the
+        root has to do
+    low : (1 + p,) what the intercept and the coefficients are beyond the last bit of a float64; None where not known
+    error : (1 + p,) bound on the rounding error of the intercept and the coefficients, where refinement left one
     """
 
     names: tuple[str, ...]
@@ -61,6 +69,15 @@ class Solution:
     relations: tuple[str, ...] = ()
     strength: float | None = None
     has_intercept: bool = True
+    explained: float | None = None
+    inverse: np.ndarray | None = None
+    low: np.ndarray | None = None
+    error: np.ndarray | None = None
+
+    @property
+    def r2(self) -> float:
+        """Share of the sum of squares that is explained."""
+        return 1 - self.rss / self.tss if self.explained is None else self.explained / self.tss
 
     @property
     def rank(self) -> int:
@@ -83,15 +100,26 @@ class Solution:
         return self.has_intercept / self.n + np.square((x - self.mean) @ self.root).sum(axis=1)
 
     @property
-    def standard_errors(self) -> np.ndarray:
-        """(1 + p,) of the intercept and of each coefficient; NaN for ridge or no residual, 0 where dropped."""
+    def unscaled(self) -> np.ndarray:
+        """(1 + p,) variances of the intercept and of each coefficient for noise of variance 1; NaN for ridge."""
+        if self.inverse is not None:
+            return self.inverse
         if self.root is None:
             return np.full(len(self.coef) + 1, np.nan)
         of_mean = self.has_intercept / self.n + np.square(self.mean @ self.root).sum()
-        variances = np.array([of_mean, *np.square(self.root).sum(axis=1)])
-        return np.sqrt(variances * (self.rss / self.df_resid if self.df_resid > 0 else np.nan))
+        return np.array([of_mean, *np.square(self.root).sum(axis=1)])
+
+    @property
+    def standard_errors(self) -> np.ndarray:
+        """(1 + p,) of the intercept and of each coefficient; NaN for ridge or no residual, 0 where dropped."""
+        return np.sqrt(self.unscaled * (self.rss / self.df_resid if self.df_resid > 0 else np.nan))
 
     @property
     def digits(self) -> int:
         """Decimal digits that rounding leaves of the worst coefficient (see `unbend.regression.trust`)."""
         return int(digits_each(self).min())
+
+    @property
+    def digits_of_errors(self) -> np.ndarray:
+        """(1 + p,) decimal digits that rounding leaves of each standard error."""
+        return error_digits(self)

@@ -23,7 +23,7 @@ WORTH_A_FACTORIZATION = 4
 
 @dataclass(frozen=True, eq=False)
 class Triangle:
-    """A factor of n rows of q columns, the target last.
+    """A factor of n rows of q columns, the targets last.
 
     Attributes
     ----------
@@ -33,6 +33,7 @@ class Triangle:
     r : (q, q) upper triangular; rᵀ r scaled back by `scale` is the centred cross products
     noise : relative error of the length of a column in r
     method : in words
+    targets : how many of the columns are; below the rows of the other columns only the lengths of theirs matter
     """
 
     n: int
@@ -42,6 +43,12 @@ class Triangle:
     r: np.ndarray
     noise: float
     method: str
+    targets: int = 1
+
+    @property
+    def p(self) -> int:
+        """Columns that are no target."""
+        return len(self.r) - self.targets
 
     @property
     def mean(self) -> np.ndarray:
@@ -64,24 +71,29 @@ def power_of_two(size: np.ndarray) -> np.ndarray:
     return np.exp2(np.round(np.log2(np.where(size > 0, size, 1.0))))
 
 
-def triangle_of(moments: Moments) -> Triangle:
+def triangle_of(moments: Moments, targets: int = 1) -> Triangle:
     """The factor of moments, by Cholesky; by eigenvalues where a column depends on others."""
     centred = moments.centred
     scale = power_of_two(np.sqrt(np.maximum(np.diag(centred), 0.0)))
-    scaled = centred / np.outer(scale, scale)
+    scaled = centred / scale[:, None]
+    scaled /= scale
     noise = float(np.sqrt(ROUNDINGS * EPS * len(scale)))
-    r = _cholesky(scaled)
-    return Triangle(moments.n, moments.shift, moments.offset, scale, r, noise, "Cholesky factor of shifted moments")
+    r, method = _cholesky(scaled, targets), "Cholesky factor of shifted moments"
+    return Triangle(moments.n, moments.shift, moments.offset, scale, r, noise, method, targets)
 
 
-def _cholesky(scaled: np.ndarray) -> np.ndarray:
+def _cholesky(scaled: np.ndarray, targets: int) -> np.ndarray:
+    p = len(scaled) - targets
     try:
-        r = cholesky(scaled[:-1, :-1], check_finite=False)
+        upper = cholesky(scaled[:p, :p], check_finite=False)
     except LinAlgError:
         return _root(scaled)
-    last = solve_triangular(r, scaled[:-1, -1], trans=1, check_finite=False)
-    rest = np.sqrt(max(scaled[-1, -1] - last @ last, 0.0))
-    return np.block([[r, last[:, None]], [np.zeros((1, len(r))), np.array([[rest]])]])
+    r = np.zeros_like(scaled)
+    r[:p, :p] = upper
+    r[:p, p:] = solve_triangular(upper, scaled[:p, p:], trans=1, check_finite=False)
+    rest = np.diag(scaled)[p:] - np.square(r[:p, p:]).sum(axis=0)
+    r[range(p, len(r)), range(p, len(r))] = np.sqrt(np.maximum(rest, 0.0))
+    return r
 
 
 def _root(scaled: np.ndarray) -> np.ndarray:
@@ -96,10 +108,11 @@ class RowFactor:
     ----------
     moments : of the same rows, for the shift and the scale of each column
     intercept : without one there is no column of ones
+    targets : how many of the columns are
     """
 
-    def __init__(self, moments: Moments, intercept: bool = True) -> None:
-        self.intercept = intercept
+    def __init__(self, moments: Moments, intercept: bool = True, targets: int = 1) -> None:
+        self.intercept, self.targets = intercept, targets
         size = np.sqrt(np.maximum(np.diag(moments.centred), 0.0) / moments.weight)
         self.shift, self.scale = moments.shift, power_of_two(size)
         self.n = 0
@@ -133,7 +146,8 @@ class RowFactor:
         below = whole[1:, 1:] if self.intercept else whole
         r[: len(below)] = below / size
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
-        return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, "QR of the rows in blocks")
+        method = "QR of the rows in blocks"
+        return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, method, self.targets)
 
 
 def upper_factor(rows: np.ndarray) -> np.ndarray:

@@ -2,8 +2,9 @@
 
 With G = root rootᵀ the inverse of the centred cross products, a factor of the rows gives an error of
 u (|root_j| (|y| + Σ |b_k| |x_k|) + Σ |G_jk| |x_k| |r|); moments, which round squares, one of
-u Σ |G_jk| |x_k| (|y| + Σ |b_k| |x_k|). Lengths are about the mean. The intercept is y_mean − mean · b, so its row of
-root is mean · root, and the rounding of y_mean comes on top.
+u |root_j| s (|y| + Σ |b_k| |x_k|) with s² = Σ |root_k|² |x_k|². Lengths are about the mean. The intercept is
+y_mean − mean · b, so its row of root is mean · root, and the rounding of y_mean comes on top. Refinement
+(`unbend.regression.refine`) has a bound of its own.
 
 Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, sections 20.1 and 20.4.
 """
@@ -25,6 +26,8 @@ NOTHING = 1e-8
 
 def rounding_errors(solution: Solution) -> np.ndarray:
     """Bound on the rounding error of the intercept and of each coefficient; (1 + p,)."""
+    if solution.error is not None:
+        return solution.error
     total = float(np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length)
     errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root, total)
     in_sum = np.abs(solution.y_mean) + np.abs(solution.mean * solution.coef).sum()
@@ -34,11 +37,21 @@ def rounding_errors(solution: Solution) -> np.ndarray:
 
 
 def _of_factor(solution: Solution, root: np.ndarray, total: float) -> np.ndarray:
-    rows = np.vstack([solution.mean @ root, root])
-    spread = np.abs(rows @ root.T) @ solution.length
+    rows = row_lengths(root, solution.mean)
+    inflated = inflation(root, solution.length)
     if solution.squared:
-        return EPS * spread * total
-    return EPS * (np.linalg.norm(rows, axis=1) * total + spread * np.sqrt(solution.rss))
+        return EPS * rows * inflated * total
+    return EPS * rows * (total + inflated * np.sqrt(solution.rss))
+
+
+def row_lengths(root: np.ndarray, mean: np.ndarray) -> np.ndarray:
+    """Lengths of mean · root and of the rows of root, (1 + p,): how far noise of variance 1 moves each coefficient."""
+    return np.array([np.linalg.norm(mean @ root), *np.linalg.norm(root, axis=1)])
+
+
+def inflation(root: np.ndarray, length: np.ndarray) -> float:
+    """Root of the sum of the columns' variance inflation factors: at most √p times the condition number."""
+    return float(np.linalg.norm(np.linalg.norm(root, axis=1) * length))
 
 
 def _of_ridge(solution: Solution) -> np.ndarray:
@@ -59,5 +72,22 @@ def digits_each(solution: Solution) -> np.ndarray:
     least = NOTHING * spread / np.array([np.sqrt(solution.n), *length])
     sizes = np.fmax(np.abs([solution.intercept, *solution.coef]), solution.standard_errors)
     sizes = np.maximum(np.fmax(sizes, least), np.finfo(float).tiny)
-    share = np.clip(rounding_errors(solution) / sizes, EPS, 1.0)
-    return np.floor(-np.log10(share)).astype(int)
+    return _whole(rounding_errors(solution) / sizes)
+
+
+def error_digits(solution: Solution) -> np.ndarray:
+    """Whole decimal digits, 0 to 15, that rounding leaves of each standard error; (1 + p,) int, 0 for ridge."""
+    p = len(solution.coef)
+    if solution.inverse is not None:
+        return np.full(1 + p, 15)
+    if solution.root is None:
+        return np.zeros(1 + p, dtype=int)
+    inflated = inflation(solution.root, solution.length)
+    share = EPS * (inflated**2 if solution.squared else inflated)
+    if solution.error is None and solution.rss > 0:
+        share += EPS * solution.tss / solution.rss * (1.0 if solution.squared else 0.0)
+    return np.full(1 + p, _whole(np.array(share)))
+
+
+def _whole(share: np.ndarray) -> np.ndarray:
+    return np.floor(-np.log10(np.clip(share, EPS, 1.0))).astype(int)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from functools import partial
 from typing import Any, Literal
 
 from unbend.errors import DataError, UsageError
@@ -63,7 +62,7 @@ class LinearRegression(InferredModel):
         """
         if self.collinear not in ("warn", "drop", "error"):
             raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
-        sample = take(self, X, y, sample_weight).normalised()
+        sample = take(self, X, y, sample_weight)
         found = solutions(sample, self.fit_intercept, "error" if self.collinear == "error" else "drop")
         self._keep(found, sample.flat)
         if self.collinear == "warn":
@@ -82,7 +81,7 @@ def warn_of(relations: Sequence[str]) -> None:
         warnings.warn(f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=3)
 
 
-def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> list[Solution]:
+def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> tuple[Solution, ...]:
     """Least squares for each target of a sample.
 
     Raises
@@ -92,16 +91,7 @@ def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> list[Sol
     """
     moments = sample.moments(intercept)
     try:
-        return [
-            least_squares(
-                sample.of_target(moments, j),
-                sample.names,
-                partial(sample.blocks, j),
-                collinear=collinear,
-                intercept=intercept,
-            )
-            for j in range(sample.y.shape[1])
-        ]
+        return least_squares(moments, sample.names, sample.blocks, collinear=collinear, intercept=intercept)
     except DataError as error:
         try_ = "leave one of them out, or let the estimator do it: collinear='drop'"
         raise DataError(error.what, where=error.where, try_=try_) from None

@@ -64,7 +64,7 @@ class PolynomialRegression(InferredModel):
         ValueError
             If the arguments cannot be used.
         """
-        sample = take(self, X, y, sample_weight).normalised()
+        sample = take(self, X, y, sample_weight)
         names, p = names_of(self), sample.x.shape[1]
         self.powers_ = _powers(p, self.degree, self.interaction_only)
         self.terms_ = tuple(_name(names, powers) for powers in self.powers_)
