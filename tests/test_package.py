@@ -35,7 +35,8 @@ def test_every_module_imports_and_says_its_idea(name):
 
 
 def test_the_walk_finds_every_module():
-    found = {info.name for info in pkgutil.walk_packages(unbend.__path__, "unbend.")}
+    compiled = {"unbend.exact._passes"}
+    found = {info.name for info in pkgutil.walk_packages(unbend.__path__, "unbend.")} - compiled
     assert {name for name in modules() if name != "unbend"} == {name for name in found if not name.endswith("__main__")}
 
 
