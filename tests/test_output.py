@@ -24,7 +24,7 @@ def test_an_error_leaves_nothing_behind(tmp_path):
 
 def test_no_room_is_said_and_leaves_nothing(tmp_path):
     with (
-        pytest.raises(UsageError, match="cannot write .*a.txt: No space left on device"),
+        pytest.raises(UsageError, match=r"cannot write .*a.txt: No space left on device"),
         replacing(tmp_path / "a.txt"),
     ):
         raise OSError(errno.ENOSPC, "No space left on device")

@@ -22,7 +22,7 @@ from unbend.collapse.size import Size, file_size, size
 from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
-from unbend.network import Network, mixes_rows, network_of, read
+from unbend.network import Network, check, mixes_rows, network_of, read
 from unbend.output import replacing
 from unbend.result import Result
 
@@ -114,10 +114,11 @@ def collapse(
     Raises
     ------
     ModelError
-        The model cannot be read.
+        The model cannot be read, or onnx.checker does not accept it.
     """
     progress.at("reading")
     network = read(model, example, name=name)
+    check(network.model, network.name)
     found = stretches(network)
     before = size(network, found)
     judge = Judge(network, lambda stretch, untouched: plan(network, stretch, untouched), meter)

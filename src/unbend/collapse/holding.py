@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import onnx
 import onnx_ir as ir
 
 from unbend import progress
@@ -19,7 +18,7 @@ from unbend.collapse.probes import scaler_nodes
 from unbend.collapse.rewrite import Plan, rewrite
 from unbend.collapse.write import Overflow
 from unbend.errors import ModelError
-from unbend.network import Network
+from unbend.network import Network, check
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,27 +90,10 @@ def _try(network: Network, chosen: Sequence[Plan]) -> tuple[ir.Model, Certificat
     progress.at(f"certifying {len(chosen)} stretches")
     try:
         model = rewrite(network, chosen)
-        _check(network, model)
+        check(model, network.name)
         certificate = certify(network, model, chosen)
     except Overflow as reason:
         return str(reason)
-    except (ModelError, onnx.checker.ValidationError) as error:
+    except ModelError as error:
         return f"its collapsed form cannot be certified ({' '.join(str(error).split())[:200]})"
     return (model, certificate) if certificate.holds else "its certificate failed"
-
-
-def _check(network: Network, model: ir.Model) -> None:
-    """onnx.checker accepts the collapsed model, unless it does not accept the original either."""
-    try:
-        onnx.checker.check_model(ir.to_proto(model))
-    except onnx.checker.ValidationError:
-        if _is_valid(network.model):
-            raise
-
-
-def _is_valid(model: ir.Model) -> bool:
-    try:
-        onnx.checker.check_model(ir.to_proto(model))
-    except onnx.checker.ValidationError:
-        return False
-    return True

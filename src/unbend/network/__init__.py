@@ -1,8 +1,9 @@
 """A network: read it, run it, evaluate it exactly, write it."""
 
+from unbend.network.checking import check
 from unbend.network.evaluate import evaluate, input_shape
 from unbend.network.graph import Network, Node, Port
 from unbend.network.read import network_of, read
 from unbend.network.run import Runner, mixes_rows
 
-__all__ = ["Network", "Node", "Port", "Runner", "evaluate", "input_shape", "mixes_rows", "network_of", "read"]
+__all__ = ["Network", "Node", "Port", "Runner", "check", "evaluate", "input_shape", "mixes_rows", "network_of", "read"]

@@ -89,6 +89,10 @@ def _load(path: Path) -> ir.Model:
         with quiet_inference():
             model = _from_file(path)
         nodes = len(model.graph)
+    except ir.serde.SerdeError as error:
+        raise ModelError(
+            f"{path} is not a valid ONNX model", where=_first_line(error), try_="export the model again"
+        ) from error
     except Exception as error:
         raise ModelError(
             f"{path} is not an ONNX model, or it is truncated",
