@@ -30,11 +30,15 @@ WAYS = 8
 
 @dataclass(frozen=True, eq=False)
 class Turn:
-    """Values that are held in other units: what makes each of them so, and what undoes it for those that read it."""
+    """Values that are held in other units: what makes each of them so, and what undoes it for those that read it.
+
+    It pays only if it saves that many `nodes`: an Add for a BatchNormalization is cheaper by count, and slower.
+    """
 
     values: Mapping[str, Affine]
     back: Mapping[str, Affine]
     rule: str
+    nodes: int = 0
 
 
 def joint(network: Network, plans: Sequence[Plan]) -> list[Plan]:
@@ -71,7 +75,8 @@ class _State:
         for turn in turns:
             stretch = turned(stretch, turn)
         new, now = plan(self.network, stretch), sum((_price(one) for one in touched), Price())
-        if not (new.collapses and new.after.no_dearer(now) and new.after < now):
+        saved = now.nodes - new.after.nodes
+        if not (new.collapses and new.after.no_dearer(now) and new.after < now and saved >= sum(t.nodes for t in turns)):
             return False
         rules = tuple(turn.rule for turn in turns)
         self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))
@@ -142,8 +147,20 @@ def _of_shift(network: Network, shift: Shift) -> Turn:
 
 
 def _scaled(state: _State) -> bool:
-    """Carry scales that stand at the ends of stretches through the bends around them."""
-    return any([any(state.take(_new(state, [turn])) for turn in way) for way in _ways(state)])
+    """Carry scales that stand at the ends of stretches through the bends around them.
+
+    Turns of different values are tried together; what does not pay so is tried by halves, and then in other ways.
+    """
+    ways = [list(way) for way in _ways(state)]
+    taken = False
+    while any(ways):
+        batch: dict[frozenset[str], Turn] = {}
+        for way in ways:
+            if way and not any(name in values for values in batch for name in way[0].values):
+                batch[frozenset(way[0].values)] = way[0]
+        ways = [way[1:] if way and way[0] in batch.values() else way for way in ways]
+        taken |= state.take(_new(state, list(batch.values())))
+    return taken
 
 
 def _new(state: _State, turns: Sequence[Turn]) -> list[Turn]:
@@ -182,4 +199,5 @@ def _of_scales(network: Network, scales: Scales) -> Turn | None:
         name: Affine(Diagonal.of(scale, network.shapes[name]), np.zeros((1,) * len(network.shapes[name])))
         for name, scale in scales.items()
     }
-    return Turn(forward, {name: inverse(turn) for name, turn in forward.items()}, "a scale goes through a bend")
+    back = {name: inverse(turn) for name, turn in forward.items()}
+    return Turn(forward, back, "a scale goes through a bend", nodes=1)

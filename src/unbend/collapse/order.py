@@ -57,15 +57,20 @@ def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
                 yield moved
 
 
-def to_ends(steps: Sequence[Step]) -> tuple[Diagonal | None, Diagonal | None]:
-    """A scale that the chain can begin with, and one that it can end with, other steps in another order."""
+def at_front(steps: Sequence[Step]) -> tuple[Step, ...] | None:
+    """The chain in an order in which it begins with a scale, if there is one."""
     single = tuple(part for step in steps for part in _apart(step))
-    scales = [at for at, step in enumerate(single) if _is_scale(step)]
-    first = ((_to_front(single, at) if at else single) for at in scales)
-    last = ((_to_back(single, at) if at + 1 < len(single) else single) for at in reversed(scales))
-    front = next((row[0] for row in first if row is not None and _is_scale(row[0])), None)
-    back = next((row[-1] for row in last if row is not None and _is_scale(row[-1])), None)
-    return front and _scale(front), back and _scale(back)
+    scales = (at for at, step in enumerate(single) if _is_scale(step))
+    rows = (_to_front(single, at) if at else single for at in scales)
+    return next((row for row in rows if row is not None and _is_scale(row[0])), None)
+
+
+def at_back(steps: Sequence[Step]) -> tuple[Step, ...] | None:
+    """The chain in an order in which it ends with a scale, if there is one."""
+    single = tuple(part for step in steps for part in _apart(step))
+    scales = (at for at, step in reversed(list(enumerate(single))) if _is_scale(step))
+    rows = (_to_back(single, at) if at + 1 < len(single) else single for at in scales)
+    return next((row for row in rows if row is not None and _is_scale(row[-1])), None)
 
 
 def _apart(step: Step) -> list[Step]:

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field, replace
 import ml_dtypes
 import numpy as np
 
-from unbend.affine import Affine, Identity, Selection, Shape
+from unbend.affine import Affine, Diagonal, Identity, Selection, Shape
 from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
-from unbend.collapse.order import arranged, to_ends
+from unbend.collapse.order import arranged, at_back, at_front
 from unbend.collapse.stretches import Stretch, inverse
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
@@ -41,11 +41,24 @@ class EndScale:
     after: bool
 
 
-def end_scales(edge: Edge) -> list[EndScale]:
-    """The scales that the edge can begin and end with."""
-    front, back = to_ends(edge.steps)
-    ends = [(edge.source, front, False), (edge.target, back, True)]
-    return [EndScale(value, one.scale[0], after) for value, one, after in ends if one is not None]
+def end_scales(edge: Edge, target: Target) -> list[EndScale]:
+    """The scales that the edge can begin and end with, and without which it would have fewer nodes."""
+    found = []
+    front, back = at_front(edge.steps), at_back(edge.steps)
+    if front is not None and _is_shorter(front[1:], edge, target):
+        found.append(EndScale(edge.source, _scale_of(front[0]), after=False))
+    if back is not None and _is_shorter(back[:-1], edge, target):
+        found.append(EndScale(edge.target, _scale_of(back[-1]), after=True))
+    return found
+
+
+def _is_shorter(rest: tuple[Step, ...], edge: Edge, target: Target) -> bool:
+    return total(cheapest(rest, target)).nodes < total(edge.steps).nodes
+
+
+def _scale_of(step: Step) -> np.ndarray:
+    assert isinstance(step.affine.linear, Diagonal)
+    return step.affine.linear.scale[0]
 
 
 @dataclass

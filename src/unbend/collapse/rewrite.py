@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import onnx_ir as ir
 from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
-from unbend.collapse.factor import SETTLED, SETTLES, Price, total
+from unbend.collapse.factor import Price, total
 from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
-from unbend.collapse.stretches import Stretch, through, values_of
-from unbend.collapse.write import Writer, rounded
+from unbend.collapse.stretches import Stretch
+from unbend.collapse.trial import tried
+from unbend.collapse.write import Writer
 from unbend.network import Network, Node
-
-AGREES = 1e-9
-"""A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
 
 COLLAPSED = "unbend.collapsed"
 """The metadata key by which unbend knows a network that it wrote (`unbend.output`)."""
-
-SMALL = 1e-3
-"""An output that is smaller than this share of the largest is compared relative to this share."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,19 +51,15 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
         graph = reduced(network, stretch, untouched)
     except Bound as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
-    edges = tuple(_in_order(graph, stretch))
+    edges = _in_order(graph, stretch)
     after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
-    kept = _reason(before, after, rules if edges else ()) or _disagreement(network, stretch, graph, edges, rules)
-    scales = tuple(end for edge in edges for end in end_scales(edge))
-    edges = () if kept else tuple(_rounded(network, edge) for edge in edges)
-    offsets = {edge.target: graph.offsets[edge.target] for edge in edges}
-    return Plan(stretch, edges, offsets, before, after, rules, kept, scales)
-
-
-def _rounded(network: Network, edge: Edge) -> Edge:
-    dtype = network.types.get(edge.target, np.dtype(np.float32))
-    return replace(edge, steps=tuple(rounded(step, dtype) for step in edge.steps))
+    scales = tuple(end for edge in edges for end in end_scales(edge, graph.target))
+    if kept := _reason(before, after, rules if edges else ()):
+        return Plan(stretch, (), {}, before, after, rules, kept, scales)
+    written, kept = tried(network, stretch, graph, edges, rules)
+    offsets = {edge.target: graph.offsets[edge.target] for edge in written}
+    return Plan(stretch, written, offsets, before, after, rules, kept, scales)
 
 
 def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
@@ -120,36 +111,6 @@ def _is_new(graph: Reduction, edges: Sequence[Edge], value: str) -> bool:
 def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
     order = {name: i for i, name in enumerate(name for node in stretch.nodes for name in node.outputs)}
     return sorted(graph.edges, key=lambda edge: order[edge.target])
-
-
-def _disagreement(
-    network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], rules: Sequence[str]
-) -> str:
-    """Run both forms in float64 on random values of the sources; the reason to keep the stretch if they differ."""
-    rng = np.random.default_rng(0)
-    sources = {name: rng.standard_normal((2, *network.shapes[name])) for name in stretch.sources}
-    own, new = values_of(stretch, sources), dict(sources)
-    for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
-        for name, one in zip(node.outputs, outputs, strict=False):
-            made = [edge for edge in edges if edge.target == name]
-            if node in graph.closed:
-                new[name] = through(node, one, new)
-            elif made:
-                new[name] = sum((_along(edge, new) for edge in made), start=graph.offsets[name])
-    for name in stretch.outputs:
-        scale = np.max(np.abs(own[name]), axis=0, initial=1e-300)
-        error = np.max(np.abs(own[name] - new[name]), axis=0, initial=0.0)
-        allowed = AGREES + (SETTLED * graph.target.unit if SETTLES in rules else 0.0)
-        if not np.all(error <= allowed * np.maximum(scale, SMALL * scale.max(initial=1e-300))):
-            return f"its certificate failed at {name}"
-    return ""
-
-
-def _along(edge: Edge, values: dict[str, np.ndarray]) -> np.ndarray:
-    y = values[edge.source]
-    for step in edge.steps:
-        y = step.affine.apply(y)
-    return y
 
 
 def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:

@@ -70,12 +70,21 @@ def values_of(stretch: Stretch, sources: Mapping[str, np.ndarray]) -> dict[str, 
 
     Sources and outputs are in the units that the stretch holds them in, the values between in those of the file.
     """
-    values = {name: stretch.inward[name].apply(x) if name in stretch.inward else x for name, x in sources.items()}
+    values = in_own_units(stretch, sources)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             values[name] = through(node, one, values)
-    values |= {name: turn.apply(values[name]) for name, turn in stretch.outward.items()}
-    return values
+    return values | {name: in_new_units(stretch, name, values) for name in stretch.outward}
+
+
+def in_own_units(stretch: Stretch, sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Values of the stretch's sources in the units of the file."""
+    return {name: stretch.inward[name].apply(x) if name in stretch.inward else x for name, x in sources.items()}
+
+
+def in_new_units(stretch: Stretch, output: str, values: Mapping[str, np.ndarray]) -> np.ndarray:
+    """An output of the stretch in the units that it is held in."""
+    return stretch.outward[output].apply(values[output]) if output in stretch.outward else values[output]
 
 
 def through(node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:

@@ -1,0 +1,112 @@
+"""Both forms of a stretch, in float64, on random values of its sources: a reduced form is written only if they agree.
+
+The two are run side by side, node by node. Values are dropped when nothing reads them any more, and each edge gives
+its float64 weights for those that will be written as soon as it has run: a stretch takes little more room than its
+own weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from unbend.collapse.factor import SETTLED, SETTLES
+from unbend.collapse.reduce import Edge, Reduction
+from unbend.collapse.stretches import Stretch, in_new_units, in_own_units, through
+from unbend.collapse.write import rounded
+from unbend.network import Network
+
+AGREES = 1e-9
+"""A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
+
+SMALL = 1e-3
+"""An output that is smaller than this share of the largest is compared relative to this share."""
+
+ROWS = 2
+
+Values = dict[str, np.ndarray]
+
+
+@dataclass(eq=False)
+class Trial:
+    """The run of both forms: `edges` is what is left to run, `done` the edges that ran, as they will be written."""
+
+    network: Network
+    stretch: Stretch
+    graph: Reduction
+    edges: list[Edge]
+    done: list[Edge] = field(default_factory=list)
+    allowed: float = AGREES
+
+    def run(self) -> str:
+        """Why the two forms are not the same; empty if they are."""
+        rng = np.random.default_rng(0)
+        new = {name: rng.standard_normal((ROWS, *self.network.shapes[name])) for name in self.stretch.sources}
+        own, outputs = in_own_units(self.stretch, new), set(self.stretch.outputs)
+        last = _last_read(self.stretch, self.edges)
+        for at, (node, answers) in enumerate(zip(self.stretch.nodes, self.stretch.locals, strict=True)):
+            for name, one in zip(node.outputs, answers, strict=False):
+                own[name] = through(node, one, own)
+                if node in self.graph.closed:
+                    new[name] = through(node, one, new)
+                elif (value := self._made(name, new)) is not None:
+                    new[name] = value
+                if name in outputs and not _agree(in_new_units(self.stretch, name, own), new[name], self.allowed):
+                    return f"its certificate failed at {name}"
+            for values in (own, new):
+                _forget(values, last, at)
+        return ""
+
+    def _made(self, name: str, values: Values) -> np.ndarray | None:
+        """The value that the reduced form makes; its edges become those that are written."""
+        terms = []
+        while self.edges and self.edges[0].target == name:
+            edge = self.edges.pop(0)
+            terms.append(_along(edge, values))
+            dtype = self.network.types.get(edge.target, np.dtype(np.float32))
+            self.done.append(replace(edge, steps=tuple(rounded(step, dtype) for step in edge.steps)))
+        return sum(terms, start=self.graph.offsets[name]) if terms else None
+
+
+def tried(
+    network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], rules: Collection[str]
+) -> tuple[tuple[Edge, ...], str]:
+    """The edges as they will be written, or none and the reason to keep the stretch. What `graph` holds is given up."""
+    graph.put([])
+    graph.prices.clear()
+    graph.refused.clear()
+    allowed = AGREES + (SETTLED * graph.target.unit if SETTLES in rules else 0.0)
+    trial = Trial(network, stretch, graph, list(edges), allowed=allowed)
+    reason = trial.run()
+    return ((), reason) if reason else (tuple(trial.done), "")
+
+
+def _agree(own: np.ndarray, new: np.ndarray, allowed: float) -> bool:
+    scale = np.max(np.abs(own), axis=0, initial=1e-300)
+    error = np.max(np.abs(own - new), axis=0, initial=0.0)
+    return bool(np.all(error <= allowed * np.maximum(scale, SMALL * scale.max(initial=1e-300))))
+
+
+def _last_read(stretch: Stretch, edges: Sequence[Edge]) -> Mapping[str, int]:
+    """The number of the node after which nobody reads a value any more, in either form."""
+    order = {name: at for at, node in enumerate(stretch.nodes) for name in node.outputs}
+    last = dict(order)
+    for at, node in enumerate(stretch.nodes):
+        last |= dict.fromkeys(node.inputs, at)
+    for edge in edges:
+        last[edge.source] = max(last.get(edge.source, 0), order[edge.target])
+    return last
+
+
+def _forget(values: Values, last: Mapping[str, int], at: int) -> None:
+    for name in [name for name in values if last.get(name, at) <= at]:
+        del values[name]
+
+
+def _along(edge: Edge, values: Values) -> np.ndarray:
+    y = values[edge.source]
+    for step in edge.steps:
+        y = step.affine.apply(y)
+    return y
