@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unbend.data import Coding, Term
 from unbend.errors import DataError
+from unbend.regression.estimators.sample import WIDTHS, parts
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.solution import Solution
 
@@ -29,9 +30,12 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """Predictions at rows X (n, p); (n,), or (n, q) if the target had two axes."""
         check_is_fitted(self)
-        x = self._columns(np.asarray(validate_data(self, X, dtype=np.float64, reset=False)))
-        first = self.solutions_[0]
-        predicted = np.array([one.y_mean for one in self.solutions_]) + (x - first.mean) @ np.atleast_2d(self.coef_).T
+        x = np.asarray(validate_data(self, X, dtype=WIDTHS, reset=False))
+        predicted = np.empty((len(x), len(self.solutions_)))
+        for part in parts(len(x), self.solutions_[0].coef.size):
+            rows = self._columns(x[part])
+            for j, one in enumerate(self.solutions_):
+                predicted[part, j] = one.predict(rows)
         return predicted[:, 0] if self.coef_.ndim == 1 else predicted
 
     def _columns(self, x: np.ndarray) -> np.ndarray:

@@ -9,11 +9,14 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_array, validate_data
+from sklearn.utils.validation import assert_all_finite, check_array, validate_data
 
 from unbend.data.source import block_rows
 from unbend.regression.moments import Block, Moments
 from unbend.regression.reading import refuse_unsquarable
+
+WIDTHS = [np.float64, np.float32]
+"""Numbers that are taken as they are; others become float64."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +25,7 @@ class Sample:
 
     Attributes
     ----------
-    x : (n, p) float64
+    x : (n, p) float64 or float32, the caller's own array where it is one
     y : (n, q) float64
     weights : (n,), all positive, or None where all are 1
     names : of the columns: those of the frame, else x0, x1, …
@@ -44,9 +47,7 @@ class Sample:
     def blocks(self, target: int | None = None) -> Iterator[Block]:
         """The rows [x | y], with one target or all of them."""
         y = self.y if target is None else self.y[:, [target]]
-        size = block_rows(self.x.shape[1] + y.shape[1])
-        for start in range(0, len(self.x), size):
-            part = slice(start, start + size)
+        for part in parts(len(self.x), self.x.shape[1] + y.shape[1]):
             yield Block(self.x[part], y[part], None if self.weights is None else self.weights[part])
 
     def moments(self, intercept: bool = True) -> Moments:
@@ -56,6 +57,8 @@ class Sample:
         ------
         DataError
             If squares of the numbers overflow or vanish.
+        ValueError
+            If a number is missing or infinite, in scikit-learn's words. It is here that this shows for nothing.
         """
         total: Moments | None = None
         with np.errstate(over="ignore", invalid="ignore"):
@@ -64,6 +67,8 @@ class Sample:
                 part = Moments.of_block(block, shift) if intercept else Moments.about_origin(block)
                 total = part if total is None else total + part
         assert total is not None  # the checks of `take` leave at least one row
+        if not np.isfinite(total.sums).all():
+            assert_all_finite(self.x, input_name="X")
         refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
         return total
 
@@ -73,21 +78,35 @@ class Sample:
         return moments.of_columns([*range(p), p + target])
 
 
+def parts(n: int, columns: int) -> Iterator[slice]:
+    """n rows in parts that are small beside memory."""
+    size = block_rows(columns)
+    return (slice(start, start + size) for start in range(0, n, size))
+
+
 def take(
-    estimator: BaseEstimator, x: Any, y: Any, sample_weight: Any = None, *, least: int = 2, several: bool = True
+    estimator: BaseEstimator,
+    x: Any,
+    y: Any,
+    sample_weight: Any = None,
+    *,
+    least: int = 2,
+    several: bool = True,
+    reset: bool = True,
 ) -> Sample:
     """Rows that are checked as scikit-learn's estimators check theirs; rows of weight 0 are left out.
 
-    At least `least` rows are needed; `several` says whether the target may have several columns.
+    Whether the numbers of x are finite is seen when their moments are taken.
+
+    At least `least` rows are needed; `several` says whether the target may have several columns; without `reset` the
+    columns must be those that the estimator has seen.
 
     Raises
     ------
     ValueError
         If they cannot be used, in scikit-learn's words.
     """
-    x, y = validate_data(
-        estimator, x, y, dtype=np.float64, multi_output=several, y_numeric=True, ensure_min_samples=least
-    )
+    x, y = validate_data(estimator, x, y, dtype=WIDTHS, multi_output=several, y_numeric=True, ensure_min_samples=least)
     y = np.asarray(y, dtype=np.float64)
     flat = y.ndim == 1
     sample, y = weighted(estimator, np.asarray(x), y.reshape(len(y), -1), sample_weight)
