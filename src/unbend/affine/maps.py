@@ -17,8 +17,8 @@ import numpy as np
 
 Shape = tuple[int, ...]
 
-BLOCK = 1 << 22
-"""How many numbers a step may hold at once (32 MiB) before it works through its rows in blocks."""
+BLOCK = 1 << 19
+"""How many numbers a step may hold at once (4 MiB) before it works through its rows in blocks."""
 
 
 @dataclass(frozen=True)

@@ -160,8 +160,7 @@ def sum_of(first: LinearMap, second: LinearMap) -> Convolution | None:
     taps = [(starts[a] + sizes[a]) // steps[a] + 1 for a in axes]
     if math.prod(taps) > MAX_TAPS:
         return None
-    kernels = [_laid_out(c, groups, starts, steps, taps) for c in (one, other)]
-    kernel = Unmade(kernels[0].shape, np.add, *kernels)
+    kernel = _laid_out_sum((one, other), groups, starts, steps, taps)
     pads = tuple((start, 0) for start in starts)
     whole = Convolution(kernel, one.source, one.strides, pads, tuple(steps), groups)
     return _ending_at(whole, one.out_shape)
@@ -195,21 +194,28 @@ def _common_step(one: Convolution, other: Convolution, axis: int) -> int:
     return _grid(steps)
 
 
-def _laid_out(
-    convolution: Convolution, groups: int, starts: Sequence[int], steps: Sequence[int], taps: Sequence[int]
+def _laid_out_sum(
+    pair: Sequence[Convolution], groups: int, starts: Sequence[int], steps: Sequence[int], taps: Sequence[int]
 ) -> Unmade:
-    """The kernel on the common grid, with zeros at the taps that it does not have."""
-    own, places = convolution.groups, []
+    """The kernels added up on the common grid, with zeros at the taps that neither has."""
+    own, places = [c.groups for c in pair], [_places(c, starts, steps) for c in pair]
+
+    def added(*kernels: np.ndarray) -> np.ndarray:
+        regrouped = [_regrouped(kernel, count, groups) for kernel, count in zip(kernels, own, strict=True)]
+        total = np.zeros((*regrouped[0].shape[:3], *taps))
+        for kernel, spots in zip(regrouped, places, strict=True):
+            for tap, place in spots.items():
+                total[(..., *place)] += kernel[(..., *tap)]
+        return total.reshape(-1, *total.shape[2:])
+
+    shape = (pair[0].stored.shape[0], pair[0].source[1] // groups, *taps)
+    return Unmade(shape, added, *(c.stored for c in pair))
+
+
+def _places(convolution: Convolution, starts: Sequence[int], steps: Sequence[int]) -> dict[Shape, Shape]:
+    """Where each tap falls on the common grid."""
+    places = {}
     for tap in np.ndindex(*convolution.stored.shape[2:]):
         spots = zip(tap, convolution.dilations, convolution.pads, starts, steps, strict=True)
-        places.append((tap, tuple((t * d - pad[0] + start) // step for t, d, pad, start, step in spots)))
-
-    def laid_out(stored: np.ndarray) -> np.ndarray:
-        narrow = _regrouped(stored, own, groups)
-        kernel = np.zeros((*narrow.shape[:3], *taps))
-        for tap, place in places:
-            kernel[(..., *place)] = narrow[(..., *tap)]
-        return kernel.reshape(-1, *kernel.shape[2:])
-
-    shape = (convolution.stored.shape[0], convolution.source[1] // groups, *taps)
-    return Unmade(shape, laid_out, convolution.stored)
+        places[tap] = tuple((t * d - pad[0] + start) // step for t, d, pad, start, step in spots)
+    return places

@@ -12,6 +12,8 @@ import onnxruntime as ort
 
 from unbend.errors import ModelError, SelfCheckError
 from unbend.network.evaluate import input_shape
+from unbend.network.external import MAX_BYTES as MAX_MODEL
+from unbend.network.external import bytes_of
 from unbend.network.graph import Network, is_float
 
 MAX_BYTES = 1 << 26
@@ -160,7 +162,18 @@ def mixes_rows(network: Network) -> bool:
 
 
 def serialise(model: ir.Model, extra_outputs: Sequence[str] = ()) -> bytes | str:
-    """The model as bytes for onnxruntime, with more of its values as outputs."""
+    """The model as bytes for onnxruntime, with more of its values as outputs.
+
+    Raises
+    ------
+    ModelError
+        It does not fit into one file.
+    """
+    if (size := bytes_of(model)) > MAX_MODEL:
+        raise ModelError(
+            f"{model.graph.name or 'the network'} has {size / 1e9:.1f} GB of numbers, too many to be run whole",
+            where=f"a model of up to {MAX_MODEL / 1e9:.1f} GB can be run in one piece",
+        )
     if extra_outputs:
         model = model.clone()
         values = {value.name: value for node in model.graph for value in node.outputs}
@@ -174,10 +187,12 @@ def session(model: bytes | str, name: str, threads: int = 0) -> ort.InferenceSes
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        opened = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(
             f"onnxruntime cannot run {name}",
             where=str(error).strip().splitlines()[-1][:300],
             try_="check the model with onnx.checker; a custom op needs its library, which unbend does not load",
         ) from error
+    vars(opened)["_model_bytes"] = None  # the whole file, which it keeps in case it is to be made anew
+    return opened
