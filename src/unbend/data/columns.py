@@ -1,4 +1,8 @@
-"""What a column holds, and its values as numbers, as text, or as missing or not: all use of Arrow's functions."""
+"""What a column holds, and its values as numbers, as text, or as missing or not: all use of Arrow's functions.
+
+Between Arrow and NumPy only buffers change hands: `pa.array` and `to_numpy` import pandas where it is installed, which
+takes half a second and 40 MB.
+"""
 
 # Arrow makes these functions when it is imported, so a type checker cannot see them.
 # pyright: reportAttributeAccessIssue=false
@@ -6,7 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -38,8 +42,23 @@ def _is_text(type_: pa.DataType) -> bool:
 
 
 def as_numbers(column: pa.Array) -> np.ndarray:
-    """Numbers or booleans as float64, NaN where missing; (n,)."""
-    return np.asarray(pc.cast(column, pa.float64(), safe=False).to_numpy(zero_copy_only=False))
+    """Numbers or booleans as float64, NaN where missing; (n,). No copy is made where they are that already."""
+    numbers = column if pa.types.is_float64(column.type) else pc.cast(column, pa.float64(), safe=False)
+    return _view(pc.fill_null(numbers, np.nan) if numbers.null_count else numbers, np.float64)
+
+
+def _view(column: pa.Array, dtype: Any) -> np.ndarray:
+    """Numbers that all are there, where they lie; (n,)."""
+    data = column.buffers()[1]
+    if data is None or len(column) == 0:
+        return np.empty(0, dtype)
+    return np.frombuffer(data, dtype, len(column), column.offset * np.dtype(dtype).itemsize)
+
+
+def _mask(column: pa.Array) -> np.ndarray:
+    """Booleans that all are there; (n,) bool."""
+    bits = np.frombuffer(column.buffers()[1] or b"", np.uint8)
+    return np.unpackbits(bits, count=column.offset + len(column), bitorder="little")[column.offset :].astype(bool)
 
 
 def as_text(column: pa.Array) -> pa.Array:
@@ -60,12 +79,37 @@ def _whole(column: pa.Array) -> pa.Array:
 
 def is_missing(column: pa.Array) -> np.ndarray:
     """Where a value is null or NaN; (n,) bool."""
-    return np.asarray(pc.is_null(column, nan_is_null=True).to_numpy(zero_copy_only=False))
+    if column.null_count == 0:
+        floating = pa.types.is_floating(column.type)
+        return np.isnan(as_numbers(column)) if floating else np.zeros(len(column), dtype=bool)
+    return _mask(pc.is_null(column, nan_is_null=True))
+
+
+def of_numpy(values: np.ndarray) -> pa.Array:
+    """Numbers or booleans (n,) as Arrow has them."""
+    if values.dtype == bool:
+        return pa.Array.from_buffers(
+            pa.bool_(), len(values), [None, pa.py_buffer(np.packbits(values, bitorder="little"))]
+        )
+    values = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("="))
+    return pa.Array.from_buffers(pa.from_numpy_dtype(values.dtype), len(values), [None, pa.py_buffer(values)])
+
+
+def of_strings(values: Sequence[str]) -> pa.Array:
+    """Texts as Arrow has them."""
+    texts = [value.encode() for value in values]
+    ends = np.cumsum([0, *map(len, texts)], dtype=np.int32)
+    return pa.Array.from_buffers(pa.string(), len(texts), [None, pa.py_buffer(ends), pa.py_buffer(b"".join(texts))])
+
+
+def row_numbers(column: pa.Array) -> np.ndarray:
+    """Whole numbers of 64 bits that all are there; (n,) int64."""
+    return _view(column, np.int64)
 
 
 def codes(texts: pa.Array, levels: Sequence[str]) -> np.ndarray:
     """The place of each text in `levels`, NaN where it is missing, −1 where it is none of them; (n,) float64."""
-    places = pc.index_in(texts, value_set=pa.array(levels, pa.string()))
+    places = pc.index_in(texts, value_set=of_strings(levels))
     return as_numbers(pc.if_else(pc.is_valid(texts), pc.fill_null(places, -1), None))
 
 
@@ -76,7 +120,7 @@ def distinct(texts: pa.Array) -> set[str]:
 
 def matches(texts: pa.Array, pattern: str) -> np.ndarray:
     """Where a text is there and matches a regular expression (RE2's syntax); (n,) bool."""
-    return pc.fill_null(pc.match_substring_regex(texts, pattern), False).to_numpy(zero_copy_only=False)
+    return _mask(pc.fill_null(pc.match_substring_regex(texts, pattern), False))
 
 
 def trimmed(texts: pa.Array) -> pa.Array:

@@ -25,8 +25,8 @@ from unbend.errors import DataError
 
 BLOCK = 65_536
 """Most rows in a batch."""
-NUMBERS = 2_000_000
-"""About how many numbers a block holds, 16 MB: large enough for BLAS, and there are several copies at a time."""
+NUMBERS = 800_000
+"""About how many numbers a block holds, 6 MB: large enough for BLAS, and there are several blocks at a time."""
 
 
 T = TypeVar("T")
@@ -178,7 +178,7 @@ def block_rows(columns: int) -> int:
     """How many rows of so many columns to take at a time.
 
     >>> block_rows(10), block_rows(1000)
-    (65536, 2000)
+    (65536, 800)
     """
     return max(1, min(BLOCK, NUMBERS // max(columns, 1)))
 

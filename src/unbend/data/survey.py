@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches
+from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches, of_numpy
 from unbend.data.distributed import Parts
 from unbend.data.parallel import added
 from unbend.data.source import Source, block_rows
@@ -199,16 +199,17 @@ class Survey:
         numbers = [as_numbers(batch.column(name)) for name in self.numbers]
         texts = [as_text(batch.column(name)) for name in self.texts]
         whole = self._complete(batch, numbers)
+        kept = None if whole is None else of_numpy(whole)
         if whole is not None:
             numbers = [values[whole] for values in numbers]
         for tally, values in zip(self.numbers.values(), numbers, strict=True):
             tally.see(values)
         for (name, tally), values in zip(self.texts.items(), texts, strict=True):
             self.spelling[name].see(values, self.n_read)
-            tally.see(values if whole is None else values.filter(pa.array(whole)))
+            tally.see(values if kept is None else values.filter(kept))
         if self.order:
             order = batch.column(self.order)
-            self.sorting.see(order if whole is None else order.filter(pa.array(whole)))
+            self.sorting.see(order if kept is None else order.filter(kept))
         self.n += batch.num_rows if whole is None else int(whole.sum())
         self.n_read += batch.num_rows
         return numbers

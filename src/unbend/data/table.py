@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data.coding import Coding, level_codes, terms_of, unknown_level
-from unbend.data.columns import as_numbers, as_text, first_place, is_missing, kind_of, sorting
+from unbend.data.columns import as_numbers, as_text, first_place, is_missing, kind_of, of_numpy, row_numbers, sorting
 from unbend.data.source import Source, block_rows, slices, with_types
 from unbend.data.survey import sortable, survey
 from unbend.errors import DataError
@@ -100,7 +100,7 @@ class Table:
         rows = rows or block_rows(max(self.p, len(self.source.schema)))
         batches = self._complete(rows) if self.in_order else self._sorted(rows)
         for batch in batches:
-            index = batch.column(ROW_NUMBER).to_numpy()
+            index = row_numbers(batch.column(ROW_NUMBER))
             raw = batch.drop_columns([ROW_NUMBER])
             yield Rows(self.coding.encode(raw), self._target(raw), index, raw)
 
@@ -190,11 +190,11 @@ class Table:
     def _complete(self, rows: int) -> Iterator[pa.RecordBatch]:
         start = 0
         for batch in self.source.batches(rows):
-            numbered = batch.append_column(ROW_NUMBER, pa.array(np.arange(start, start + batch.num_rows)))
+            numbered = batch.append_column(ROW_NUMBER, of_numpy(np.arange(start, start + batch.num_rows)))
             start += batch.num_rows
             whole = ~np.any([is_missing(batch.column(name)) for name in self._used()], axis=0)
             if whole.any():
-                yield numbered if whole.all() else numbered.filter(pa.array(whole))
+                yield numbered if whole.all() else numbered.filter(of_numpy(whole))
 
     def _sorted(self, rows: int) -> Iterator[pa.RecordBatch]:
         table = pa.Table.from_batches(self._complete(rows))

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from unbend.data.columns import of_numpy
 from unbend.data.source import BLOCK, Source, source, unreadable_as_data_error
 from unbend.errors import DataError
 
@@ -48,6 +49,8 @@ def _batch(columns: Mapping[str, np.ndarray], start: int, stop: int) -> pa.Recor
 
 
 def _arrow(values: np.ndarray) -> pa.Array:
+    if values.dtype.kind in "fiu" and values.dtype.itemsize <= 8:
+        return of_numpy(values)
     return pa.array(np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("=")))
 
 
