@@ -16,14 +16,14 @@ from unbend.collapse.certificate import Certificate
 from unbend.collapse.holding import Written, written
 from unbend.collapse.joint import joint
 from unbend.collapse.measured import LARGEST, Judge, in_doubt, slower
-from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_report
+from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_reports
 from unbend.collapse.rewrite import Plan, plan
+from unbend.collapse.saving import save
 from unbend.collapse.size import Size, file_size, size
 from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
 from unbend.network import Network, check, mixes_rows, network_of, read
-from unbend.output import replacing
 from unbend.result import Result
 
 __all__ = ["BendReport", "Collapse", "StretchReport", "answer", "bend_reports", "certificate_blocks", "collapse"]
@@ -41,7 +41,8 @@ class Collapse(Result):
 
     `before` and `after` are the sizes; `affine` says that the whole network is one affine map of its input, and
     `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `model` is
-    the collapsed graph (`save` writes it).
+    the collapsed graph (`save` writes it), `files` are those that the model was read from. `timing` says how long a row
+    takes before and after, or `untimed` why that was not measured.
     """
 
     verb: ClassVar[str] = "collapse"
@@ -56,6 +57,7 @@ class Collapse(Result):
     certificate: Certificate | None
     model: ir.Model = field(repr=False, compare=False, metadata={"json": False})
     path: str | None = None
+    files: tuple[Path, ...] = field(default=(), repr=False, metadata={"json": False})
     mixes_rows: bool = False
     timing: Timing | None = None
     untimed: str = ""
@@ -72,14 +74,15 @@ class Collapse(Result):
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the collapsed network to `path`, whole or not at all.
 
+        What does not fit into one file has its numbers beside it, in `path` with ".data" behind.
+
         Raises
         ------
         UsageError
-            `path` is the file that was read, or exists, was not made by unbend, and `force` is not given.
+            `path` is a file that was read, or exists, was not made by unbend, and `force` is not given; or there is no
+            room for it.
         """
-        with replacing(path, inputs=[self.path] if self.path else [], force=force) as draft:
-            ir.save(self.model, draft)
-        return Path(path)
+        return save(self.model, Path(path), inputs=self.files, force=force)
 
     def document(self) -> list[Block]:
         """The answer, what it saves, each stretch, and the evidence."""
@@ -127,6 +130,7 @@ def collapse(
     elif before.macs > LARGEST:
         judge.why_not = f"{before.macs:.3g} multiplications for a row are too many to time it in a few seconds"
     done, timing = _settled(_plans(network, found), judge)
+    reports = [each for one in done.plans for each in stretch_reports(network, one, judge.timings.get(one.stretch))]
     straight = not network.bends and not found.kept
     mixed = straight and mixes_rows(network)
     return Collapse(
@@ -135,12 +139,13 @@ def collapse(
         after=_size_of(done.model, network.name) if done.certificate else before,
         affine=straight and not mixed,
         mixes_rows=mixed,
-        stretches=tuple(stretch_report(network, one, judge.timings.get(one.stretch)) for one in done.plans),
+        stretches=tuple(sorted(reports, key=lambda report: report.place)),
         bends=tuple(bend_reports(network)),
         kept=found.kept,
         certificate=done.certificate,
         model=done.model,
         path=network.path,
+        files=(*((Path(network.path),) if network.path else ()), *network.data),
         timing=timing,
         untimed="" if timing else judge.why_not,
     )

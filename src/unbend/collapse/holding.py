@@ -76,6 +76,9 @@ class _Holding:
         A shift of columns with large means costs digits where it is folded into a product.
         """
         self.outcomes[one] = replace(one, kept=reason)
+        if one.pieces:
+            self._apart(one, reason)
+            return
         other = self.planner(one.stretch, scalers) if (scalers := scaler_nodes(one.stretch)) else one
         if other is one or not other.collapses:
             return
@@ -83,6 +86,15 @@ class _Holding:
         if not isinstance(again, str):
             self.good.append(other)
             self.outcomes[one], self.written = other, again
+
+    def _apart(self, one: Plan, reason: str) -> None:
+        """The stretches that the plan joined, each for itself."""
+        alone = [self.planner(piece.stretch, ()) for piece in one.pieces]
+        if chosen := [piece for piece in alone if piece.collapses]:
+            self.add(chosen)
+        pieces = tuple(self.outcomes.get(piece, piece) for piece in alone)
+        some = any(piece.collapses for piece in pieces)
+        self.outcomes[one] = replace(one, kept="" if some else reason, pieces=pieces)
 
 
 def _try(network: Network, chosen: Sequence[Plan]) -> tuple[ir.Model, Certificate] | str:

@@ -98,35 +98,33 @@ def _touches(stretch: Stretch, turn: Turn) -> bool:
     return any(name in turn.values for name in stretch.outputs) or any(name in turn.back for name in stretch.sources)
 
 
-def joined(network: Network, pieces: Sequence[Stretch]) -> Stretch:
-    """Several stretches as one, of several connected pieces."""
-    if len(pieces) == 1:
-        return pieces[0]
+def joined(network: Network, stretches: Sequence[Stretch]) -> Stretch:
+    """Several stretches as one."""
+    pieces = tuple(piece for one in stretches for piece in (one.pieces or (one,)))
+    if len(stretches) == 1:
+        return replace(stretches[0], pieces=pieces)
     order = {node: i for i, node in enumerate(network.nodes)}
-    pairs = [pair for one in pieces for pair in zip(one.nodes, one.locals, strict=True)]
+    pairs = [pair for one in stretches for pair in zip(one.nodes, one.locals, strict=True)]
     nodes, locals_ = zip(*sorted(pairs, key=lambda pair: order[pair[0]]), strict=True)
     return Stretch(
         nodes,
         locals_,
-        tuple(dict.fromkeys(name for one in pieces for name in one.sources)),
-        tuple(dict.fromkeys(name for one in pieces for name in one.outputs)),
-        {name: back for one in pieces for name, back in one.inward.items()},
-        {name: turn for one in pieces for name, turn in one.outward.items()},
+        tuple(name for one in stretches for name in one.sources),
+        tuple(name for one in stretches for name in one.outputs),
+        {name: back for one in stretches for name, back in one.inward.items()},
+        {name: turn for one in stretches for name, turn in one.outward.items()},
+        pieces,
     )
 
 
 def turned(stretch: Stretch, turn: Turn) -> Stretch:
     """The stretch with values at its ends held in other units, on top of those that they are held in."""
-    outward = {name: then for name, then in turn.values.items() if name in stretch.outputs}
-    inward = {name: back for name, back in turn.back.items() if name in stretch.sources}
-    return replace(
-        stretch,
-        inward={**stretch.inward, **{n: b.then(stretch.inward[n]) if n in stretch.inward else b for n, b in inward.items()}},
-        outward={
-            **stretch.outward,
-            **{n: stretch.outward[n].then(t) if n in stretch.outward else t for n, t in outward.items()},
-        },
-    )
+    inward, outward = dict(stretch.inward), dict(stretch.outward)
+    for name in set(turn.values).intersection(stretch.outputs):
+        outward[name] = outward[name].then(turn.values[name]) if name in outward else turn.values[name]
+    for name in set(turn.back).intersection(stretch.sources):
+        inward[name] = turn.back[name].then(inward[name]) if name in inward else turn.back[name]
+    return replace(stretch, inward=inward, outward=outward)
 
 
 def _shifted(state: _State) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.timing import Timing
@@ -40,8 +40,13 @@ class BendReport:
     place: int = 0
 
 
-def stretch_report(network: Network, one: Plan, timing: Timing | None = None) -> StretchReport:
-    """The report of one stretch."""
+def stretch_reports(network: Network, plan: Plan, timing: Timing | None = None) -> list[StretchReport]:
+    """The reports of the stretches that a plan is for; a plan that is kept is kept in all its pieces."""
+    pieces = [replace(piece, kept=plan.kept or piece.kept) for piece in plan.pieces] or [plan]
+    return [_report(network, one, timing) for one in pieces]
+
+
+def _report(network: Network, one: Plan, timing: Timing | None) -> StretchReport:
     steps = [step for edge in one.edges for step in edge.steps]
     return StretchReport(
         label=one.stretch.label,

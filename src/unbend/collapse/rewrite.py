@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import onnx_ir as ir
@@ -26,7 +26,7 @@ class Plan:
     """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is.
 
     The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
-    `scales` are left at the ends of its edges.
+    `scales` are left at the ends of its edges; `pieces` tell the same of each of the stretches that it joins.
     """
 
     stretch: Stretch
@@ -37,6 +37,7 @@ class Plan:
     rules: tuple[str, ...]
     kept: str = ""
     scales: tuple[EndScale, ...] = ()
+    pieces: tuple[Plan, ...] = ()
 
     @property
     def collapses(self) -> bool:
@@ -59,7 +60,18 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
         return Plan(stretch, (), {}, before, after, rules, kept, scales)
     written, kept = tried(network, stretch, graph, edges, rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in written}
-    return Plan(stretch, written, offsets, before, after, rules, kept, scales)
+    pieces = tuple(_piece(network, one, graph, written, kept) for one in stretch.pieces)
+    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces)
+
+
+def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], kept: str) -> Plan:
+    """What becomes of one of the stretches that a plan joins."""
+    made = {name for node in stretch.nodes for name in node.outputs}
+    own = tuple(edge for edge in edges if edge.target in made)
+    after = _price_after(network, stretch, replace(graph, closed=graph.closed & set(stretch.nodes)), own)
+    rules = tuple(rule for edge in own for step in edge.steps for rule in step.rules)
+    offsets = {edge.target: graph.offsets[edge.target] for edge in own}
+    return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept)
 
 
 def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:

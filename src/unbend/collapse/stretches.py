@@ -27,7 +27,7 @@ class Stretch:
 
     Values at its ends may be held in other units than the file's, s ∘ v + t: `inward` turns such sources back into
     the file's units, `outward` turns such outputs into the new ones. Several stretches that values held so join are one
-    `Stretch` of several connected pieces.
+    `Stretch`; `pieces` are those that it was made of, as they were.
     """
 
     nodes: tuple[Node, ...]
@@ -36,6 +36,7 @@ class Stretch:
     outputs: tuple[str, ...]
     inward: Mapping[str, Affine] = field(default_factory=dict)
     outward: Mapping[str, Affine] = field(default_factory=dict)
+    pieces: tuple[Stretch, ...] = ()
 
     @property
     def label(self) -> str:
