@@ -135,7 +135,7 @@ def collapse(
     mixed = straight and mixes_rows(network)
     return Collapse(
         name=network.name,
-        before=replace(before, file=file_size(network.model, network.path)) if done.certificate else before,
+        before=replace(before, file=file_size(network.model)) if done.certificate else before,
         after=_size_of(done.model, network.name) if done.certificate else before,
         affine=straight and not mixed,
         mixes_rows=mixed,

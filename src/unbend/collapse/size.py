@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
 import onnx_ir as ir
 
 from unbend.collapse.stretches import Stretches
 from unbend.network import Network, Node
-from unbend.network.external import MAX_BYTES, bytes_of, outside_bytes
+from unbend.network.external import bytes_of
+
+LARGE = 1 << 28
+"""Of a model with more bytes of numbers, the rest of the file is not counted: it is not worth a copy of the model."""
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -44,12 +46,10 @@ def size(network: Network, found: Stretches) -> Size:
     return Size(len(network.nodes), heavy, macs, network.parameters)
 
 
-def file_size(model: ir.Model, path: str | None = None) -> int:
-    """How many bytes the model takes as a file, or the file at `path` does, with the data that is kept beside it."""
-    if path is not None:
-        return Path(path).stat().st_size + outside_bytes(model)
+def file_size(model: ir.Model) -> int:
+    """How many bytes the model takes as a file, with its data if that is kept beside it."""
     numbers = bytes_of(model)
-    return numbers if numbers > MAX_BYTES else ir.to_proto(model).ByteSize()
+    return numbers if numbers > LARGE else ir.to_proto(model).ByteSize()
 
 
 def _product(network: Network, node: Node) -> int:

@@ -1,4 +1,4 @@
-"""Whether ONNX's own checker accepts a model; large tensors are left out of what it sees, so no copy of them is made."""
+"""Whether ONNX's own checker accepts a model; large tensors are left out of what it sees: no copy of them is made."""
 
 from __future__ import annotations
 

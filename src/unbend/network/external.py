@@ -2,46 +2,55 @@
 
 A file is untrusted input. A tensor can stand in an initializer, in an attribute (Constant), in a subgraph or in the
 body of a model-local function, and each of them may name a file; that has to lie in the model's own folder, whole.
+Large files are mapped into memory: the system reads of them what is used, and lets it go again.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import onnx_ir as ir
 
 from unbend.errors import ModelError
 
 MAX_BYTES = 1_900_000_000
-"""A model must fit into one file to be run: protobuf's limit is 2 GiB."""
+"""A model must fit into one file to be run or written as one: protobuf's limit is 2 GiB."""
+
+MAPPED = 1 << 26
+"""Files from this size on are mapped into memory, others are copied (64 MiB)."""
 
 
-def load_external(model: ir.Model, name: str, path: str | None = None) -> None:
-    """Bring tensors that are stored outside the file into memory.
+def load_external(model: ir.Model, name: str, path: str | None = None) -> tuple[Path, ...]:
+    """Bring tensors that are stored outside the file into memory; the files that they were in.
 
     `path` is the model's file; a model without one keeps the folder that its tensors name.
 
     Raises
     ------
     ModelError
-        A tensor's file lies outside the model's folder, is missing or too short, or all of them are too much.
+        A tensor's file lies outside the model's folder, is missing or too short, or cannot be read.
     """
     graphs = list(graphs_of(model))
     outside = [tensor for graph in graphs for tensor in _tensors(graph) if isinstance(tensor, ir.ExternalTensor)]
+    files = _Files()
     for tensor in outside:
         _check(tensor, name, path)
-    if (size := sum(tensor.nbytes for tensor in outside)) > MAX_BYTES:
-        raise ModelError(
-            f"{name} keeps {size / 1e9:.1f} GB outside its file; unbend reads up to {MAX_BYTES / 1e9:.1f} GB",
-            try_="collapse its parts one by one",
-        )
     try:
         for graph in graphs if outside else []:
-            _bring_in(graph)
+            files.bring_in(graph)
     except Exception as error:
         said = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ModelError(f"the data file of {name} cannot be read", where=said) from error
+    return tuple(dict.fromkeys(Path(tensor.path) for tensor in outside))
+
+
+def data_files(model: ir.Model) -> tuple[str, ...]:
+    """The files in which the model, as it was loaded, keeps tensors, as it names them: relative to its own folder."""
+    tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
+    return tuple(dict.fromkeys(str(one.location) for one in tensors if isinstance(one, ir.ExternalTensor)))
 
 
 def bytes_of(model: ir.Model) -> int:
@@ -49,10 +58,10 @@ def bytes_of(model: ir.Model) -> int:
     return sum(tensor.nbytes for graph in graphs_of(model) for tensor in _tensors(graph))
 
 
-def outside_bytes(model: ir.Model) -> int:
-    """How many of them are kept outside the model's file."""
+def data_files(model: ir.Model) -> list[str]:
+    """The files beside the model's own that tensors are kept in, as the model names them."""
     tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
-    return sum(tensor.nbytes for tensor in tensors if isinstance(tensor, ir.ExternalTensor))
+    return sorted({str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)})
 
 
 def graphs_of(model: ir.Model) -> Iterator[ir.Graph]:
@@ -90,25 +99,40 @@ def _tensors(graph: ir.Graph) -> Iterator[ir.TensorProtocol]:
                 yield from attribute.value
 
 
-def _bring_in(graph: ir.Graph) -> None:
-    """Put a copy in memory in the place of each external tensor."""
-    for value in graph.initializers.values():
-        if isinstance(value.const_value, ir.ExternalTensor):
-            value.const_value = _copy(value.const_value)
-    for node in graph:
-        for attribute in _own(node):
-            if attribute.type == ir.AttributeType.TENSOR:
-                node.attributes[attribute.name] = ir.AttrTensor(attribute.name, _copy(attribute.value))
-            elif attribute.type == ir.AttributeType.TENSORS:
-                node.attributes[attribute.name] = ir.AttrTensors(attribute.name, [_copy(t) for t in attribute.value])
+@dataclass
+class _Files:
+    """The data files, each mapped once."""
 
+    maps: dict[Path, np.ndarray] = field(default_factory=dict)
 
-def _copy(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
-    if not isinstance(tensor, ir.ExternalTensor):
-        return tensor
-    array = tensor.numpy().copy()
-    tensor.release()
-    return ir.Tensor(array, dtype=tensor.dtype, name=tensor.name)
+    def bring_in(self, graph: ir.Graph) -> None:
+        """Put what is in memory in the place of each external tensor."""
+        for value in graph.initializers.values():
+            if isinstance(value.const_value, ir.ExternalTensor):
+                value.const_value = self._inside(value.const_value)
+        for node in graph:
+            for one in _own(node):
+                if one.type == ir.AttributeType.TENSOR:
+                    node.attributes[one.name] = ir.AttrTensor(one.name, self._inside(one.value))
+                elif one.type == ir.AttributeType.TENSORS:
+                    node.attributes[one.name] = ir.AttrTensors(one.name, [self._inside(each) for each in one.value])
+
+    def _inside(self, tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+        if not isinstance(tensor, ir.ExternalTensor):
+            return tensor
+        file = Path(tensor.path)
+        if file.stat().st_size >= MAPPED and tensor.dtype.bitwidth >= 8:
+            return ir.Tensor(self._mapped(file, tensor), dtype=tensor.dtype, name=tensor.name)
+        array = tensor.numpy().copy()
+        tensor.release()
+        return ir.Tensor(array, dtype=tensor.dtype, name=tensor.name)
+
+    def _mapped(self, file: Path, tensor: ir.ExternalTensor) -> np.ndarray:
+        """A view of the mapped file."""
+        if file not in self.maps:
+            self.maps[file] = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+        start = tensor.offset or 0
+        return self.maps[file][start : start + tensor.nbytes].view(tensor.dtype.numpy()).reshape(tensor.shape.numpy())
 
 
 def _check(tensor: ir.ExternalTensor, name: str, path: str | None) -> None:

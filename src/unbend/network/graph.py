@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -67,7 +68,8 @@ class Network:
 
     `nodes` are in topological order and hold only what depends on the input. `shapes` are for a batch of one. `batch`
     says how many rows a run takes: None for any number, else the fixed length of the first axis; `features` and
-    `classes` are the names that the file's metadata gives to the input's columns and to the output's.
+    `classes` are the names that the file's metadata gives to the input's columns and to the output's. `path` is the
+    file it was read from, `data` are those beside it.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Network:
     classes: tuple[str, ...] | None = None
     free_axes: tuple[str, ...] = ()
     path: str | None = None
+    data: tuple[Path, ...] = ()
 
     @property
     def input(self) -> Port:

@@ -137,7 +137,7 @@ def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
 
 
 def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
-    load_external(model, name, path)
+    data = load_external(model, name, path)
     model = _modern(model, name)
     _normalise(model, name)
     _check_values(model, name)
@@ -159,6 +159,7 @@ def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
         classes=classes_of(model),
         free_axes=free,
         path=path,
+        data=data,
     )
 
 
