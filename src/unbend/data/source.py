@@ -223,6 +223,7 @@ class ArrowTable:
 
     name: str
     table: pa.Table
+    in_memory = True
 
     @property
     def schema(self) -> pa.Schema:

@@ -18,6 +18,8 @@ from unbend.errors import DataError
 
 ROW_NUMBER = "\0row"
 """Name of the column that carries row numbers through a sort; no header has a NUL in it."""
+FEW = 2_000_000
+"""So many numbers are read in less than a second, even from text."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +96,11 @@ class Table:
     def p(self) -> int:
         """How many coded columns there are."""
         return len(self.coding.terms)
+
+    @property
+    def cheap(self) -> bool:
+        """Whether another reading costs little: the rows are in memory, or few."""
+        return getattr(self.source, "in_memory", False) or self.n_read * len(self.source.schema) <= FEW
 
     def blocks(self, rows: int | None = None) -> Iterator[Rows]:
         """The complete rows, at most `rows` at a time (as many as make a block of some 16 MB if None)."""

@@ -178,5 +178,6 @@ def fit_table(
         raise too_few_rows(moments.n, len(names))
     optional = [j >= table.p for j in range(len(names))]
     blocks = partial(design_blocks, table, terms)
-    solution, *_ = least_squares(moments, names, blocks, collinear=collinear, optional=optional)
+    readings = "as many as it takes" if table.cheap else "few"
+    solution, *_ = least_squares(moments, names, blocks, collinear=collinear, optional=optional, readings=readings)
     return linear_fit(Origin.of(table), terms, solution, level, errors.covariance(solution, table, terms))

@@ -31,6 +31,11 @@ class Arrays:
     schema: pa.Schema
     notes: tuple[str, ...] = ()
 
+    @property
+    def in_memory(self) -> bool:
+        """Whether no column is mapped from a file."""
+        return not any(isinstance(column, np.memmap) for column in self.columns.values())
+
     @classmethod
     def of(cls, name: str, columns: Mapping[str, np.ndarray], notes: tuple[str, ...] = ()) -> Arrays:
         """Columns whose kind Arrow knows."""
