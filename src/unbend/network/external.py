@@ -47,17 +47,6 @@ def load_external(model: ir.Model, name: str, path: str | None = None) -> tuple[
     return tuple(dict.fromkeys(Path(tensor.path) for tensor in outside))
 
 
-def data_files(model: ir.Model) -> tuple[str, ...]:
-    """The files in which the model, as it was loaded, keeps tensors, as it names them: relative to its own folder."""
-    tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
-    return tuple(dict.fromkeys(str(one.location) for one in tensors if isinstance(one, ir.ExternalTensor)))
-
-
-def bytes_of(model: ir.Model) -> int:
-    """How many bytes the tensors of the model take."""
-    return sum(tensor.nbytes for graph in graphs_of(model) for tensor in _tensors(graph))
-
-
 def data_files(model: ir.Model) -> list[str]:
     """The files beside the model's own that tensors are kept in, as the model names them."""
     tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
