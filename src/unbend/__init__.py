@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         PolynomialRegression,
         ReducedRankRegression,
         Ridge,
+        RollingRegression,
     )
     from unbend.result import Result
 
@@ -48,6 +49,7 @@ __all__ = [
     "ReducedRankRegression",
     "Result",
     "Ridge",
+    "RollingRegression",
     "SelfCheckError",
     "UnbendError",
     "UsageError",
@@ -87,6 +89,7 @@ _HOMES = {
         "PolynomialRegression",
         "ReducedRankRegression",
         "Ridge",
+        "RollingRegression",
     ),
     "unbend.result": ("Result",),
 }

@@ -1,4 +1,4 @@
-"""Ordinary least squares from sums in two parts: a Cholesky factor that is as good as one by QR, and a refined solution.
+"""Ordinary least squares from sums in two parts: a Cholesky factor as good as one by QR, and a refined solution.
 
 The factor is computed in two parts, so squares cost nothing: up to a condition number of about 1e10 it is right to the
 last bits of a float64. The solution then takes out its own rounding: the normal equations are evaluated in two parts.
@@ -13,7 +13,7 @@ import numpy as np
 
 from unbend.exact import Double
 from unbend.regression.ordinary import Collinear, ordinary
-from unbend.regression.slices import products, squares
+from unbend.regression.slices import product, squares
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
 from unbend.regression.triangle import EPS, ROUNDINGS, Triangle, power_of_two
@@ -129,12 +129,15 @@ def _refined(solution: Solution, sums: Sums) -> Solution:
 
 def _stepped(coef: Double, gram: Double, cross: Double, root: np.ndarray) -> tuple[Double, Double, np.ndarray]:
     """Coefficients after some steps of Newton's method, what they leave of the cross products, and the next step."""
-    for step in range(STEPS + 1):
+
+    def left_by(coef: Double) -> tuple[Double, np.ndarray]:
         left = cross - (gram * coef[None, :]).sum(axis=1)
-        move = root @ (root.T @ left.hi)
-        if step == STEPS:
-            break
+        return left, root @ (root.T @ left.hi)
+
+    left, move = left_by(coef)
+    for _ in range(STEPS):
         coef = coef + move
+        left, move = left_by(coef)
     return coef, left, np.abs(move)
 
 
@@ -152,8 +155,8 @@ def _inverse(solution: Solution, gram: Double, sums: Sums) -> np.ndarray:
     assert root is not None  # ordinary least squares has one
     scale = power_of_two(solution.length)
     scaled = Double.of(root * scale[:, None])
-    along, _ = products(gram * (1.0 / np.outer(scale, scale)), scaled)
-    nearly_one, _ = products(scaled, along)
+    along = product(gram * (1.0 / np.outer(scale, scale)), scaled)
+    nearly_one = product(scaled, along)
     lacking = (np.eye(root.shape[1]) - nearly_one).to_float()
     of_mean = (sums.mean[:-1][:, None] * root).sum(axis=0).to_float()
     rows = np.vstack([of_mean, root])

@@ -9,6 +9,8 @@ Source: Ozaki, Ogita, Oishi and Rump (2012), Numerical Algorithms 59, 95-118.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from unbend.exact import Double, two_sum
@@ -20,39 +22,59 @@ ROUNDING = 2.0**-90
 """Of a sum of products, in units of the number of rows times the largest square of a column."""
 
 
-def squares(z: Double) -> tuple[Double, np.ndarray]:
-    """zᵀ z (q, q) of rows (n, q), and a bound on the error of its diagonal (q,)."""
-    return _all_rows(z, z)
+def squares(z: Double, other: Double | None = None) -> tuple[Double, np.ndarray]:
+    """zᵀ z (q, q) of rows (n, q), and a bound on the error of its diagonal (q,).
 
-
-def products(left: Double, right: Double) -> tuple[Double, np.ndarray]:
-    """leftᵀ right (q, q) of rows (n, q), which must be symmetric, and a bound on the error of its diagonal (q,)."""
-    return _all_rows(left, right)
-
-
-def _all_rows(left: Double, right: Double) -> tuple[Double, np.ndarray]:
-    n, q = left.hi.shape
-    total, error = Double.of(np.zeros((q, q))), np.zeros(q)
+    With `other`, such as the same rows times weights, zᵀ other.
+    """
+    n, q = z.hi.shape
+    total, bound = Double.zeros((q, q)), np.zeros(q)
     for start in range(0, n, ROWS):
         part = slice(start, start + ROWS)
-        block, bound = _few_rows(left[part], None if left is right else right[part])
-        total, error = total + block, error + bound
-    return total, error
+        left = _cut(z[part])
+        right = left if other is None else _cut(other[part])
+        total = total + _product(left, right)
+        bound += ROUNDING * min(ROWS, n - start) * left.unit * right.unit
+    return total, bound
 
 
-def _few_rows(left: Double, right: Double | None) -> tuple[Double, np.ndarray]:
-    """As `_all_rows`, of at most `ROWS` rows; None for `right` is `left` again."""
-    q = left.hi.shape[1]
-    a, a_rest, a_unit = _cut(left)
-    b, b_rest, b_unit = (a, a_rest, a_unit) if right is None else _cut(right)
-    exact = a.T @ b
-    small = a_rest.T @ (b[:, :q] + b[:, q:] + b_rest / 2) + (a[:, :q] + a[:, q:] + a_rest / 2).T @ b_rest
-    high, low = two_sum(exact[:q, :q], exact[:q, q:] + exact[q:, :q])
-    return Double(*two_sum(high, low + (exact[q:, q:] + small))), ROUNDING * len(left.hi) * a_unit * b_unit
+def product(left: Double, right: Double) -> Double:
+    """leftᵀ right (p, q) of rows (n, p) and (n, q); about 27 digits of the longest columns."""
+    total = Double.zeros((left.shape[1], right.shape[1]))
+    for start in range(0, len(left), ROWS):
+        part = slice(start, start + ROWS)
+        total = total + _product(_cut(left[part]), _cut(right[part]))
+    return total
 
 
-def _cut(z: Double) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Two slices side by side (n, 2q), the rest (n, q), and powers of two that the columns do not exceed (q,)."""
+@dataclass(frozen=True, eq=False)
+class _Cut:
+    """Columns as two slices side by side (n, 2q), the rest (n, q), and powers of two not below the columns (q,)."""
+
+    slices: np.ndarray
+    rest: np.ndarray
+    unit: np.ndarray
+
+    @property
+    def both(self) -> np.ndarray:
+        q = self.rest.shape[1]
+        return self.slices[:, :q] + self.slices[:, q:]
+
+
+def _product(left: _Cut, right: _Cut) -> Double:
+    """Of at most `ROWS` rows."""
+    p, q = left.rest.shape[1], right.rest.shape[1]
+    exact = left.slices.T @ right.slices
+    if left is right:
+        small = left.rest.T @ (left.both + left.rest / 2)
+        small += small.T.copy()
+    else:
+        small = left.rest.T @ (right.both + right.rest / 2) + (left.both + left.rest / 2).T @ right.rest
+    high, low = two_sum(exact[:p, :q], exact[:p, q:] + exact[p:, :q])
+    return Double(*two_sum(high, low + (exact[p:, q:] + small)))
+
+
+def _cut(z: Double) -> _Cut:
     n, q = z.hi.shape
     largest = np.abs(z.hi).max(axis=0, initial=0.0)
     unit = np.exp2(np.ceil(np.log2(np.where(largest > 0, largest, 1.0))))
@@ -67,4 +89,4 @@ def _cut(z: Double) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     second -= to_multiples
     rest -= second
     rest += z.lo
-    return sliced, rest, unit
+    return _Cut(sliced, rest, unit)

@@ -232,9 +232,10 @@ def table_sums(table: Table, terms: Quadratic | None = None, shift: np.ndarray |
     with np.errstate(over="ignore", invalid="ignore"):
         for block in design_blocks(table, terms):
             total = more_sums(total, block, shift)
-    if total is None:
+        moments = None if total is None else total.moments()
+    if total is None or moments is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
-    refuse_unsquarable(total.moments(), (*(table.names if terms is None else terms.names), table.target))
+    refuse_unsquarable(moments, (*(table.names if terms is None else terms.names), table.target))
     return total
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from unbend.exact import Double, two_prod, two_sum
 from unbend.regression.moments import Block, Moments, rounded_mean
-from unbend.regression.slices import products, squares
+from unbend.regression.slices import squares
 
 EPS = 2.0**-100
 """Relative rounding of an operation on numbers in two parts."""
@@ -44,7 +44,7 @@ class Sums:
         z = block.z
         shift = rounded_mean(z) if shift is None else shift
         rows = _rows(z, _low(block), shift)
-        found, error = squares(rows) if block.weights is None else products(_weighted(rows, block.weights), rows)
+        found, error = squares(rows, None if block.weights is None else _weighted(rows, block.weights))
         return cls(len(z), shift, found, error)
 
     @property

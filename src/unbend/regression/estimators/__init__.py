@@ -6,6 +6,7 @@ from unbend.regression.estimators.logistic_regression import LogisticRegression
 from unbend.regression.estimators.polynomial_regression import PolynomialRegression
 from unbend.regression.estimators.reduced_rank_regression import ReducedRankRegression
 from unbend.regression.estimators.ridge_regression import Ridge
+from unbend.regression.estimators.rolling_regression import RollingRegression
 
 __all__ = [
     "DeepLinearRidge",
@@ -14,4 +15,5 @@ __all__ = [
     "PolynomialRegression",
     "ReducedRankRegression",
     "Ridge",
+    "RollingRegression",
 ]

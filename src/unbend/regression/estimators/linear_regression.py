@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, Literal
 
 from unbend.errors import DataError, UsageError
-from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.estimators.updating import UpdatedModel
+from unbend.regression.from_sums import from_sums
 from unbend.regression.least_squares import least_squares
 from unbend.regression.ordinary import Collinear
 from unbend.regression.solution import Solution
+from unbend.regression.sums import Sums
 
 
-class LinearRegression(InferredModel):
+class LinearRegression(UpdatedModel):
     """Ordinary least squares.
 
     Equivalent to `sklearn.linear_model.LinearRegression` where the columns are independent. Where they are not, that
@@ -60,14 +63,35 @@ class LinearRegression(InferredModel):
         ValueError
             If the arguments cannot be used.
         """
+        self._refuse_options()
+        sample = take(self, X, y, sample_weight)
+        found = solutions(sample, self.fit_intercept, self._collinear)
+        self._forget_sums()
+        self._keep(found, sample.flat)
+        self._warn()
+        return self
+
+    @property
+    def _collinear(self) -> Collinear:
+        return "error" if self.collinear == "error" else "drop"
+
+    def _refuse_options(self) -> None:
         if self.collinear not in ("warn", "drop", "error"):
             raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
-        sample = take(self, X, y, sample_weight)
-        found = solutions(sample, self.fit_intercept, "error" if self.collinear == "error" else "drop")
-        self._keep(found, sample.flat)
+
+    def _warn(self) -> None:
         if self.collinear == "warn":
             warn_of(self.dropped_)
-        return self
+
+    def _settle(self, sums: Sums, flat: bool) -> None:
+        self._refuse_options()
+        super()._settle(sums, flat)
+        self._warn()
+
+    def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
+        per_row = sums.scaled(sums.n / sums.weight)
+        with estimators_advice():
+            return from_sums(per_row, names, collinear=self._collinear, intercept=self.fit_intercept)
 
 
 class CollinearWarning(UserWarning):
@@ -90,8 +114,15 @@ def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> tuple[So
         If columns are collinear and may not be dropped.
     """
     moments = sample.moments(intercept)
-    try:
+    with estimators_advice():
         return least_squares(moments, sample.names, sample.blocks, collinear=collinear, intercept=intercept)
+
+
+@contextmanager
+def estimators_advice() -> Iterator[None]:
+    """Say what an estimator can do about collinear columns, rather than the command line."""
+    try:
+        yield
     except DataError as error:
         try_ = "leave one of them out, or let the estimator do it: collinear='drop'"
         raise DataError(error.what, where=error.where, try_=try_) from None

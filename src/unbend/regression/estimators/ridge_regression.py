@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
+from unbend.regression.sums import Sums
 
 
-class Ridge(InferredModel):
+class Ridge(UpdatedModel):
     """Least squares with a penalty: |y − X b − b₀|² + alpha |b|², the intercept b₀ not penalised.
 
     Equivalent to `sklearn.linear_model.Ridge(alpha)`; with `standardise=True` to the same after `StandardScaler`, with
@@ -63,11 +65,19 @@ class Ridge(InferredModel):
         sample = take(self, X, y, sample_weight)
         moments = sample.moments(self.fit_intercept)
         found = [self._solve(sample, moments, j) for j in range(sample.y.shape[1])]
+        self._forget_sums()
         self._keep(found, sample.flat)
-        alphas, dfs = np.array([one.strength for one in found]), np.array([one.effective_df for one in found])
-        self.alpha_ = float(alphas[0]) if sample.flat else alphas
-        self.effective_df_ = float(dfs[0]) if sample.flat else dfs
         return self
+
+    def _keep(self, solutions: Sequence[Solution], flat: bool) -> None:
+        super()._keep(solutions, flat)
+        alphas, dfs = np.array([one.strength for one in solutions]), np.array([one.effective_df for one in solutions])
+        self.alpha_ = float(alphas[0]) if flat else alphas
+        self.effective_df_ = float(dfs[0]) if flat else dfs
+
+    def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
+        moments = (sums if self.fit_intercept else sums.about_origin()).moments()
+        return ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
 
     def _solve(self, sample: Sample, moments: Moments, target: int) -> Solution:
         rows = Block(sample.x, sample.y[:, [target]], sample.weights)

@@ -96,17 +96,18 @@ def take(
 ) -> Sample:
     """Rows that are checked as scikit-learn's estimators check theirs; rows of weight 0 are left out.
 
-    Whether the numbers of x are finite is seen when their moments are taken.
-
     At least `least` rows are needed; `several` says whether the target may have several columns; without `reset` the
-    columns must be those that the estimator has seen.
+    columns must be those that the estimator has seen. Whether the numbers of x are finite is seen when their moments
+    are taken.
 
     Raises
     ------
     ValueError
         If they cannot be used, in scikit-learn's words.
     """
-    x, y = validate_data(estimator, x, y, dtype=WIDTHS, multi_output=several, y_numeric=True, ensure_min_samples=least)
+    x, y = validate_data(
+        estimator, x, y, dtype=WIDTHS, multi_output=several, y_numeric=True, ensure_min_samples=least, reset=reset
+    )
     y = np.asarray(y, dtype=np.float64)
     flat = y.ndim == 1
     sample, y = weighted(estimator, np.asarray(x), y.reshape(len(y), -1), sample_weight)

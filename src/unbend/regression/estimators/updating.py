@@ -1,0 +1,101 @@
+"""Estimators that go on with more rows: `partial_fit`, on sums in two parts.
+
+The coefficients are those of one fit of all rows, to the last digits: there is no step size, no order of the rows, and
+nothing is forgotten.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import assert_all_finite
+
+from unbend.errors import UsageError
+from unbend.regression.estimators.linear_model import InferredModel
+from unbend.regression.estimators.sample import Sample, names_of, take
+from unbend.regression.moments import Block
+from unbend.regression.reading import refuse_unsquarable
+from unbend.regression.solution import Solution
+from unbend.regression.sums import Sums
+
+
+class UpdatedModel(InferredModel):
+    """A linear model that is determined by the sums of its rows, so that rows can be added to it.
+
+    Attributes
+    ----------
+    sums_ : of the rows of all calls of `partial_fit`; not there after `fit`
+    """
+
+    sums_: Sums
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go on with more rows: afterwards the model is that of the rows of all calls, as if `fit` had seen them.
+
+        Parameters
+        ----------
+        X, y, sample_weight : as `fit` has them; a single row will do
+
+        Raises
+        ------
+        UsageError
+            After `fit`, which keeps no sums.
+        ValueError
+            If the rows have other columns or targets than those before.
+        """
+        before = self._sums_so_far()
+        sample = self._more_rows(X, y, sample_weight)
+        self._settle(added_to(before, sample.blocks()), sample.flat)
+        return self
+
+    def _sums_so_far(self) -> Sums | None:
+        """The sums of the rows before, None before the first."""
+        if hasattr(self, "solutions_") and not hasattr(self, "sums_"):
+            raise UsageError(
+                "this model comes from fit, which keeps nothing that more rows could be added to",
+                try_="call partial_fit from the first rows on",
+            )
+        return getattr(self, "sums_", None)
+
+    def _more_rows(self, x: Any, y: Any, sample_weight: Any) -> Sample:
+        """Rows of the same columns and targets as those before."""
+        started = hasattr(self, "sums_")
+        sample = take(self, x, y, sample_weight, least=1, reset=not started)
+        assert_all_finite(sample.x, input_name="X")
+        if started and (sample.flat, sample.y.shape[1]) != (self.coef_.ndim == 1, len(np.atleast_2d(self.coef_))):
+            raise ValueError(
+                f"y has {sample.y.shape[1]} targets{'' if sample.flat else ' along a second axis'}, which is not what "
+                "it had in the rows before"
+            )
+        return sample
+
+    def _settle(self, sums: Sums, flat: bool) -> None:
+        """Solve, then keep the sums: a failure leaves the model as it was."""
+        p, names = self.n_features_in_, names_of(self)
+        targets = range(p, len(sums.shift))
+        with np.errstate(over="ignore", invalid="ignore"):
+            moments = sums.moments()
+        refuse_unsquarable(moments, (*names, *(f"target {j - p}" for j in targets)))
+        self._keep([self._of_sums(sums.of_columns([*range(p), j]), names) for j in targets], flat)
+        self.sums_ = sums
+
+    def _forget_sums(self) -> None:
+        """A fit of other rows begins."""
+        self.__dict__.pop("sums_", None)
+
+    @abstractmethod
+    def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
+        """The solution for one target."""
+
+
+def added_to(total: Sums | None, blocks: Iterable[Block]) -> Sums:
+    """Sums with some blocks more, about the shift that they have."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        for block in blocks:
+            part = Sums.of(block, None if total is None else total.shift)
+            total = part if total is None else total + part
+    assert total is not None  # rows are checked to be there
+    return total
