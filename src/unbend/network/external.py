@@ -47,6 +47,11 @@ def load_external(model: ir.Model, name: str, path: str | None = None) -> tuple[
     return tuple(dict.fromkeys(Path(tensor.path) for tensor in outside))
 
 
+def bytes_of(model: ir.Model) -> int:
+    """How many bytes the tensors of the model take."""
+    return sum(tensor.nbytes for graph in graphs_of(model) for tensor in _tensors(graph))
+
+
 def data_files(model: ir.Model) -> list[str]:
     """The files beside the model's own that tensors are kept in, as the model names them."""
     tensors = (tensor for graph in graphs_of(model) for tensor in _tensors(graph))
