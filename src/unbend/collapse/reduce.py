@@ -8,7 +8,7 @@ carrying its map into each reader costs less). What is left is written by its ch
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field, replace
 
 import ml_dtypes
@@ -236,7 +236,7 @@ def reduce(graph: Reduction) -> Reduction:
     before = None
     while before is None or graph.price < before:
         before = graph.price
-        while _any_value(graph) or _parallels(graph):
+        while _any_value(graph, _series, _flatten_sum) or _parallels(graph) or _any_value(graph, _push):
             pass
         graph.put([_factored(graph, edge) for edge in graph.edges])
     return graph
@@ -248,9 +248,9 @@ def _factored(graph: Reduction, edge: Edge) -> Edge:
     return edge if steps == edge.steps else replace(edge, steps=steps)
 
 
-def _any_value(graph: Reduction) -> bool:
-    """Try every move at every value; whether one was made."""
-    moved = [move(graph, value) for value in graph.inner for move in (_series, _flatten_sum, _push)]
+def _any_value(graph: Reduction, *moves: Callable[[Reduction, str], bool]) -> bool:
+    """Try some moves at every value; whether one was made. Moves that are cheap to try come before others."""
+    moved = [move(graph, value) for value in graph.inner for move in moves]
     return any(moved)
 
 
@@ -308,16 +308,20 @@ def _push(graph: Reduction, value: str) -> bool:
 
 
 def _parallels(graph: Reduction) -> bool:
-    """Add up the edges between one pair of values, if their sum has a form and is no dearer."""
-    for target in dict.fromkeys(edge.target for edge in graph.edges):
-        groups: dict[str, list[Edge]] = {}
-        for edge in graph.into(target):
-            groups.setdefault(edge.source, []).append(edge)
-        for source, group in groups.items():
-            if len(group) > 1 and (merged := _sum(graph, group)) is not None:
-                graph.swap(group, [Edge(source, target, (merged,))])
-                _absorb_offset(graph, target)
-                return True
+    """Add up the edges between one pair of values, if their sum has a form and is no dearer; at every value."""
+    merged = [_merge_into(graph, target) for target in dict.fromkeys(edge.target for edge in graph.edges)]
+    return any(merged)
+
+
+def _merge_into(graph: Reduction, target: str) -> bool:
+    groups: dict[str, list[Edge]] = {}
+    for edge in graph.into(target):
+        groups.setdefault(edge.source, []).append(edge)
+    for source, group in groups.items():
+        if len(group) > 1 and (merged := _sum(graph, group)) is not None:
+            graph.swap(group, [Edge(source, target, (merged,))])
+            _absorb_offset(graph, target)
+            return True
     return False
 
 
