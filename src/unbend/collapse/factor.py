@@ -26,6 +26,7 @@ from unbend.affine import (
     Transposed,
     shrink,
 )
+from unbend.affine.left import left_product
 from unbend.affine.numbers import Unmade
 from unbend.network import Node
 
@@ -114,6 +115,8 @@ def form_name(affine: Affine) -> str:
     """The ONNX op that a form is written as."""
     if isinstance(affine.linear, Identity):
         return "Add" if affine.offset.any() else "Identity"
+    if left_product(affine.linear) is not None:
+        return "MatMul"
     names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Selection": "Reshape"}
     return names.get(type(affine.linear).__name__, "Gemm")
 
@@ -126,7 +129,7 @@ def price(step: Step) -> Price:
 def parts(affine: Affine) -> tuple[Affine, ...]:
     """The map as it is written, one node each: an offset goes where an op has room for it, else it is a node itself."""
     linear, offset = affine.linear, affine.offset
-    if isinstance(linear, Chain):
+    if isinstance(linear, Chain) and left_product(linear) is None:
         return tuple(part for one in _chain_parts(linear, offset) for part in parts(one))
     if not offset.any():
         return () if isinstance(linear, Identity) else (Affine(linear, _zero(linear.out_shape)),)
@@ -247,6 +250,8 @@ def writable(affine: Affine, target: Target) -> bool:
         return linear.is_reshape and (not target.batched or keeps_rows(linear.in_shape, linear.out_shape))
     if isinstance(linear, Transposed):
         return isinstance(linear.of, Convolution)
+    if left_product(linear) is not None:
+        return len(linear.in_shape) > 2 or not target.batched
     return isinstance(linear, (Identity, Diagonal, Dense, Convolution))
 
 

@@ -6,6 +6,7 @@ W a 1 × 1 convolution, each of these is exact in both directions where its cond
     D (x + t) = D x + D t                    backwards: D x + t = D (x + t / D) if no number of D is 0
     D M = M D'  and  M x + t = M (x + t')    D', t' are D, t moved; backwards for an M that only permutes
     D P = P D                                if D has one number for each channel, W P = P W always
+    D L = L D                                for a product L from the left, if D is the same along the axis that it mixes
     P (x + t) = P x + P t                    backwards, for a t with one number a channel, if each row of P adds up to 1
 """
 
@@ -17,6 +18,7 @@ import numpy as np
 
 from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Selection, Shape, shrink
 from unbend.affine.channels import for_channels
+from unbend.affine.left import left_product
 from unbend.collapse.factor import Step, Target, cheapest, pieces, total
 
 ALIKE = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
@@ -205,14 +207,18 @@ def _commutes(diagonal: Diagonal, other: Step) -> bool:
         return False
     if diagonal.scale.size == 1:
         return True
+    if left_product(linear) is not None:
+        return diagonal.scale.shape[-2] == 1
     per_channel = all(size == 1 for axis, size in enumerate(diagonal.scale.shape) if axis != 2)
     return per_channel and len(linear.in_shape) > 2 and for_channels(linear, 1) is not None
 
 
 def _for(diagonal: Diagonal, shape: Shape) -> Diagonal:
-    """The scale, one number for all or one for each channel, for tensors of another shape."""
+    """The scale, the same along each axis whose length changes, for tensors of another shape."""
     if diagonal.scale.size == 1:
         return Diagonal.of(diagonal.scale.reshape(()), shape)
+    if len(shape) == len(diagonal.shape):
+        return Diagonal(diagonal.scale, shape)
     return Diagonal(diagonal.scale.reshape(1, 1, -1, *(1,) * (len(shape) - 2)), shape)
 
 

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.affine import Affine, Chain, Convolution, Dense, Diagonal, LinearMap, Selection, Shape, Transposed
+from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.factor import Step, parts
 from unbend.errors import ModelError
@@ -159,6 +160,8 @@ class Writer:
             return self._dense(linear, offset, source, stem, dtype)
         if isinstance(linear, Convolution):
             return self._convolution("Conv", linear, offset, source, stem, dtype)
+        if (left := left_product(linear)) is not None:
+            return self.node("MatMul", [self.constant(_stored(left.stored), f"{stem}_W", dtype), source], stem, dtype)
         if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
             return self._transposed(linear.of, source, stem, dtype)
         if isinstance(linear, Selection) and not linear.is_reshape:
