@@ -76,13 +76,13 @@ class Parts:
         source = supposed(self.whole)
         return replace(self, whole=source, schema=source.schema, parts=parts_of(source))
 
-    def added(self, step: Callable[[Source, Any], Sum | None]) -> Sum | None:
+    def added(self, step: Callable[[Source, Any], Sum | None], *, shared: bool = False) -> Sum | None:
         """The sum of `step(part, first)` over all parts, where they are; None where no part gives anything.
 
-        `first` is what the first rows gave, which got None: from it the parts know what all must share.
+        With `shared`, `first` is what the first rows gave, which got None: from it the parts know what all must share.
         """
         named = [(self._named(i), part) for i, part in enumerate(self.parts)]
-        heads = (computed(_of_part, part, name, self.schema, HEAD, step, None) for name, part in named)
+        heads = (computed(_of_part, part, name, self.schema, HEAD, step, None) for name, part in named if shared)
         first = next((head for head in heads if getattr(head, "n", head is not None)), None)
         return summed(_of_part, [(part, name, self.schema, None) for name, part in named], (step, first))
 

@@ -266,7 +266,7 @@ def survey(
         At the first infinite number, and if a text column is nearly all numbers.
     """
     step = partial(_one_source, tuple(numbers), tuple(texts), order, gather)
-    found = step(source) if not isinstance(source, Parts) else source.added(step)
+    found = step(source) if not isinstance(source, Parts) else source.added(step, shared=gather is not None)
     assert found is not None  # every part has one, if of no rows
     for name, tally in found.spelling.items():
         tally.refuse_nearly_numbers(name, len(found.texts[name].levels))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,7 +15,7 @@ from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.ordinary import Collinear
 from unbend.regression.quadratic import quadratic
-from unbend.regression.reading import design_blocks, table_moments
+from unbend.regression.reading import table_moments
 from unbend.regression.refusals import (
     constant_target,
     refuse_clusters,
@@ -26,6 +25,7 @@ from unbend.regression.refusals import (
     too_few_rows,
 )
 from unbend.regression.ridge import ridge as solve_ridge
+from unbend.regression.rows import TableBlocks
 from unbend.regression.sandwich import Kind, Sandwich
 from unbend.regression.state import FitState
 
@@ -177,7 +177,7 @@ def fit_table(
     if moments.n < len(names) + 2:
         raise too_few_rows(moments.n, len(names))
     optional = [j >= table.p for j in range(len(names))]
-    blocks = partial(design_blocks, table, terms)
+    blocks = TableBlocks(table, terms)
     readings = "as many as it takes" if table.cheap else "few"
     solution, *_ = least_squares(moments, names, blocks, collinear=collinear, optional=optional, readings=readings)
     return linear_fit(Origin.of(table), terms, solution, level, errors.covariance(solution, table, terms))

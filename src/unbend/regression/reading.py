@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from unbend.data import Table
-from unbend.data.parallel import added
 from unbend.errors import DataError
 from unbend.regression.moments import Block, Moments
 from unbend.regression.quadratic import Quadratic
+from unbend.regression.rows import TableBlocks
 
 SMALLEST = 1e-280
 """Smaller sums of squares have lost digits to underflow."""
@@ -18,8 +18,7 @@ SMALLEST = 1e-280
 
 def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[Block]:
     """The columns (with squares and products if `terms` is given) and the target, block by block, without weights."""
-    for rows in table.blocks():
-        yield Block(rows.x if terms is None else terms.expand(rows.x), rows.y[:, None])
+    return TableBlocks(table, terms)()
 
 
 def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
@@ -31,7 +30,7 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
         If squares of the numbers overflow or vanish.
     """
     total = _gathered(table) if terms is None else None
-    total = total or added(block_moments, design_blocks(table, terms))
+    total = total or TableBlocks(table, terms).added(block_moments, shared=True)
     if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
     refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))

@@ -6,6 +6,7 @@ QR of blocks, which does not. Columns are scaled by powers of two first, which i
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -124,13 +125,18 @@ class RowFactor:
         rows = np.column_stack([np.ones(len(z)), rows]) if self.intercept else rows
         self._rows.append(rows if weights is None else rows * np.sqrt(weights)[:, None])
         self.n += len(z)
+        self._shorten()
+
+    def __add__(self, other: RowFactor) -> RowFactor:
+        """The factor of the rows of both, which must have the same shift and scale."""
+        both = copy(self)
+        both._rows, both.n = [*self._rows, *other._rows], self.n + other.n
+        both._shorten()
+        return both
+
+    def _shorten(self) -> None:
         if sum(map(len, self._rows)) > WORTH_A_FACTORIZATION * len(self.scale):
             self._reduce()
-
-    def merge(self, other: RowFactor) -> None:
-        """Take in the rows of another factor of the same shift and scale."""
-        self._rows += other._rows
-        self.n += other.n
 
     def _reduce(self) -> np.ndarray:
         self._rows = [upper_factor(np.vstack(self._rows))]
