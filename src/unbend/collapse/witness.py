@@ -51,7 +51,7 @@ def _onnxruntime(model: ir.Model) -> Run:
 
 
 def _reference(model: ir.Model) -> Run:
-    evaluator = ReferenceEvaluator(ir.to_proto(model))
+    evaluator = ReferenceEvaluator(serialise(model))
     return lambda feeds: [np.asarray(array) for array in evaluator.run(None, dict(feeds))]
 
 
