@@ -30,6 +30,8 @@ HEADERS_AT_A_TIME = 16
 """Where the header is long, rows are too, and a row must fit into what is read at a time."""
 LONGEST_HEADER = 1 << 26
 MISSING = [*pacsv.ConvertOptions().null_values, "None", "<NA>"]
+GLANCE = 20
+"""Values that are tried before all are: Arrow goes on to the end after the first that fails."""
 KINDS = (pa.int64(), pa.float64(), pa.bool_(), pa.date32(), pa.timestamp("us"), pa.timestamp("us", "UTC"))
 """What a column may be, the narrowest first; text if it is none of these."""
 
@@ -186,6 +188,7 @@ class _Column:
 
 def _reads_as(values: pa.Array, kind: pa.DataType) -> bool:
     try:
+        values[:GLANCE].cast(kind)
         values.cast(kind)
     except pa.ArrowInvalid:
         return False
