@@ -1,7 +1,7 @@
 """How long networks take on this machine: run in turns under onnxruntime with one thread, so that ratios are fair.
 
-In every round each network runs for about a millisecond or more, odd rounds in the reverse order; a round before the
-first warms up and is dropped. The clock is the CPU time of the thread that runs them, which a busy machine disturbs
+In every round each network runs for about a millisecond or more, after a run that is not timed and fills the caches;
+odd rounds go in the reverse order. The clock is the CPU time of the thread that runs them, which a busy machine disturbs
 least. A ratio is taken round by round, between neighbours in time; its median and its middle half are what is said.
 """
 
@@ -83,21 +83,23 @@ def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callab
     counts = [_count(run, clock) for run in runs]
     found: list[list[float]] = [[] for _ in runs]
     order = list(range(len(runs)))
-    for done in range(ROUNDS):
-        for i in order if done % 2 else reversed(order):
+    for number in range(ROUNDS):
+        begun = clock()
+        for i in order if number % 2 else reversed(order):
             found[i].append(_timed(runs[i], counts[i], clock))
-        if (clock() - start) * (1 + 1 / (done + 1)) > seconds:
+        now = clock()
+        if now - start + now - begun > seconds:
             break
     return [np.array(times) for times in found]
 
 
 def _count(run: Callable[[], object], clock: Callable[[], float]) -> int:
-    """How many calls make a round; the calls that find it out warm up."""
-    run()
+    """How many calls make a round."""
     return int(np.clip(ROUND / max(_timed(run, 1, clock), 1e-7), 1, MOST_RUNS))
 
 
 def _timed(run: Callable[[], object], count: int, clock: Callable[[], float]) -> float:
+    run()
     start = clock()
     for _ in range(count):
         run()
