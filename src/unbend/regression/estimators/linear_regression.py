@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 from unbend.errors import DataError, UsageError
-from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
+from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.from_sums import from_sums
 from unbend.regression.least_squares import least_squares
@@ -56,6 +57,8 @@ class LinearRegression(UpdatedModel):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> LinearRegression:
         """Fit to rows X (n, p) and a target (n,) or several (n, q); weights (n,) are relative to one another.
 
+        All may be Arrays, or X a DataFrame and y a Series, of Dask, in the same partitions.
+
         Raises
         ------
         DataError
@@ -64,7 +67,7 @@ class LinearRegression(UpdatedModel):
             If the arguments cannot be used.
         """
         self._refuse_options()
-        sample = take(self, X, y, sample_weight)
+        sample = take_anywhere(self, X, y, sample_weight)
         found = solutions(sample, self.fit_intercept, self._collinear)
         self._forget_sums()
         self._keep(found, sample.flat)
@@ -105,7 +108,7 @@ def warn_of(relations: Sequence[str]) -> None:
         warnings.warn(f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=3)
 
 
-def solutions(sample: Sample, intercept: bool, collinear: Collinear) -> tuple[Solution, ...]:
+def solutions(sample: Sample | Partitioned, intercept: bool, collinear: Collinear) -> tuple[Solution, ...]:
     """Least squares for each target of a sample.
 
     Raises

@@ -7,7 +7,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
+from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ridge import ridge
@@ -55,6 +56,8 @@ class Ridge(UpdatedModel):
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Ridge:
         """Fit to rows X (n, p) and a target (n,) or several (n, q), with weights (n,).
 
+        All may be Arrays, or X a DataFrame and y a Series, of Dask, in the same partitions; not for "loo".
+
         Raises
         ------
         UsageError
@@ -62,9 +65,9 @@ class Ridge(UpdatedModel):
         ValueError
             If the arguments cannot be used.
         """
-        sample = take(self, X, y, sample_weight)
+        sample = take_anywhere(self, X, y, sample_weight)
         moments = sample.moments(self.fit_intercept)
-        found = [self._solve(sample, moments, j) for j in range(sample.y.shape[1])]
+        found = [self._solve(sample, moments, j) for j in range(len(moments.shift) - len(sample.names))]
         self._forget_sums()
         self._keep(found, sample.flat)
         return self
@@ -79,13 +82,13 @@ class Ridge(UpdatedModel):
         moments = (sums if self.fit_intercept else sums.about_origin()).moments()
         return ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
 
-    def _solve(self, sample: Sample, moments: Moments, target: int) -> Solution:
-        rows = Block(sample.x, sample.y[:, [target]], sample.weights)
+    def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
+        p, here = len(sample.names), isinstance(sample, Sample) and self.alpha == "loo"
         return ridge(
-            sample.of_target(moments, target),
+            moments.of_columns([*range(p), p + target]),
             self.alpha,
             sample.names,
             standardise=self.standardise,
             intercept=self.fit_intercept,
-            rows=rows if self.alpha == "loo" else None,
+            rows=Block(sample.x, sample.y[:, [target]], sample.weights) if here else None,
         )
