@@ -13,6 +13,7 @@ from unbend import progress
 from unbend.collapse import blocks
 from unbend.collapse.blocks import answer, certificate_blocks, sizes, strip
 from unbend.collapse.certificate import Certificate
+from unbend.collapse.growth import grown
 from unbend.collapse.holding import Written, written
 from unbend.collapse.joint import joint
 from unbend.collapse.measured import LARGEST, Judge, in_doubt, slower
@@ -96,12 +97,14 @@ def collapse(
     name: str | None = None,
     cost: Cost | None = None,
     meter: Meter = by_onnxruntime,
+    allow_growth: bool = False,
 ) -> Collapse:
     """The cheapest network that computes exactly the same as `model`.
 
     Every affine stretch is reduced by exact algebra in float64 and written in its cheapest form, never dearer than it
-    was in multiplications, stored numbers or nodes; the rest of the graph is untouched. A stretch whose collapsed form
-    does not pass the certificate, or that is slower, is left as it was, and the report says so.
+    was in multiplications or nodes; the numbers that the whole network stores grow by a tenth at most, and only where
+    each saves many multiplications. The rest of the graph is untouched. A stretch whose collapsed form does not pass
+    the certificate, or that is slower, is left as it was, and the report says so.
 
     Parameters
     ----------
@@ -112,6 +115,7 @@ def collapse(
         What says which exact form is cheapest. "macs" counts multiplications, then numbers stored, then nodes: the same
         file on every machine. "measured" (the default) counts first, and where that leaves a doubt runs the forms
         under onnxruntime here, on one thread, for at most three seconds; a network that is large is only counted.
+    allow_growth : let the network store more numbers, as many as it takes, where each saves many multiplications
     meter : what times networks, onnxruntime on this machine by default; see `unbend.collapse.timing.Meter`
 
     Raises
@@ -129,7 +133,7 @@ def collapse(
         judge.why_not = "cost=macs: nothing is timed"
     elif before.macs > LARGEST:
         judge.why_not = f"{before.macs:.3g} multiplications for a row are too many to time it in a few seconds"
-    done, timing = _settled(_plans(network, found), judge)
+    done, timing = _settled(_plans(network, found, allow_growth), judge)
     reports = [each for one in done.plans for each in stretch_reports(network, one, judge.timings.get(one.stretch))]
     straight = not network.bends and not found.kept
     mixed = straight and mixes_rows(network)
@@ -156,12 +160,12 @@ def _size_of(model: ir.Model, name: str) -> Size:
     return replace(size(after, stretches(after)), file=file_size(model))
 
 
-def _plans(network: Network, found: Stretches) -> list[Plan]:
+def _plans(network: Network, found: Stretches, allow_growth: bool) -> list[Plan]:
     plans = []
     for i, stretch in enumerate(found.stretches, 1):
         progress.at(f"composing stretch {i} of {len(found.stretches)}")
         plans.append(plan(network, stretch))
-    return joint(network, plans)
+    return joint(network, grown(network, plans, allow_growth=allow_growth))
 
 
 def _settled(plans: list[Plan], judge: Judge) -> tuple[Written, Timing | None]:

@@ -8,7 +8,7 @@ path: best(j) = min_i best(i) + cost(i … j). A narrow waist stays a waist beca
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -44,15 +44,33 @@ FINE = 1e-6
 MAX_RUN = 24
 """A run of more steps than this is composed in several rounds, so that time grows with the length of a chain."""
 
+WORTH = 64
+"""A number more is worth storing if it saves this many multiplications for a row: it is read once, and used often."""
+
 SETTLES = "an offset that differs between places by rounding only is one number"
 
 
 @dataclass(frozen=True)
 class Target:
-    """What is written for: any number of rows or a fixed one, and the unit in the last place of the numbers."""
+    """What is written for: any number of rows or a fixed one, and the unit in the last place of the numbers.
+
+    With `growth` more numbers may be stored where that saves many multiplications; without, `tempting` are the prices
+    that were refused for their numbers alone.
+    """
 
     batched: bool
     unit: float = 0.0
+    growth: bool = False
+    tempting: list[Price] = field(default_factory=list, compare=False)
+
+    def accepts(self, new: Price, old: Price) -> bool:
+        """Whether steps that cost `old` may be written as others that cost `new`."""
+        if new.no_dearer(old):
+            return True
+        tempted = new.nodes <= old.nodes and old.macs - new.macs >= WORTH * max(1, new.parameters - old.parameters)
+        if tempted and not self.growth:
+            self.tempting.append(new)
+        return tempted and self.growth
 
 
 @dataclass(frozen=True, eq=False)
@@ -235,7 +253,7 @@ def _forms(whole: Step, run: Sequence[Step], limit: Price, target: Target) -> li
     if (dense := dense_form(whole.affine, limit, target)) is not None:
         how = f"{run[0].name} … {run[-1].name} written as one dense matrix"
         forms.append(Step(dense, None, (*whole.rules, how), part_of=whole.part_of))
-    return [_told(step, run) for step in forms if step.price.no_dearer(limit)]
+    return [_told(step, run) for step in forms if target.accepts(step.price, limit)]
 
 
 def _told(step: Step, run: Sequence[Step]) -> Step:

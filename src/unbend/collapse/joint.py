@@ -114,6 +114,7 @@ def joined(network: Network, stretches: Sequence[Stretch]) -> Stretch:
         {name: back for one in stretches for name, back in one.inward.items()},
         {name: turn for one in stretches for name, turn in one.outward.items()},
         pieces,
+        any(one.growth for one in stretches),
     )
 
 

@@ -42,7 +42,7 @@ def _better(steps: Sequence[Step], target: Target) -> tuple[Step, ...] | None:
     now = total(steps)
     for order in orders(steps):
         found = cheapest(order, target)
-        if total(found).no_dearer(now) and total(found) < now:
+        if total(found) < now and target.accepts(total(found), now):
             return found
     return None
 

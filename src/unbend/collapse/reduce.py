@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, replace
 import ml_dtypes
 import numpy as np
 
-from unbend.affine import Affine, Diagonal, Identity, Selection, Shape
+from unbend.affine import Affine, Diagonal, Identity, Selection, Shape, shrink
 from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
 from unbend.collapse.order import arranged, at_back, at_front
 from unbend.collapse.stretches import Stretch, inverse
@@ -146,7 +146,7 @@ def reduced(network: Network, stretch: Stretch, kept: Collection[Node] = ()) -> 
 
 def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:
     """The stretch's own graph, one edge for each variable input of each node; `closed` nodes stay as they are."""
-    target = Target(network.batch is None, _unit(network, stretch))
+    target = Target(network.batch is None, _unit(network, stretch), stretch.growth)
     graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), target)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
@@ -236,7 +236,7 @@ def reduce(graph: Reduction) -> Reduction:
     before = None
     while before is None or graph.price < before:
         before = graph.price
-        while _any_value(graph, _series, _flatten_sum) or _parallels(graph) or _any_value(graph, _push):
+        while _any_value(graph, _series, _flatten_sum) or _parallels(graph) or _any_value(graph, _push, _pull):
             pass
         graph.put([_factored(graph, edge) for edge in graph.edges])
     return graph
@@ -299,12 +299,43 @@ def _push(graph: Reduction, value: str) -> bool:
     pushed = [_join(made[0], edge) for edge in read]
     before = sum((graph.best(edge) for edge in (*made, *read)), Price())
     after = sum((graph.best(edge) for edge in pushed), Price())
-    if not (after.no_dearer(before) and after < before):
+    if not (after < before and graph.target.accepts(after, before)):
         graph.refused.add((*made, *read))
         return False
     graph.swap([*made, *read], pushed)
     graph.rules.append(f"{value} is no longer kept for its {len(read)} readers")
     return True
+
+
+def _pull(graph: Reduction, value: str) -> bool:
+    """M (a + b) + t = M a + (M b + t): carry the map that reads a sum into each of its branches, if that is cheaper."""
+    made, read = graph.into(value), graph.out(value)
+    if len(made) < 2 or len(read) != 1 or (*made, *read) in graph.refused:
+        return False
+    linear = tuple(step if not step.affine.offset.any() else _without_offset(step) for step in read[0].steps)
+    branches = [Edge(edge.source, read[0].target, (*edge.steps, *linear)) for edge in made]
+    offset = graph.offsets[value]
+    for step in read[0].steps:
+        offset = step.affine.linear.image(offset) + step.affine.offset
+    options = [_shifted(branches, at, offset) for at in range(len(branches) if offset.any() else 1)]
+    prices = [sum((graph.best(edge) for edge in option), Price()) for option in options]
+    after, before = min(prices), sum((graph.best(edge) for edge in (*made, *read)), Price())
+    if not (after < before and graph.target.accepts(after, before)):
+        graph.refused.add((*made, *read))
+        return False
+    graph.swap([*made, *read], options[prices.index(after)])
+    graph.rules.append(f"what reads the sum {value} is carried into its {len(made)} branches")
+    return True
+
+
+def _without_offset(step: Step) -> Step:
+    return Step(Affine(step.affine.linear, _zero(step.out_shape)), None, step.rules, part_of=step.part_of)
+
+
+def _shifted(edges: list[Edge], at: int, offset: np.ndarray) -> list[Edge]:
+    """The edges, one of them with a shift at its end."""
+    shift = Step(Affine(Identity(edges[at].steps[-1].out_shape), shrink(offset)))
+    return [replace(edge, steps=(*edge.steps, shift)) if i == at else edge for i, edge in enumerate(edges)]
 
 
 def _parallels(graph: Reduction) -> bool:
@@ -337,4 +368,4 @@ def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
     step = Step(added, None, rules, part_of=part_of)
     before = sum((graph.best(edge) for edge in group), Price(0, 0, len(group) - 1))
     useful = writable(added, graph.target) or (isinstance(added.linear, Selection) and part_of)
-    return step if useful and total([step]).no_dearer(before) else None
+    return step if useful and graph.target.accepts(step.price, before) else None

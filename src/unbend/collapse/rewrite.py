@@ -10,7 +10,7 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
-from unbend.collapse.factor import Price, total
+from unbend.collapse.factor import Price, Target, total
 from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.trial import tried
@@ -27,6 +27,7 @@ class Plan:
 
     The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
     `scales` are left at the ends of its edges; `pieces` tell the same of each of the stretches that it joins.
+    A `tempting` one left out a form that saves much and stores more numbers.
     """
 
     stretch: Stretch
@@ -38,6 +39,7 @@ class Plan:
     kept: str = ""
     scales: tuple[EndScale, ...] = ()
     pieces: tuple[Plan, ...] = ()
+    tempting: bool = False
 
     @property
     def collapses(self) -> bool:
@@ -56,12 +58,13 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     scales = tuple(end for edge in edges for end in end_scales(edge, graph.target))
-    if kept := _reason(before, after, rules if edges else ()):
-        return Plan(stretch, (), {}, before, after, rules, kept, scales)
+    tempting = bool(graph.target.tempting)
+    if kept := _reason(before, after, rules if edges else (), graph.target):
+        return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting)
     written, kept = tried(network, stretch, graph, edges, rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in written}
     pieces = tuple(_piece(network, one, graph, written, kept) for one in stretch.pieces)
-    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces)
+    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces, tempting)
 
 
 def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], kept: str) -> Plan:
@@ -74,11 +77,14 @@ def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence
     return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept)
 
 
-def _reason(before: Price, after: Price, rules: tuple[str, ...]) -> str:
+def _reason(before: Price, after: Price, rules: tuple[str, ...], target: Target) -> str:
     """Why a stretch stays as it is; empty if it does not."""
+    if not rules and target.tempting:
+        least = min(target.tempting)
+        return f"a form of {least.macs} multiplications stores {least.parameters} numbers, more than it may"
     if not rules:
         return "nothing in it composes to anything cheaper"
-    if after.no_dearer(before) and after < before:
+    if after < before and target.accepts(after, before):
         return ""
     return f"its collapsed form is no cheaper ({after.macs} multiplications, {after.parameters} numbers)"
 

@@ -27,7 +27,8 @@ class Stretch:
 
     Values at its ends may be held in other units than the file's, s ∘ v + t: `inward` turns such sources back into
     the file's units, `outward` turns such outputs into the new ones. Several stretches that values held so join are one
-    `Stretch`; `pieces` are those that it was made of, as they were.
+    `Stretch`; `pieces` are those that it was made of, as they were. With `growth` it may store more
+    numbers than it did.
     """
 
     nodes: tuple[Node, ...]
@@ -37,6 +38,7 @@ class Stretch:
     inward: Mapping[str, Affine] = field(default_factory=dict)
     outward: Mapping[str, Affine] = field(default_factory=dict)
     pieces: tuple[Stretch, ...] = ()
+    growth: bool = False
 
     @property
     def label(self) -> str:

@@ -1,0 +1,43 @@
+"""The network may store a tenth more numbers where that saves many multiplications, and more if it is allowed to."""
+
+import pytest
+from onnx_graphs import Graph, a, assert_same
+
+from unbend.collapse import collapse
+
+
+def chain(more: int = 0):
+    """A grouped 3 × 3 and a 2 × 2 of stride 2 that are one 4 × 4 of stride 2; then `more` numbers behind a bend."""
+    graph = Graph("N", 8, 12, 12)
+    value = graph("Conv", "x", a(8, 2, 3, 3), pads=[1, 1, 1, 1], group=4)
+    value = graph("Relu", graph("Conv", value, a(8, 2, 2, 2), group=4, strides=[2, 2]))
+    if more:
+        value = graph("Conv", value, a(more // 8, 8, 1, 1))
+    return graph.model(value)
+
+
+@pytest.mark.parametrize(
+    ("more", "allowed", "products"), [(0, False, 2), (0, True, 1), (640, False, 2), (4000, False, 2)]
+)
+def test_numbers_grow_within_a_tenth_of_the_network(more, allowed, products):
+    model = chain(more)
+    found = collapse(model, cost="macs", allow_growth=allowed)
+    assert found.after.heavy == products
+    grew = found.after.parameters / found.before.parameters
+    assert grew <= 1.1 or allowed
+    if found.changed:
+        assert found.after.macs < 0.6 * found.before.macs or more
+        assert grew > 1
+        assert_same(model, found.to_onnx(), 1, 3)
+    else:
+        assert "stores 256 numbers, more than it may" in found.stretches[0].reason
+
+
+def test_what_saves_most_for_each_number_grows_first():
+    graph = Graph("N", 8, 12, 12)
+    value = graph("Conv", "x", a(8, 2, 3, 3), pads=[1, 1, 1, 1], group=4)
+    value = graph("Relu", graph("Conv", value, a(8, 2, 2, 2), group=4, strides=[2, 2]))
+    value = graph("Conv", value, a(8, 2, 3, 3), pads=[1, 1, 1, 1], group=4)
+    value = graph("Relu", graph("Conv", value, a(8, 2, 2, 2), group=4, strides=[2, 2]))
+    found = collapse(graph.model(graph("Conv", value, a(40, 8, 1, 1))), cost="macs")
+    assert [one.collapsed for one in found.stretches] == [True, False, False]
