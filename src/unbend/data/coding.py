@@ -6,14 +6,15 @@ that the columns and the intercept do not add up to one another; one-hot coding 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
 
-from unbend.data.columns import as_numbers, as_text, codes
+from unbend.data.columns import as_double, as_numbers, as_text, codes
 from unbend.errors import DataError
+from unbend.exact import Double
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,28 @@ class Coding:
             If a category has a level that the coding does not know.
         """
         x = np.empty((batch.num_rows, len(self.terms)))
-        numbers = {column: level_codes(batch, column, levels) for column, levels in self.levels.items()}
+        indicators = self._indicators(batch)
+        for j, term in enumerate(self.terms):
+            x[:, j] = as_numbers(batch.column(term.column)) if term.level is None else indicators(term)
+        return x
+
+    def encode_exactly(self, batch: pa.RecordBatch) -> Double:
+        """The same in two parts, as the numbers are written; no value may be missing."""
+        x = Double.zeros((batch.num_rows, len(self.terms)))
+        indicators = self._indicators(batch)
         for j, term in enumerate(self.terms):
             if term.level is None:
-                x[:, j] = as_numbers(batch.column(term.column))
+                numbers = as_double(batch.column(term.column))
+                x.hi[:, j], x.lo[:, j] = numbers.hi, numbers.lo
             else:
-                x[:, j] = indicator(numbers[term.column], self.levels[term.column].index(term.level))
+                x.hi[:, j] = indicators(term)
         return x
+
+    def _indicators(self, batch: pa.RecordBatch) -> Callable[[Term], np.ndarray]:
+        """The function that gives the column of a level."""
+        used = {term.column for term in self.terms if term.level is not None}
+        numbers = {column: level_codes(batch, column, self.levels[column]) for column in self.levels if column in used}
+        return lambda term: indicator(numbers[term.column], self.levels[term.column].index(term.level or ""))
 
 
 def indicator(numbers: np.ndarray, number: int) -> np.ndarray:

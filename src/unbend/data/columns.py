@@ -16,6 +16,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from unbend.exact import Double, decimals
+
 Kind = Literal["number", "boolean", "text", "time", "empty", "other"]
 
 
@@ -45,6 +47,15 @@ def as_numbers(column: pa.Array) -> np.ndarray:
     """Numbers or booleans as float64, NaN where missing; (n,). No copy is made where they are that already."""
     numbers = column if pa.types.is_float64(column.type) else pc.cast(column, pa.float64(), safe=False)
     return _view(pc.fill_null(numbers, np.nan) if numbers.null_count else numbers, np.float64)
+
+
+def as_double(column: pa.Array) -> Double:
+    """Numbers as they are written, where none is missing: text, decimals and whole numbers to about 32 digits; (n,)."""
+    if pa.types.is_decimal(column.type) or _is_text(column.type):
+        return decimals(pc.cast(column, pa.string()))
+    if pa.types.is_int64(column.type) or pa.types.is_uint64(column.type):
+        return Double.of(_view(column, np.int64 if pa.types.is_int64(column.type) else np.uint64))
+    return Double.of(as_numbers(column))
 
 
 def _view(column: pa.Array, dtype: Any) -> np.ndarray:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from shlex import quote
 from typing import Any
 
@@ -25,6 +25,7 @@ CLASSES = 20
 """A text target with more levels than this is not taken for a class."""
 SAVED_INDEX = r"\s*|__index_level_\d+__"
 """What pandas calls the row numbers that it saves with a frame, in CSV and in Parquet."""
+AS_WRITTEN = "Numbers are read as they are written, to 32 digits, not rounded to binary ones first."
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def open_table(
     exclude: Sequence[str] = (),
     order: str | None = None,
     classes: bool | None = None,
+    decimals: bool = False,
     gather: Gather | None = None,
 ) -> Table:
     """Survey a source and code its columns.
@@ -79,6 +81,7 @@ def open_table(
     exclude : columns that are not used; one name alone is one of them
     order : the rows come sorted by this column, which is then not a feature
     classes : whether the target is a class; None takes text and yes/no for one
+    decimals : numbers are read as they are written, to about 32 digits (`Rows.x_low`), not as the nearest float64
     gather : gets the numbers of the complete rows while they are surveyed, if no column is text; what it made of them
         is `Table.gathered`
 
@@ -91,7 +94,8 @@ def open_table(
 
     def opened(source: Source) -> Table:
         plan, notes = _plan(source, target, exclude, order, classes)
-        return _table(*_settle(plan, gather), notes)
+        table = _table(*_settle(plan, gather), notes)
+        return replace(table, decimals=True, notes=(*table.notes, AS_WRITTEN)) if decimals else table
 
     return with_types(data, opened)
 

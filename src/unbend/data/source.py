@@ -13,7 +13,7 @@ import pkgutil
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -126,6 +126,15 @@ def supposed(source: Source) -> Source:
     """
     suppose = getattr(type(source), "supposed", None)
     return source if suppose is None else suppose(source)
+
+
+def as_written(source: Source, columns: Collection[str]) -> Source:
+    """The same rows, with the text of the numbers in these columns where the source is text.
+
+    Only a source of text has a method `as_written`.
+    """
+    change = getattr(type(source), "as_written", None)
+    return source if change is None else change(source, columns)
 
 
 def with_types(data: Any, use: Callable[[Source], T]) -> T:

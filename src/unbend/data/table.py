@@ -11,10 +11,21 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data.coding import Coding, level_codes, terms_of, unknown_level
-from unbend.data.columns import as_numbers, as_text, first_place, is_missing, kind_of, of_numpy, row_numbers, sorting
-from unbend.data.source import Source, block_rows, slices, with_types
+from unbend.data.columns import (
+    as_double,
+    as_numbers,
+    as_text,
+    first_place,
+    is_missing,
+    kind_of,
+    of_numpy,
+    row_numbers,
+    sorting,
+)
+from unbend.data.source import Source, as_written, block_rows, slices, with_types
 from unbend.data.survey import sortable, survey
 from unbend.errors import DataError
+from unbend.exact import Double
 
 ROW_NUMBER = "\0row"
 """Name of the column that carries row numbers through a sort; no header has a NUL in it."""
@@ -32,12 +43,16 @@ class Rows:
     y : (n,) float64; the number of the class where the target is a class; zeros where there is no target
     index : (n,) int64, the row's number in the source, from 0, counting every row that was read
     batch : the same rows as they are in the source
+    x_low, y_low : what the numbers as they are written are above x and y, to about 32 digits in all, if the table was
+        opened with `decimals`; else None
     """
 
     x: np.ndarray
     y: np.ndarray
     index: np.ndarray
     batch: pa.RecordBatch
+    x_low: np.ndarray | None = None
+    y_low: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,7 @@ class Table:
     notes : sentences that say what was done to the data
     order : name of the column that the rows are sorted by, or None
     in_order : whether the source has its rows in that order already (if not, every reading sorts in memory)
+    decimals : whether numbers are read as they are written, instead of as the nearest float64
     gathered : what was made of the numbers while they were surveyed, None if nothing was or if columns are text
     """
 
@@ -85,6 +101,7 @@ class Table:
     notes: tuple[str, ...]
     order: str | None = None
     in_order: bool = True
+    decimals: bool = False
     gathered: Gathered | None = field(default=None, repr=False)
 
     @property
@@ -109,19 +126,26 @@ class Table:
         for batch in batches:
             index = row_numbers(batch.column(ROW_NUMBER))
             raw = batch.drop_columns([ROW_NUMBER])
-            yield Rows(self.coding.encode(raw), self._target(raw), index, raw)
+            if self.decimals:
+                x, y = self.coding.encode_exactly(raw), self._exact_target(raw)
+                yield Rows(x.hi, y.hi, index, raw, x.lo, y.lo)
+            else:
+                yield Rows(self.coding.encode(raw), self._target(raw), index, raw)
 
     def load(self) -> Rows:
         """All complete rows at once."""
         blocks = list(self.blocks())
-        batches = [block.batch for block in blocks]
-        whole = pa.Table.from_batches(batches, self.source.schema).combine_chunks().to_batches()
-        return Rows(
-            np.concatenate([np.empty((0, self.p)), *(block.x for block in blocks)]),
-            np.concatenate([np.empty(0), *(block.y for block in blocks)]),
-            np.concatenate([np.empty(0, np.int64), *(block.index for block in blocks)]),
-            whole[0] if whole else pa.RecordBatch.from_pylist([], self.source.schema),
-        )
+        if not blocks:
+            low = (np.empty((0, self.p)), np.empty(0)) if self.decimals else (None, None)
+            empty = pa.RecordBatch.from_pylist([], self.source.schema)
+            return Rows(np.empty((0, self.p)), np.empty(0), np.empty(0, np.int64), empty, *low)
+
+        def joined(name: str) -> np.ndarray:
+            return np.concatenate([getattr(block, name) for block in blocks])
+
+        low = (joined("x_low"), joined("y_low")) if self.decimals else (None, None)
+        whole = pa.Table.from_batches([block.batch for block in blocks]).combine_chunks().to_batches()[0]
+        return Rows(joined("x"), joined("y"), joined("index"), whole, *low)
 
     def onehot(self) -> Coding:
         """Every level and every feature kept, in table order: what a network usually gets."""
@@ -194,9 +218,14 @@ class Table:
         extra = [name for name in (self.target, self.order) if name]
         return (*self.features, *extra)
 
+    def _numbers(self) -> set[str]:
+        numbers = {term.column for term in self.coding.terms if term.level is None}
+        return numbers | ({self.target} if self.classes is None else set())
+
     def _complete(self, rows: int) -> Iterator[pa.RecordBatch]:
         start = 0
-        for batch in self.source.batches(rows):
+        source = as_written(self.source, self._numbers()) if self.decimals else self.source
+        for batch in source.batches(rows):
             numbered = batch.append_column(ROW_NUMBER, of_numpy(np.arange(start, start + batch.num_rows)))
             start += batch.num_rows
             whole = ~np.any([is_missing(batch.column(name)) for name in self._used()], axis=0)
@@ -215,6 +244,11 @@ class Table:
         if self.classes is None:
             return as_numbers(batch.column(self.target))
         return level_codes(batch, self.target, self.classes)
+
+    def _exact_target(self, batch: pa.RecordBatch) -> Double:
+        if self.target and self.classes is None:
+            return as_double(batch.column(self.target))
+        return Double.of(self._target(batch))
 
 
 def _row_of(source: Source, column: str, level: str) -> int | None:

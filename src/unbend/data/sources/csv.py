@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import gzip
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,7 +24,7 @@ from unbend.data.columns import trimmed
 from unbend.data.source import BLOCK, OtherTypes, Source, slices, source, unreadable_as_data_error
 from unbend.errors import DataError
 
-BYTES_AT_A_TIME = 1 << 21
+BYTES_AT_A_TIME = 1 << 20
 """Enough to fit a cache."""
 HEADERS_AT_A_TIME = 16
 """Where the header is long, rows are too, and a row must fit into what is read at a time."""
@@ -100,6 +100,14 @@ class TypedCsv:
         for batch in self.file.read(dict(zip(self.schema.names, self.schema.types, strict=True))):
             yield from slices(batch, rows)
 
+    def as_written(self, columns: Collection[str]) -> TypedCsv:
+        """The same rows, with the text of those of these columns that are not whole numbers."""
+        types = {
+            field.name: pa.string() if field.name in columns and pa.types.is_floating(field.type) else field.type
+            for field in self.schema
+        }
+        return TypedCsv(self.file, pa.schema(types))
+
 
 @dataclass(frozen=True)
 class CsvSource:
@@ -128,6 +136,10 @@ class CsvSource:
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
         return TypedCsv(self.file, self.schema).batches(rows)
+
+    def as_written(self, columns: Collection[str]) -> TypedCsv:
+        """The same rows, with the text of those of these columns that are not whole numbers."""
+        return TypedCsv(self.file, self.schema).as_written(columns)
 
 
 @source(suffixes=(".csv", ".tsv", ".csv.gz"))

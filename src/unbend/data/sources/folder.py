@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from unbend.data.source import BLOCK, Source, open_source, source, suffixes, supposed
+from unbend.data.source import BLOCK, Source, as_written, open_source, source, suffixes, supposed
 from unbend.errors import DataError
 
 
@@ -30,6 +30,10 @@ class Files:
     def supposed(self) -> Files:
         """The same rows with the types that the first rows of the files have; reading it may raise OtherTypes."""
         return Files(self.name, tuple(supposed(part) for part in self.parts))
+
+    def as_written(self, columns: Collection[str]) -> Files:
+        """The same rows with the text of the numbers in these columns, where the files hold text."""
+        return Files(self.name, tuple(as_written(part, columns) for part in self.parts))
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, file by file."""
