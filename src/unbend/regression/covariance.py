@@ -80,6 +80,8 @@ def row_axes(solution: Solution, x: np.ndarray) -> np.ndarray:
 def coefficient_axes(solution: Solution) -> np.ndarray:
     """What the intercept and each coefficient are made of in the coordinates u; (1 + p, 1 + k), NaN for ridge."""
     p = len(solution.coef)
+    if solution.axes is not None:
+        return solution.axes
     if solution.root is None:
         return np.full((p + 1, 1), np.nan)
     first = np.array([_constant(solution), *(-(solution.mean @ solution.root))])

@@ -7,17 +7,22 @@ factored from the rows before that.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
 
 from unbend.errors import SelfCheckError
+from unbend.exact import Double
+from unbend.regression.covariance import coefficient_axes
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear, ordinary_each
+from unbend.regression.polynomial import Polynomial
 from unbend.regression.rank import relations
-from unbend.regression.refine import MOST, refined
+from unbend.regression.refine import BEYOND, LAST_BIT, MOST, refined
+from unbend.regression.rows import Blocks, summed
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, RowFactor, Triangle, triangle_of
 from unbend.regression.trust import digits_each, rounding_errors
@@ -40,12 +45,13 @@ some milliseconds."""
 def least_squares(
     moments: Moments,
     names: Sequence[str],
-    blocks: Callable[[], Iterable[Block]],
+    blocks: Blocks,
     *,
     collinear: Collinear = "error",
     optional: Sequence[bool] | None = None,
     intercept: bool = True,
     readings: Readings = "as many as it takes",
+    terms: Polynomial | None = None,
 ) -> tuple[Solution, ...]:
     """The coefficients that minimise the sum of squared residuals of each target.
 
@@ -57,6 +63,8 @@ def least_squares(
     collinear, optional : as `ordinary` has them
     intercept : whether there is one
     readings : how many are worth taking
+    terms : what the columns are, if they are powers and products of shifted columns; `Solution.reported` is then for
+        the powers and products of the columns as they are
 
     Raises
     ------
@@ -74,21 +82,56 @@ def least_squares(
     found = relations(triangle)
     solutions = [] if found else _finished(ordinary_each(triangle, names, found=found), intercept)
     if found or solutions[0].condition > REFINABLE:
-        triangle = row_triangle(moments, blocks(), intercept, triangle.targets)
-        solutions = _finished(ordinary_each(triangle, names, collinear=collinear, optional=optional), intercept)
+        triangle = row_triangle(moments, blocks, intercept, triangle.targets)
+        found = [relation if terms is None else terms.relation(relation) for relation in relations(triangle)]
+        each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found)
+        solutions = _finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
-        most = MOST if readings == "as many as it takes" else 1
-        cheap = readings != "few" and moments.n * len(names) ** 2 <= CHEAP and len(names) <= NARROW
-        solutions = refined(solutions, triangle, moments, blocks, most=most, errors=cheap)
+        few = readings == "few"
+        rows = None if few or not _cheap(moments.n, len(names)) else _rows(solutions[0], terms)
+        bits = LAST_BIT if terms is None else BEYOND
+        solutions = refined(solutions, triangle, moments, blocks, most=1 if few else MOST, bits=bits, rows=rows)
+    if terms is not None:
+        solutions = [_in_units(one, terms) for one in solutions]
     return tuple(_checked(_per_row(one, moments.weight)) for one in solutions)
 
 
-def row_triangle(moments: Moments, blocks: Iterable[Block], intercept: bool = True, targets: int = 1) -> Triangle:
+def _cheap(n: int, p: int) -> bool:
+    """Whether the inverse of the cross products is refined in some milliseconds."""
+    return n * p**2 <= CHEAP and p <= NARROW
+
+
+def _rows(solution: Solution, terms: Polynomial | None) -> Double:
+    """(1 + p, 1 + p) the intercept and each coefficient that is reported, in terms of those that are computed."""
+    rows = Double.of(np.eye(len(solution.coef) + 1)) if terms is None else terms.back_exactly()
+    known = np.array([solution.has_intercept, *(name not in solution.dropped for name in solution.names)])
+    return rows * known * known[:, None]
+
+
+def _in_units(solution: Solution, terms: Polynomial) -> Solution:
+    """A solution with what it is for the columns as they are; it keeps no inverse of its own."""
+    found = Double.of(np.array([solution.intercept, *solution.coef]), solution.low)
+    reported = terms.coefficients(found)
+    units = replace(
+        solution,
+        intercept=float(reported.hi[0]),
+        coef=reported.hi[1:],
+        low=reported.lo,
+        error=abs(terms.back) @ (rounding_errors(solution) if solution.error is None else solution.error),
+        axes=terms.back @ coefficient_axes(solution),
+    )
+    return replace(solution, inverse=None, in_units=units)
+
+
+def row_triangle(moments: Moments, blocks: Blocks, intercept: bool = True, targets: int = 1) -> Triangle:
     """A reading of the rows for their QR factorization."""
+    return summed(blocks, partial(_row_factor, moments, intercept, targets)).triangle()
+
+
+def _row_factor(moments: Moments, intercept: bool, targets: int, block: Block, first: object = None) -> RowFactor:
     factor = RowFactor(moments, intercept, targets)
-    for block in blocks:
-        factor.see(block.z, block.weights)
-    return factor.triangle()
+    factor.see(block.z, block.weights)
+    return factor
 
 
 def _finished(solutions: Sequence[Solution], intercept: bool) -> Sequence[Solution]:
@@ -118,13 +161,15 @@ def _per_row(solution: Solution, weight: float) -> Solution:
         explained=None if solution.explained is None else solution.explained / unit,
         inverse=None if solution.inverse is None else solution.inverse * unit,
         root=solution.root * size,
+        axes=None if solution.axes is None else solution.axes * size,
         length=solution.length / size,
+        in_units=None if solution.in_units is None else _per_row(solution.in_units, weight),
     )
 
 
 def _checked(solution: Solution) -> Solution:
     """A solution of which rounding leaves something."""
-    if solution.digits > 0:
+    if solution.reported.digits > 0:
         return solution
     worst = ("intercept", *solution.names)[int(np.argmin(digits_each(solution)))]
     raise SelfCheckError(

@@ -14,6 +14,7 @@ from unbend.document import Block
 from unbend.regression import export, summary
 from unbend.regression.covariance import Covariance, classical
 from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
+from unbend.regression.polynomial import Polynomial
 from unbend.regression.quadratic import Quadratic
 from unbend.regression.solution import Solution
 from unbend.result import Result
@@ -26,7 +27,7 @@ class LinearFit(Result):
     Attributes
     ----------
     source, target : what was regressed
-    degree : 1, or 2 with squares and products
+    degree : 1, or more with powers and products up to it
     coefficients : the intercept, then every column
     n : rows that were used
     p : columns
@@ -84,7 +85,7 @@ class LinearFit(Result):
     uncertainty: Covariance = field(repr=False, metadata={"json": False})
     coding: Coding = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
-    terms: Quadratic | None = field(repr=False, metadata={"json": False})
+    terms: Polynomial | Quadratic | None = field(repr=False, metadata={"json": False})
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -94,12 +95,12 @@ class LinearFit(Result):
     @property
     def coef(self) -> np.ndarray:
         """(p,) coefficients, 0 where a column was dropped."""
-        return self.solution.coef
+        return self.solution.reported.coef
 
     @property
     def intercept(self) -> float:
         """The prediction where every column is 0."""
-        return self.solution.intercept
+        return self.solution.reported.intercept
 
     @property
     def se(self) -> np.ndarray:
@@ -129,7 +130,7 @@ class LinearFit(Result):
     @property
     def covariance(self) -> np.ndarray:
         """(1 + p, 1 + p) of the intercept and the coefficients."""
-        return self.uncertainty.matrix(self.solution)
+        return self.uncertainty.matrix(self.solution.reported)
 
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in self.coefficients[1:]])
@@ -180,7 +181,11 @@ class Origin:
 
 
 def linear_fit(
-    origin: Origin, terms: Quadratic | None, solution: Solution, level: float, uncertainty: Covariance | None = None
+    origin: Origin,
+    terms: Polynomial | Quadratic | None,
+    solution: Solution,
+    level: float,
+    uncertainty: Covariance | None = None,
 ) -> LinearFit:
     """All statistics of a solution, under a covariance (classical if None)."""
     n = solution.n
@@ -193,8 +198,8 @@ def linear_fit(
     return LinearFit(
         source=origin.source,
         target=origin.target,
-        degree=1 if terms is None else 2,
-        coefficients=coefficient_table(solution, level, uncertainty),
+        degree=1 if terms is None else terms.degree,
+        coefficients=coefficient_table(solution.reported, level, uncertainty),
         n=n,
         p=len(solution.names),
         df_resid=df,
@@ -212,7 +217,7 @@ def linear_fit(
         aic=2 * (solution.effective_df + 1) - 2 * log_likelihood,
         bic=float(np.log(n)) * (solution.effective_df + 1) - 2 * log_likelihood,
         condition=solution.condition,
-        digits=solution.digits,
+        digits=solution.reported.digits,
         method=solution.method,
         dropped=solution.relations,
         ridge=solution.strength,

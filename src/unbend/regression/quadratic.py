@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -33,6 +34,7 @@ class Quadratic:
     p: int
     first: np.ndarray
     second: np.ndarray
+    degree: ClassVar[int] = 2
 
     def expand(self, x: np.ndarray) -> np.ndarray:
         """The columns x (n, p) followed by their squares and products; (n, p + k)."""

@@ -113,14 +113,15 @@ def _relation(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) 
     length, scale, mean = triangle.length, triangle.scale, triangle.mean
     taking_part = [i for i, k in enumerate(kept) if abs(weights[i]) * length[k] > PART * length[j]]
     others = tuple(kept[i] for i in taking_part)
-    raw = [_tidy(weights[i] * scale[j] / scale[kept[i]]) for i in taking_part]
+    raw = [tidy(weights[i] * scale[j] / scale[kept[i]]) for i in taking_part]
     constant = mean[j] - sum(weight * mean[k] for weight, k in zip(raw, others, strict=True))
     size = abs(mean[j]) + sum(abs(weight * mean[k]) for weight, k in zip(raw, others, strict=True))
     spread = float(length[j] * scale[j] / np.sqrt(triangle.n))
     known = abs(constant) > PART * spread + SUM * size
-    return Relation(j, others, tuple(raw), _tidy(float(constant)) if known else 0.0)
+    return Relation(j, others, tuple(raw), tidy(float(constant)) if known else 0.0)
 
 
-def _tidy(value: float) -> float:
+def tidy(value: float) -> float:
+    """A whole number if it is one up to rounding."""
     nearest = round(value)
     return float(nearest) if nearest and abs(value - nearest) < PART * abs(nearest) else float(value)

@@ -13,29 +13,27 @@ Source: Björck (1967), BIT 7, 257-278; Demmel, Hida, Riedy and Li (2009), ACM T
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial, reduce
-from operator import add
+from functools import cached_property, partial
 
 import numpy as np
 
 from unbend.exact import Double, Gradient, gradient
 from unbend.regression.covariance import coefficient_axes
 from unbend.regression.moments import Block, Moments
+from unbend.regression.rows import Blocks, summed
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, Triangle
 from unbend.regression.trust import inflation, row_lengths
 
-Blocks = Callable[[], Iterable[Block]]
-
-LAST_BIT = 2.0**-56
-"""A quarter of a rounding: with no more error than this a float64 is rounded right, but for ties."""
+LAST_BIT, BEYOND = 56, 84
+"""With so many bits right a float64 is rounded right, but for ties; and what may cancel needs some 8 digits more."""
 TWO_PARTS = 2.0**-102
 """A rounding of numbers in two parts, and some."""
 NOTHING = 1e-12
 """A coefficient with less than this share of the target's spread need not be right to its own last digit."""
-EXACT = LAST_BIT**3
+EXACT = 0.5 ** (3 * LAST_BIT)
 """A sum of squared residuals below this share of the target's need not be told from 0."""
 GAIN = 0.25
 """A step that is not shorter than the one before by this factor (squared) gains nothing."""
@@ -167,7 +165,8 @@ def refined(
     blocks: Blocks,
     *,
     most: int = MOST,
-    errors: bool = False,
+    bits: int = LAST_BIT,
+    rows: Double | None = None,
 ) -> tuple[Solution, ...]:
     """Solutions for several targets, right to the last digit, as far as the columns allow.
 
@@ -177,18 +176,20 @@ def refined(
     moments : of the same rows
     blocks : reads the rows again
     most : readings, after which the result is taken as it is
-    errors : whether what the standard errors need is refined as well, which takes the work of p readings
+    bits : of the coefficients that are to be right; those beyond a float64 are in `Solution.low`
+    rows : (m, 1 + p) combinations of the intercept and the coefficients whose variances are to be right as well, which
+        takes the work of m readings
     """
     newton = Newton.of(solutions[0], triangle, moments.weight)
     spread = np.sqrt([max(one.tss, 0.0) for one in solutions])
     start = Double.of(np.array([[one.intercept, *one.coef] for one in solutions]).T)
-    ended = newton.run(start, partial(_residuals, blocks), partial(_enough, newton, spread), most)
+    ended = newton.run(start, partial(_residuals, blocks), partial(_enough, newton, spread, bits), most)
     y_mean = Double.of(triangle.shift, triangle.offset)[triangle.p :]
     tss = _sums_of_squares(y_mean if newton.intercept else Double.zeros(len(solutions)), moments.weight, blocks)
-    inverse = _inverse(newton, solutions[0], blocks) if errors else None
+    inverse = None if rows is None else _inverse(newton, solutions[0], blocks, rows)
     coef, rss = ended.at, ended.rss
     noise = newton.noise(coef.hi[1:], spread, np.sqrt(rss.hi))
-    error, explained = ended.step.error + noise + EPS / 2 * np.abs(coef.hi), (tss - rss).to_float()
+    error, explained = ended.step.error + noise, (tss - rss).to_float()
     readings = "one reading" if ended.readings == 1 else f"{ended.readings} readings"
     return tuple(
         replace(
@@ -207,44 +208,57 @@ def refined(
     )
 
 
-def _enough(newton: Newton, spread: np.ndarray, ended: Ended) -> bool:
-    """Whether every coefficient and every sum of squares is right to its last bit."""
+def _enough(newton: Newton, spread: np.ndarray, bits: int, ended: Ended) -> bool:
+    """Whether so many bits of every coefficient are right, and every sum of squares to its last."""
     length = np.append(np.sqrt(newton.weight), np.where(newton.length > 0, newton.length, np.inf))
     size = np.maximum(np.abs(ended.at.hi), NOTHING * spread / length[:, None])
-    known = np.maximum(LAST_BIT * ended.rss.hi, EXACT * np.square(spread))
-    return bool((ended.step.error <= LAST_BIT * size).all() and (newton.contraction * ended.step.energy <= known).all())
+    known = np.maximum(0.5**LAST_BIT * ended.rss.hi, EXACT * np.square(spread))
+    return bool(
+        (ended.step.error <= 0.5**bits * size).all() and (newton.contraction * ended.step.energy <= known).all()
+    )
 
 
 def _residuals(blocks: Blocks, at: Double) -> Left:
     """[1 x]ᵀ (y − [1 x] at) over all rows."""
-    return _left(gradient(b.x, b.y, at[0], at[1:], b.weights, x_low=b.x_low, y_low=b.y_low) for b in blocks())
+    return _left(summed(blocks, partial(_of_block, at)))
 
 
-def _left(parts: Iterable[Gradient]) -> Left:
-    sums = reduce(add, parts)
+def _of_block(at: Double, b: Block, first: object = None) -> Gradient:
+    return gradient(b.x, b.y, at[0], at[1:], b.weights, x_low=b.x_low, y_low=b.y_low)
+
+
+def _left(sums: Gradient) -> Left:
     right = Double(np.vstack([sums.total.hi, sums.cross.hi]), np.vstack([sums.total.lo, sums.cross.lo]))
     return Left(right, sums.squares)
 
 
 def _sums_of_squares(mean: Double, weight: float, blocks: Blocks) -> Double:
     """Of the targets (k,), about means that need not be exact."""
-    none, about = Double.zeros((0, len(mean))), bool(mean.hi.any())
-    left = _left(gradient(b.x[:, :0], b.y, mean, none, b.weights, y_low=b.y_low) for b in blocks())
+    about = bool(mean.hi.any())
+    left = _left(summed(blocks, partial(_of_targets, mean)))
     return left.squares - left.right[0] * left.right[0] / weight if about else left.squares
 
 
-def _inverse(newton: Newton, solution: Solution, blocks: Blocks) -> np.ndarray:
-    """(1 + p,) diagonal of the inverse of the cross products of [1 x]; 0 where a column was dropped."""
+def _of_targets(mean: Double, b: Block, first: object = None) -> Gradient:
+    return gradient(b.x[:, :0], b.y, mean, Double.zeros((0, len(mean))), b.weights, y_low=b.y_low)
+
+
+def _inverse(newton: Newton, solution: Solution, blocks: Blocks, rows: Double) -> np.ndarray:
+    """(m,) r (inverse of the cross products of [1 x]) rᵀ for each row r of `rows` (m, 1 + p)."""
     axes = coefficient_axes(solution)
-    unit = np.eye(len(axes))
-    unit[0, 0] = newton.intercept
-    at = np.arange(len(axes)), np.arange(len(axes))
+    start = axes @ (axes.T @ rows.hi.T)
 
     def read(inverse: Double) -> Left:
-        left = _left(gradient(b.x, None, inverse[0], inverse[1:], b.weights, x_low=b.x_low) for b in blocks())
-        return Left(left.right + unit, left.squares)
+        left = _left(summed(blocks, partial(_of_columns, inverse)))
+        return Left(left.right + rows.T, left.squares)
 
     def enough(ended: Ended) -> bool:
-        return bool((ended.step.error[at] <= LAST_BIT * ended.at.hi[at]).all())
+        wanted = np.abs(rows.hi)
+        errors = (wanted * ended.step.error.T).sum(axis=1)
+        return bool((errors <= 0.5**LAST_BIT * (rows.hi * ended.at.hi.T).sum(axis=1)).all())
 
-    return newton.run(Double.of(axes @ axes.T), read, enough).at.to_float()[at]
+    return (rows * newton.run(Double.of(start), read, enough).at.T).sum(axis=1).to_float()
+
+
+def _of_columns(at: Double, b: Block, first: object = None) -> Gradient:
+    return gradient(b.x, None, at[0], at[1:], b.weights, x_low=b.x_low)

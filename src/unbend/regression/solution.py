@@ -47,8 +47,13 @@ class Solution:
     explained : tss − rss, to more digits than their difference has; None where nothing better is known
     inverse : (1 + p,) diagonal of the inverse of the cross products of [1 x], right to the last digits; None where the
         root has to do
+    axes : (1 + p, 1 + k) what the intercept and each coefficient are made of in the coordinates of
+        `unbend.regression.covariance`; None where that is mean and root
     low : (1 + p,) what the intercept and the coefficients are beyond the last bit of a float64; None where not known
-    error : (1 + p,) bound on the rounding error of the intercept and the coefficients, where refinement left one
+    error : (1 + p,) bound on the error of the intercept and the coefficients with `low` added, where refinement left
+        one
+    in_units : for powers and products of shifted columns, the same for those of the columns as they are; only its
+        coefficients and what is known of them are to be used
     """
 
     names: tuple[str, ...]
@@ -73,6 +78,13 @@ class Solution:
     inverse: np.ndarray | None = None
     low: np.ndarray | None = None
     error: np.ndarray | None = None
+    axes: np.ndarray | None = None
+    in_units: Solution | None = None
+
+    @property
+    def reported(self) -> Solution:
+        """The solution whose coefficients are for the columns in their own units."""
+        return self if self.in_units is None else self.in_units
 
     @property
     def r2(self) -> float:
@@ -104,6 +116,8 @@ class Solution:
         """(1 + p,) variances of the intercept and of each coefficient for noise of variance 1; NaN for ridge."""
         if self.inverse is not None:
             return self.inverse
+        if self.axes is not None:
+            return np.square(self.axes).sum(axis=1)
         if self.root is None:
             return np.full(len(self.coef) + 1, np.nan)
         of_mean = self.has_intercept / self.n + np.square(self.mean @ self.root).sum()

@@ -27,7 +27,7 @@ NOTHING = 1e-8
 def rounding_errors(solution: Solution) -> np.ndarray:
     """Bound on the rounding error of the intercept and of each coefficient; (1 + p,)."""
     if solution.error is not None:
-        return solution.error
+        return solution.error + EPS / 2 * np.abs([solution.intercept, *solution.coef])
     total = float(np.sqrt(solution.tss) + np.abs(solution.coef) @ solution.length)
     errors = _of_ridge(solution) if solution.root is None else _of_factor(solution, solution.root, total)
     in_sum = np.abs(solution.y_mean) + np.abs(solution.mean * solution.coef).sum()
@@ -67,12 +67,21 @@ def digits_each(solution: Solution) -> np.ndarray:
 
     Counted from the first digit of the number, or of its standard error if that is larger, or of `NOTHING`.
     """
-    spread = np.sqrt(solution.tss)
-    length = np.where(solution.length > 0, solution.length, np.inf)
-    least = NOTHING * spread / np.array([np.sqrt(solution.n), *length])
+    least = NOTHING * np.sqrt(solution.tss) * _least(solution)
     sizes = np.fmax(np.abs([solution.intercept, *solution.coef]), solution.standard_errors)
     sizes = np.maximum(np.fmax(sizes, least), np.finfo(float).tiny)
     return _whole(rounding_errors(solution) / sizes)
+
+
+def _least(solution: Solution) -> np.ndarray:
+    """(1 + p,) the intercept and the coefficients that move the target by 1, all rows together.
+
+    In the columns' own units powers are so alike that only all together move it: then it is what noise of 1 moves them
+    by.
+    """
+    if solution.axes is not None:
+        return np.sqrt(solution.unscaled)
+    return 1.0 / np.array([np.sqrt(solution.n), *np.where(solution.length > 0, solution.length, np.inf)])
 
 
 def error_digits(solution: Solution) -> np.ndarray:

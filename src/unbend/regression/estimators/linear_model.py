@@ -45,12 +45,13 @@ class LinearModel(MultiOutputMixin, RegressorMixin, BaseEstimator):
     def _keep(self, solutions: Sequence[Solution], flat: bool) -> None:
         """Set the attributes that a fitted estimator has."""
         self.solutions_ = tuple(solutions)
-        coef, intercept = np.array([one.coef for one in solutions]), np.array([one.intercept for one in solutions])
+        told = [one.reported for one in solutions]
+        coef, intercept = np.array([one.coef for one in told]), np.array([one.intercept for one in told])
         self.coef_ = coef[0] if flat else coef
         self.intercept_ = float(intercept[0]) if flat else intercept
         self.rank_ = solutions[0].rank
         self.condition_ = max(one.condition for one in solutions)
-        self.digits_ = min(one.digits for one in solutions)
+        self.digits_ = min(one.digits for one in told)
         self.dropped_ = solutions[0].relations
 
 

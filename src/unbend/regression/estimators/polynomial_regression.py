@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import replace
-from itertools import combinations, combinations_with_replacement
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import assert_all_finite
 
-from unbend.errors import UsageError
+from unbend.regression.design import Design
 from unbend.regression.estimators.linear_model import InferredModel
-from unbend.regression.estimators.linear_regression import solutions, warn_of
+from unbend.regression.estimators.linear_regression import warn_of
 from unbend.regression.estimators.sample import names_of, take
-from unbend.regression.quadratic import MOST
-
-RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+from unbend.regression.polynomial import Polynomial, polynomial
+from unbend.regression.reading import refuse_unsquarable
 
 
 class PolynomialRegression(InferredModel):
@@ -48,6 +45,7 @@ class PolynomialRegression(InferredModel):
 
     powers_: np.ndarray
     terms_: tuple[str, ...]
+    _polynomial: Polynomial
 
     def __init__(self, degree: int = 2, *, interaction_only: bool = False, fit_intercept: bool = True) -> None:
         self.degree = degree
@@ -65,43 +63,19 @@ class PolynomialRegression(InferredModel):
             If the arguments cannot be used.
         """
         sample = take(self, X, y, sample_weight)
-        names, p = names_of(self), sample.x.shape[1]
-        self.powers_ = _powers(p, self.degree, self.interaction_only)
-        self.terms_ = tuple(_name(names, powers) for powers in self.powers_)
-        expanded = replace(sample, x=self._columns(sample.x), names=self.terms_)
-        found = solutions(expanded, self.fit_intercept, "drop")
+        assert_all_finite(sample.x, input_name="X")
+        names = names_of(self)
+        terms = polynomial(names, self.degree, products_only=self.interaction_only)
+        design = Design.of_powers(sample.blocks, terms, self.fit_intercept)
+        moments = design.moments()
+        assert moments is not None  # the checks of `take` leave at least one row
+        refuse_unsquarable(moments, (*terms.names, *(f"target {j}" for j in range(sample.y.shape[1]))))
+        found, solved = design.solve(moments, collinear="drop")
+        self.powers_, self.terms_, self._polynomial = terms.powers, terms.names, solved or terms
         self._keep(found, sample.flat)
-        columns = set(self.terms_[:p])
+        columns = set(names)
         warn_of([said for name, said in zip(found[0].dropped, self.dropped_, strict=True) if name in columns])
         return self
 
     def _columns(self, x: np.ndarray) -> np.ndarray:
-        products = [_product(x, powers) for powers in self.powers_]
-        return np.column_stack(products)
-
-
-def _powers(p: int, degree: int, interaction_only: bool) -> np.ndarray:
-    if not isinstance(degree, (int, np.integer)) or degree < 1:
-        raise UsageError(f"the degree must be a whole number from 1, not {degree}")
-    choose = combinations if interaction_only else combinations_with_replacement
-    found = []
-    for size in range(1, degree + 1):
-        for chosen in choose(range(p), size):
-            counts = Counter(chosen)
-            found.append([counts[j] for j in range(p)])
-            if len(found) > MOST:
-                raise UsageError(
-                    f"{p} columns have more than {MOST} products up to degree {degree}",
-                    try_="leave columns out, or take a lower degree",
-                )
-    return np.array(found)
-
-
-def _product(x: np.ndarray, powers: np.ndarray) -> np.ndarray:
-    taking_part = np.flatnonzero(powers)
-    return np.prod([x[:, j] ** powers[j] for j in taking_part], axis=0)
-
-
-def _name(names: tuple[str, ...], powers: np.ndarray) -> str:
-    parts = [names[j] + (str(k).translate(RAISED) if k > 1 else "") for j, k in enumerate(powers) if k]
-    return "·".join(parts)
+        return self._polynomial.expand(x)
