@@ -53,12 +53,20 @@ def file_size(model: ir.Model) -> int:
 
 
 def _product(network: Network, node: Node) -> int:
-    """The multiplications of a MatMul or Gemm outside every stretch; 0 for other ops, or where shapes are not known."""
-    if node.op_type not in ("MatMul", "Gemm"):
+    """The multiplications of a product outside every stretch; 0 for other ops, or where shapes are not known."""
+    if node.op_type not in HEAVY:
         return 0
-    constant = network.constants.get(node.inputs[0])
-    first = network.shapes.get(node.inputs[0], constant.shape if constant is not None else None)
+    first, second = (_shape(network, name) for name in node.inputs[:2])
     target = network.shapes.get(node.outputs[0])
-    if not first or target is None:
+    if not first or not second or target is None:
         return 0
+    if node.op_type == "ConvTranspose":
+        return math.prod(first) * math.prod(second[1:])
+    if node.op_type == "Conv":
+        return math.prod(target) * math.prod(second[1:])
     return math.prod(target) * first[-2 if node.attribute("transA", 0) else -1]
+
+
+def _shape(network: Network, name: str) -> tuple[int, ...] | None:
+    constant = network.constants.get(name)
+    return network.shapes.get(name) if constant is None else constant.shape

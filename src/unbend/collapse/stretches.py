@@ -139,6 +139,8 @@ def _maps(network: Network, node: Node) -> tuple[Local, ...]:
     overridable = {port.name for port in network.inputs[1:]} | network.overridable
     if defaults := overridable.intersection(node.inputs):
         raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
+    if network.quantised.intersection((*node.inputs, *node.outputs)):
+        raise Unsupported("quantised: left alone")
     if node.op_type in ROUNDING and not all(_is_real(network, name) for name in node.outputs):
         raise Unsupported("it computes in whole numbers and rounds")
     if not all(_is_finite(network.constants[name]) for name in node.inputs if name in network.constants):

@@ -1,7 +1,7 @@
 """How long networks take on this machine: run in turns under onnxruntime with one thread, so that ratios are fair.
 
 In every round each network runs for about a millisecond or more, after a run that is not timed and fills the caches;
-odd rounds go in the reverse order. The clock is the CPU time of the thread that runs them, which a busy machine disturbs
+odd rounds go in the reverse order. The clock is the CPU time of the thread that runs them, which a busy machine moves
 least. A ratio is taken round by round, between neighbours in time; its median and its middle half are what is said.
 """
 

@@ -157,6 +157,18 @@ class Network:
         return frozenset(name for name in self.model.graph.initializers if name in inputs)
 
     @cached_property
+    def quantised(self) -> frozenset[str]:
+        """Constants that are computed from whole numbers by DequantizeLinear, and values that are rounded to such."""
+        found: set[str] = set()
+        for node in self.model.graph:
+            read = [value.name or "" for value in node.inputs if value is not None]
+            if node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear"):
+                found.update(read[:1])
+            elif node.op_type == "DequantizeLinear" or found.intersection(read):
+                found.update(value.name for value in node.outputs if value.name in self.constants)
+        return frozenset(found)
+
+    @cached_property
     def captured(self) -> frozenset[str]:
         """Values that a subgraph (of If, Loop or Scan) reads from outside."""
         return frozenset(name for node in self.nodes for name in captured_names(node))

@@ -10,6 +10,11 @@ import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
 
+QUANTISING = {"QuantizeLinear", "DequantizeLinear"}
+QUANTISED_SINCE = 19
+"""The reference evaluator has these from this opset on; what they did before is the same."""
+
+
 def run_node(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
     """The node's outputs for constant inputs (None for an absent one), or None where the reference cannot run it."""
     proto = ir.to_proto(node)
@@ -20,7 +25,9 @@ def run_node(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndar
         [_value_info(name, array) for name, array in given.items()],
         [onnx.ValueInfoProto(name=name) for name in proto.output if name],
     )
-    opsets = node.graph.opset_imports if node.graph is not None else {"": 21}
+    opsets = dict(node.graph.opset_imports) if node.graph is not None else {"": 21}
+    if node.op_type in QUANTISING:
+        opsets[""] = max(opsets.get("", QUANTISED_SINCE), QUANTISED_SINCE)
     imports = [onnx.helper.make_opsetid(domain, version) for domain, version in opsets.items()]
     model = onnx.helper.make_model(graph, opset_imports=imports)
     try:
