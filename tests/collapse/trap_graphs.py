@@ -285,7 +285,7 @@ def split_into_two():
     return graph.model(graph("Gemm", graph("Gemm", left, a(2, 5)), a(5, 2)), graph("Gemm", right, a(4, 3)))
 
 
-@trap(2)
+@trap(1)
 def concat_in_the_middle():
     graph = Graph("N", 6)
     both = graph("Concat", graph("Mul", graph("Gemm", "x", a(6, 3)), a(3)), "x", axis=1)
