@@ -338,37 +338,6 @@ def _shifted(edges: list[Edge], at: int, offset: np.ndarray) -> list[Edge]:
     return [replace(edge, steps=(*edge.steps, shift)) if i == at else edge for i, edge in enumerate(edges)]
 
 
-def _pull(graph: Reduction, value: str) -> bool:
-    """M (a + b) + t = M a + (M b + t): carry the map that reads a sum into each of its branches, if that is cheaper."""
-    made, read = graph.into(value), graph.out(value)
-    if len(made) < 2 or len(read) != 1 or (*made, *read) in graph.refused:
-        return False
-    linear = tuple(step if not step.affine.offset.any() else _without_offset(step) for step in read[0].steps)
-    branches = [Edge(edge.source, read[0].target, (*edge.steps, *linear)) for edge in made]
-    offset = graph.offsets[value]
-    for step in read[0].steps:
-        offset = step.affine.linear.image(offset) + step.affine.offset
-    options = [_shifted(branches, at, offset) for at in range(len(branches) if offset.any() else 1)]
-    prices = [sum((graph.best(edge) for edge in option), Price()) for option in options]
-    after, before = min(prices), sum((graph.best(edge) for edge in (*made, *read)), Price())
-    if not (after < before and graph.target.accepts(after, before)):
-        graph.refused.add((*made, *read))
-        return False
-    graph.swap([*made, *read], options[prices.index(after)])
-    graph.rules.append(f"what reads the sum {value} is carried into its {len(made)} branches")
-    return True
-
-
-def _without_offset(step: Step) -> Step:
-    return Step(Affine(step.affine.linear, _zero(step.out_shape)), None, step.rules, part_of=step.part_of)
-
-
-def _shifted(edges: list[Edge], at: int, offset: np.ndarray) -> list[Edge]:
-    """The edges, one of them with a shift at its end."""
-    shift = Step(Affine(Identity(edges[at].steps[-1].out_shape), shrink(offset)))
-    return [replace(edge, steps=(*edge.steps, shift)) if i == at else edge for i, edge in enumerate(edges)]
-
-
 def _parallels(graph: Reduction) -> bool:
     """Add up the edges between one pair of values, if their sum has a form and is no dearer; at every value."""
     merged = [_merge_into(graph, target) for target in dict.fromkeys(edge.target for edge in graph.edges)]
