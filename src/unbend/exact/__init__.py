@@ -9,6 +9,7 @@ from unbend.exact.compiled import COMPILED
 from unbend.exact.double import Double
 from unbend.exact.error_free import two_prod, two_sum
 from unbend.exact.gradient import Gradient, gradient
+from unbend.exact.products import products
 from unbend.exact.text import decimals
 
-__all__ = ["COMPILED", "Double", "Gradient", "decimals", "gradient", "two_prod", "two_sum"]
+__all__ = ["COMPILED", "Double", "Gradient", "decimals", "gradient", "products", "two_prod", "two_sum"]

@@ -5,6 +5,7 @@
      TARGET    the attribute that lets the compiler use the set
      VD, W     a vector of doubles and how many it holds
      SET1, FMA a number in every lane, and a·b + c rounded once
+     LOW1, HIGH1, LOW2, …  the lanes of two vectors that the steps of turning W rows into columns pick
 
    Both passes take a chunk of rows at a time into a buffer in cache, where strides, float32 and shifts are dealt with.
    Nothing here may be compiled with contraction or with a looser floating-point model: what a rounding left is part
@@ -46,10 +47,10 @@ INLINE void NAME(residuals)(const Chunk *c, Py_ssize_t at, const double *b0, con
     for (Py_ssize_t j = 0; j < c->p; j++) {
         VD factor = SET1(b[2 * j]), rest = SET1(b[2 * j + 1]);
         for (int g = 0; g < groups; g++) {
-            VD x = NAME(load)(c->x + j * c->rows + at + g * W);
+            VD x = NAME(load)(c->x + j * c->apart + at + g * W);
             VD product = x * factor, error = FMA(x, rest, FMA(x, factor, -product));
             if (low)
-                error = FMA(NAME(load)(c->x_low + j * c->rows + at + g * W), factor, error);
+                error = FMA(NAME(load)(c->x_low + j * c->apart + at + g * W), factor, error);
             NAME(add)(&hi[g], &lo[g], product, error);
         }
     }
@@ -90,10 +91,10 @@ INLINE void NAME(cross)(const Chunk *c, Py_ssize_t j, double *sums, const int co
     for (Py_ssize_t i = 0; i < c->rows; i += W) {
         VD wr = NAME(load)(c->wr + i), wr_low = NAME(load)(c->wr_low + i);
         for (int q = 0; q < columns; q++) {
-            VD x = NAME(load)(c->x + (j + q) * c->rows + i);
+            VD x = NAME(load)(c->x + (j + q) * c->apart + i);
             VD product = x * wr, error = FMA(x, wr_low, FMA(x, wr, -product));
             if (low)
-                error = FMA(NAME(load)(c->x_low + (j + q) * c->rows + i), wr, error);
+                error = FMA(NAME(load)(c->x_low + (j + q) * c->apart + i), wr, error);
             NAME(add)(&hi[q], &lo[q], product, error);
         }
     }
@@ -132,36 +133,86 @@ FN void NAME(settle)(double *sums, Py_ssize_t count)
     }
 }
 
+/* W columns of W rows that lie `row` bytes apart, turned: `count` of the columns go to to, to + apart, … */
+INLINE void NAME(turn)(const char *from, Py_ssize_t row, Py_ssize_t ahead, double *to, Py_ssize_t apart,
+                       Py_ssize_t count)
+{
+    VD r[W];
+#pragma GCC unroll 8
+    for (int i = 0; i < W; i++) {
+        r[i] = NAME(load)((const double *)(from + i * row));
+        __builtin_prefetch(from + i * row + ahead, 0, 2);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < W; i += 2) {
+        VD a = r[i], b = r[i + 1];
+        r[i] = SHUFFLE(a, b, LOW1), r[i + 1] = SHUFFLE(a, b, HIGH1);
+    }
+#if W > 2
+#pragma GCC unroll 8
+    for (int k = 0; k < W / 2; k++) {
+        int i = k + (k & 2);
+        VD a = r[i], b = r[i + 2];
+        r[i] = SHUFFLE(a, b, LOW2), r[i + 2] = SHUFFLE(a, b, HIGH2);
+    }
+#endif
+#if W > 4
+#pragma GCC unroll 8
+    for (int i = 0; i < W / 2; i++) {
+        VD a = r[i], b = r[i + 4];
+        r[i] = SHUFFLE(a, b, LOW4), r[i + 4] = SHUFFLE(a, b, HIGH4);
+    }
+#endif
+#pragma GCC unroll 8
+    for (int i = 0; i < W; i++)
+        if (i < count)
+            NAME(store)(to + i * apart, r[i]);
+}
+
+/* p columns of n rows, W rows at a time, as `turn`; returns how many rows it did. After the columns of a row it may
+   read into the next rows, but not behind the last of `left` rows. */
+FN Py_ssize_t NAME(columns)(const char *from, Py_ssize_t row, Py_ssize_t n, Py_ssize_t left, Py_ssize_t p, double *to,
+                            Py_ssize_t apart)
+{
+    Py_ssize_t over = (W - p % W) % W * (Py_ssize_t)sizeof(double), i = 0;
+    for (; i + W <= n && (left - i - W) * row >= over; i += W)
+        for (Py_ssize_t j = 0; j < p; j += W)
+            NAME(turn)(from + i * row + j * (Py_ssize_t)sizeof(double), row, n * row, to + j * apart + i, apart, p - j);
+    return i;
+}
+
 /* ---- products: columns in lanes, panels of W columns --------------------------------------------------------------- */
 
-/* The tile (W rows, `wide` · W columns) of Σ b aᵀ over n rows; a is `wide` panels one after the other. */
+/* The tile (`high` rows, `wide` · W columns) of Σ b aᵀ over n rows; a is `wide` panels one after the other. */
 INLINE void NAME(tile)(Py_ssize_t n, const double *a, Py_ssize_t panel, const double *b, double *out, Py_ssize_t across,
-                       const int wide)
+                       const int wide, const int high)
 {
     VD sum[3][W];
     for (int u = 0; u < wide; u++)
-        for (int v = 0; v < W; v++)
+        for (int v = 0; v < high; v++)
             sum[u][v] = SET1(0.0);
     for (Py_ssize_t i = 0; i < n; i++) {
         VD left[3];
         for (int u = 0; u < wide; u++)
             left[u] = NAME(load)(a + u * panel + i * W);
 #pragma GCC unroll 8
-        for (int v = 0; v < W; v++) {
+        for (int v = 0; v < high; v++) {
             VD right = SET1(b[i * W + v]);
             for (int u = 0; u < wide; u++)
                 sum[u][v] = FMA(left[u], right, sum[u][v]);
         }
     }
-    for (int v = 0; v < W; v++)
+    for (int v = 0; v < high; v++)
         for (int u = 0; u < wide; u++)
             NAME(store)(out + v * across + u * W, NAME(load)(out + v * across + u * W) + sum[u][v]);
 }
 
-/* out (columns, columns) += Σ b aᵀ over n rows, on and above the diagonal; `panels` panels of W columns. */
-FN void NAME(block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t panel, const double *a, const double *b, double *out)
+/* out (columns, columns) += Σ b aᵀ over n rows, on and above the diagonal; `panels` panels of W columns, of which the
+   last has `live` columns that are not padding. */
+FN void NAME(block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t live, Py_ssize_t panel, const double *a,
+                    const double *b, double *out, Py_ssize_t across)
 {
-    Py_ssize_t across = panels * W, deep = 384 / W; /* so many panels of a stay in the second cache */
+    Py_ssize_t deep = 384 / W; /* so many panels of a stay in the second cache */
     for (Py_ssize_t first = 0; first < panels; first += deep) {
         Py_ssize_t last = first + deep < panels ? first + deep : panels;
         for (Py_ssize_t row = 0; row < last; row++) {
@@ -169,42 +220,44 @@ FN void NAME(block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t panel, const dou
             const double *right = b + row * panel;
             for (Py_ssize_t col = row > first ? row : first; col < last; col += 3) {
                 if (last - col >= 3)
-                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 3);
+                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 3, W);
                 else if (last - col == 2)
-                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 2);
+                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 2, W);
+                else if (row == panels - 1 && live <= W / 2)
+                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 1, W / 2);
                 else
-                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 1);
+                    NAME(tile)(n, a + col * panel, panel, right, line + col * W, across, 1, W);
             }
         }
     }
 }
 
-/* W columns of n rows, next to one another in memory and in float64, less their shift; their sums are added up. */
-FN void NAME(panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, double *to)
+/* The first `live` of W columns of n rows into a panel, less their shift; the other lanes of the panel stay. */
+FN void NAME(panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, int live, double *to)
 {
+    typedef long long Bits __attribute__((vector_size(W * sizeof(double))));
+    Bits mask;
+    for (int i = 0; i < W; i++)
+        mask[i] = i < live ? -1 : 0;
     VD moved = NAME(load)(shift);
-    for (Py_ssize_t i = 0; i < n; i++)
-        NAME(store)(to + i * W, NAME(load)((const double *)(x + i * row)) - moved);
+    for (Py_ssize_t i = 0; i < n; i++, to += W) {
+        VD value = NAME(load)((const double *)(x + i * row)) - moved;
+        if (live < W)
+            value = (VD)(((Bits)value & mask) | ((Bits)NAME(load)(to) & ~mask));
+        NAME(store)(to, value);
+        __builtin_prefetch(x + (i + n) * row, 0, 2);
+    }
 }
 
-/* to = w · from, and sums += w · from, for n rows of a panel. */
-FN void NAME(weigh)(Py_ssize_t n, const double *from, const double *w, double *to, double *sums)
+/* to = w · from for n rows of a panel. */
+FN void NAME(weigh)(Py_ssize_t n, const double *from, const double *w, double *to)
 {
-    VD total = SET1(0.0);
-    if (w) {
-        for (Py_ssize_t i = 0; i < n; i++) {
-            VD value = NAME(load)(from + i * W) * SET1(w[i]);
-            NAME(store)(to + i * W, value);
-            total += value;
-        }
-    } else
-        for (Py_ssize_t i = 0; i < n; i++)
-            total += NAME(load)(from + i * W);
-    NAME(store)(sums, NAME(load)(sums) + total);
+    for (Py_ssize_t i = 0; i < n; i++)
+        NAME(store)(to + i * W, NAME(load)(from + i * W) * SET1(w[i]));
 }
 
 static const Kernel NAME(kernel) = {
-    W, NAME(chunk), NAME(settle), NAME(block), NAME(panel), NAME(weigh),
+    W, NAME(chunk), NAME(settle), NAME(columns), NAME(block), NAME(panel), NAME(weigh),
 };
 
 #undef FN

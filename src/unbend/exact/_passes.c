@@ -1,21 +1,25 @@
 /* Compiled passes over rows: `gradient` in two parts, and `products` of shifted columns.
 
    A chunk of rows is read from arrays of any strides, float32 or float64, into a buffer in cache, and a kernel works on
-   that (_kernel.h). The kernel is chosen when the module is loaded, by what the processor has. Arguments are checked by
-   the Python functions that call this module; here only what memory safety needs. */
+   that (_kernel.h). The kernel is chosen when the module is loaded, by what the processor has. The functions of Python
+   that call this module say what the arguments mean; here they are checked only for what memory safety needs. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdlib.h>
 #include <string.h>
 
-#if !defined(__GNUC__)
-#error "needs the vector types of GCC and Clang; without the compiled passes NumPy does their work"
+#if !defined(__has_builtin)
+#error "needs the vector types of GCC or Clang; without the compiled passes NumPy does their work"
+#elif !__has_builtin(__builtin_shufflevector)
+#error "needs GCC 12 or Clang; without the compiled passes NumPy does their work"
 #endif
 
-/* Rows of a chunk, column after column: x is (p, rows); the others are of one target, (rows). */
+#define SIZE ((Py_ssize_t)sizeof(double))
+
+/* Rows of a chunk: the p columns of x, `apart` numbers from one to the next, and one target. */
 typedef struct {
-    Py_ssize_t rows, p;
+    Py_ssize_t rows, p, apart;
     double *x, *x_low, *y, *y_low, *w, *r, *r_low, *wr, *wr_low;
 } Chunk;
 
@@ -23,10 +27,20 @@ typedef struct {
     int width;
     void (*chunk)(const Chunk *, const double *b0, const double *b, double *sums);
     void (*settle)(double *sums, Py_ssize_t count);
-    void (*block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t panel, const double *a, const double *b, double *out);
-    void (*panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, double *to);
-    void (*weigh)(Py_ssize_t n, const double *from, const double *w, double *to, double *sums);
+    Py_ssize_t (*columns)(const char *from, Py_ssize_t row, Py_ssize_t n, Py_ssize_t left, Py_ssize_t p, double *to,
+                          Py_ssize_t apart);
+    void (*block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t live, Py_ssize_t panel, const double *a, const double *b,
+                  double *out, Py_ssize_t across);
+    void (*panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, int live, double *to);
+    void (*weigh)(Py_ssize_t n, const double *from, const double *w, double *to);
 } Kernel;
+
+typedef struct {
+    const char *name;
+    const Kernel *kernel;
+} Named;
+
+#define SHUFFLE(a, b, lanes) __builtin_shufflevector(a, b, lanes)
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -37,6 +51,12 @@ typedef struct {
 #define W 8
 #define SET1 _mm512_set1_pd
 #define FMA _mm512_fmadd_pd
+#define LOW1 0, 8, 2, 10, 4, 12, 6, 14
+#define HIGH1 1, 9, 3, 11, 5, 13, 7, 15
+#define LOW2 0, 1, 8, 9, 4, 5, 12, 13
+#define HIGH2 2, 3, 10, 11, 6, 7, 14, 15
+#define LOW4 0, 1, 2, 3, 8, 9, 10, 11
+#define HIGH4 4, 5, 6, 7, 12, 13, 14, 15
 #include "_kernel.h"
 #undef NAME
 #undef TARGET
@@ -44,6 +64,10 @@ typedef struct {
 #undef W
 #undef SET1
 #undef FMA
+#undef LOW1
+#undef HIGH1
+#undef LOW2
+#undef HIGH2
 
 #define NAME(f) f##_avx2
 #define TARGET __attribute__((target("avx2,fma")))
@@ -51,12 +75,13 @@ typedef struct {
 #define W 4
 #define SET1 _mm256_set1_pd
 #define FMA _mm256_fmadd_pd
+#define LOW1 0, 4, 2, 6
+#define HIGH1 1, 5, 3, 7
+#define LOW2 0, 1, 4, 5
+#define HIGH2 2, 3, 6, 7
 #include "_kernel.h"
 
-static const struct { const char *name; const Kernel *kernel; } KERNELS[] = {
-    {"avx512", &kernel_avx512},
-    {"avx2", &kernel_avx2},
-};
+static const Named KERNELS[] = {{"avx512", &kernel_avx512}, {"avx2", &kernel_avx2}};
 
 static int runs(int which)
 {
@@ -73,9 +98,11 @@ static int runs(int which)
 #define W 2
 #define SET1 vdupq_n_f64
 #define FMA(a, b, c) vfmaq_f64(c, a, b)
+#define LOW1 0, 2
+#define HIGH1 1, 3
 #include "_kernel.h"
 
-static const struct { const char *name; const Kernel *kernel; } KERNELS[] = {{"neon", &kernel_neon}};
+static const Named KERNELS[] = {{"neon", &kernel_neon}};
 
 static int runs(int which)
 {
@@ -95,7 +122,7 @@ typedef struct {
     Py_buffer buffer;
     const char *data; /* NULL for None */
     Py_ssize_t rows, columns, row, column;
-    int narrow;
+    int narrow; /* float32 */
 } Array;
 
 static int get(PyObject *object, Array *array, int writable)
@@ -106,8 +133,8 @@ static int get(PyObject *object, Array *array, int writable)
     if (PyObject_GetBuffer(object, &array->buffer, PyBUF_STRIDES | PyBUF_FORMAT | (writable ? PyBUF_WRITABLE : 0)))
         return -1;
     const char *format = array->buffer.format;
-    array->narrow = format && !strcmp(format, "f");
     int ndim = array->buffer.ndim;
+    array->narrow = format && !strcmp(format, "f");
     if (ndim < 1 || ndim > 2 || !format || !(array->narrow || !strcmp(format, "d"))) {
         PyErr_SetString(PyExc_TypeError, "an array of one or two axes of float64 or float32 is needed");
         return -1;
@@ -120,11 +147,26 @@ static int get(PyObject *object, Array *array, int writable)
     return 0;
 }
 
-static void release(Array *arrays, int count)
+/* All arguments; the last `outputs` are written to. */
+static int get_all(PyObject *arguments, Array *arrays, Py_ssize_t count, Py_ssize_t outputs)
+{
+    memset(arrays, 0, (size_t)count * sizeof *arrays);
+    if (PyTuple_Size(arguments) != count) {
+        PyErr_SetString(PyExc_TypeError, "the number of arguments is wrong");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < count; i++)
+        if (get(PyTuple_GetItem(arguments, i), &arrays[i], i >= count - outputs))
+            return -1;
+    return 0;
+}
+
+static PyObject *finish(Array *arrays, int count, int status)
 {
     for (int i = 0; i < count; i++)
         if (arrays[i].buffer.obj)
             PyBuffer_Release(&arrays[i].buffer);
+    return status ? NULL : Py_NewRef(Py_None);
 }
 
 static int is(const Array *array, Py_ssize_t rows, Py_ssize_t columns)
@@ -132,41 +174,62 @@ static int is(const Array *array, Py_ssize_t rows, Py_ssize_t columns)
     return !array->data || (array->rows == rows && array->columns == columns);
 }
 
-/* A float64 array whose numbers lie one after the other. */
+/* The numbers of a float64 array if they lie one after the other. */
 static double *whole(const Array *array)
 {
-    Py_ssize_t size = (Py_ssize_t)sizeof(double), across = array->columns * size;
-    if (array->rows * array->columns == 0)
-        return (double *)array->data;
-    int packed = array->data && !array->narrow && (array->columns <= 1 || array->column == size)
-                 && (array->rows <= 1 || array->row == (array->column ? across : size));
-    return packed ? (double *)array->data : NULL;
+    if (!array->data || array->narrow)
+        return NULL;
+    int line = array->columns <= 1 || array->column == SIZE;
+    int lines = array->rows <= 1 || array->row == array->columns * SIZE;
+    return array->rows * array->columns == 0 || (line && lines) ? (double *)array->data : NULL;
 }
 
-/* The numbers (first … first + n, j) into to[0], to[step], …, less `shift`. */
-static void column(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t j, double shift, double *to,
-                   Py_ssize_t step)
+static int refuse(void)
 {
-    const char *from = a->data + first * a->row + j * a->column;
-    if (a->narrow) {
-        for (Py_ssize_t i = 0; i < n; i++, from += a->row) {
-            float value;
-            memcpy(&value, from, sizeof value);
-            to[i * step] = (double)value - shift;
-        }
-    } else {
-        for (Py_ssize_t i = 0; i < n; i++, from += a->row) {
-            double value;
-            memcpy(&value, from, sizeof value);
-            to[i * step] = value - shift;
-        }
-    }
+    PyErr_SetString(PyExc_ValueError, "the arrays do not fit together");
+    return -1;
 }
 
 static double *scratch(Py_ssize_t count, void **keep)
 {
     *keep = calloc((size_t)count + 8, sizeof(double));
     return *keep ? (double *)(((size_t)*keep + 63) & ~(size_t)63) : NULL;
+}
+
+/* to[0], to[step], … = n numbers of column j from row `first`, less `shift`. */
+static void column(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t j, double shift, double *to,
+                   Py_ssize_t step)
+{
+    const char *from = a->data + first * a->row + j * a->column;
+    for (Py_ssize_t i = 0; i < n; i++, from += a->row) {
+        float narrow;
+        double value;
+        if (a->narrow)
+            memcpy(&narrow, from, sizeof narrow), value = narrow;
+        else
+            memcpy(&value, from, sizeof value);
+        to[i * step] = value - shift;
+    }
+}
+
+/* n rows as float64 whose numbers lie one after the other: `row` bytes apart in the array itself, or in `to`. NULL if
+   the numbers of a row do not lie one after the other. `left` says how many rows follow, these included. */
+static const char *rows_of(const Array *a, Py_ssize_t first, Py_ssize_t n, double *to, Py_ssize_t *row, Py_ssize_t *left)
+{
+    const char *from = a->data + first * a->row;
+    *row = a->row, *left = a->rows - first;
+    if (!a->narrow)
+        return a->column == SIZE && a->row > 0 ? from : NULL;
+    if (a->column != (Py_ssize_t)sizeof(float))
+        return NULL;
+    for (Py_ssize_t i = 0; i < n; i++, from += a->row)
+        for (Py_ssize_t j = 0; j < a->columns; j++) {
+            float narrow;
+            memcpy(&narrow, from + j * (Py_ssize_t)sizeof narrow, sizeof narrow);
+            to[i * a->columns + j] = narrow;
+        }
+    *row = a->columns * SIZE, *left = n;
+    return (const char *)to;
 }
 
 /* ---- gradient --------------------------------------------------------------------------------------------------------- */
@@ -176,55 +239,65 @@ enum { FIRST_CACHE = 4096, SETTLE = 1024 }; /* numbers of x in a chunk; rows aft
 
 static Py_ssize_t chunk_rows(Py_ssize_t p)
 {
-    Py_ssize_t rows = 256;
+    Py_ssize_t rows = p < 8 ? 256 : 64;
     while (rows > 32 && rows * p > FIRST_CACHE)
         rows /= 2;
     return p > 2048 ? 8 : rows;
 }
 
-/* Four or eight rows at a time, so that the numbers of a row are read together. */
-static void columns_of(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t rows, double *to)
+/* n rows of all columns, `apart` from one column to the next, the rest of each filled with 0. */
+static void columns_of(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t apart, double *to, double *wide)
+{
+    Py_ssize_t row, left, done = 0;
+    const char *from = rows_of(a, first, n, wide, &row, &left);
+    if (from)
+        done = kernel->columns(from, row, n, left, a->columns, to, apart);
+    for (Py_ssize_t j = 0; j < a->columns; j++, to += apart) {
+        if (a->row == SIZE && !a->narrow)
+            memcpy(to + done, a->data + (first + done) * a->row + j * a->column, (size_t)(n - done) * sizeof *to);
+        else
+            column(a, first + done, n - done, j, 0.0, to + done, 1);
+        memset(to + n, 0, (size_t)(apart - n) * sizeof *to);
+    }
+}
+
+/* A target of the chunk, or its weights, the rest filled with 0. */
+static void target_of(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t t, double *to)
 {
     if (!a->data)
         return;
-    if (a->row >= 0 && a->row < a->column) {
-        for (Py_ssize_t j = 0; j < a->columns; j++)
-            column(a, first, n, j, 0.0, to + j * rows, 1);
-    } else
-        for (Py_ssize_t i = 0; i < n; i += 8)
-            for (Py_ssize_t j = 0; j < a->columns; j++)
-                column(a, first + i, n - i < 8 ? n - i : 8, j, 0.0, to + j * rows + i, 1);
-    if (n < rows)
-        for (Py_ssize_t j = 0; j < a->columns; j++)
-            memset(to + j * rows + n, 0, (size_t)(rows - n) * sizeof(double));
+    column(a, first, n, t, 0.0, to, 1);
+    memset(to + n, 0, (size_t)(rows - n) * sizeof *to);
 }
 
-static void read_target(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t rows, Py_ssize_t t, double *to)
+static void weights_of(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t rows, double *to)
 {
-    if (a->data)
-        column(a, first, n, t, 0.0, to, 1);
-    memset(to + n, 0, (size_t)(rows - n) * sizeof(double));
+    target_of(a, first, n, rows, 0, to);
+    for (Py_ssize_t i = 0; i < rows && !a->data; i++)
+        to[i] = i < n;
 }
 
 static void write_residuals(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t t, const double *from)
 {
+    if (!a->data)
+        return;
     char *to = (char *)a->data + first * a->row + t * a->column;
     for (Py_ssize_t i = 0; i < n; i++, to += a->row)
         memcpy(to, from + i, sizeof *from);
 }
 
-/* Sums of the lanes, two numbers for each of `count` sums. */
+/* The sum of the lanes of each of `count` sums, in two parts. */
 static void across_lanes(const double *sums, Py_ssize_t count, double *out)
 {
     int width = kernel->width;
     for (Py_ssize_t i = 0; i < count; i++, sums += 2 * width) {
         double hi = 0.0, lo = 0.0;
         for (int lane = 0; lane < width; lane++) {
-            volatile double sum = hi + sums[lane], moved = sum - hi;
+            double sum = hi + sums[lane], moved = sum - hi;
             lo += (hi - (sum - moved)) + (sums[lane] - moved) + sums[width + lane];
             hi = sum;
         }
-        volatile double sum = hi + lo, moved = sum - hi;
+        double sum = hi + lo, moved = sum - hi;
         out[2 * i] = sum;
         out[2 * i + 1] = (hi - (sum - moved)) + (lo - moved);
     }
@@ -233,30 +306,26 @@ static void across_lanes(const double *sums, Py_ssize_t count, double *out)
 static int run_gradient(Array *a)
 {
     Py_ssize_t n = a[X].rows, p = a[X].columns, k = a[B0].rows, rows = chunk_rows(p);
-    Py_ssize_t low = a[X_LOW].data ? 1 : 0, count = 2 + p, width = 2 * kernel->width;
+    Py_ssize_t low = a[X_LOW].data != NULL, count = 2 + p, lanes = 2 * kernel->width;
+    Py_ssize_t apart = rows + 8; /* powers of two would share a few lines of the cache */
     void *keep;
-    double *at = scratch(rows * p * (1 + low) + 7 * rows + k * count * width, &keep);
-    if (!at)
+    double *sums = scratch(k * count * lanes + (2 + low) * apart * p + 7 * rows, &keep);
+    if (!sums)
         return -1;
-    double *sums = at;
-    at += k * count * width;
-    Chunk c = {.rows = rows, .p = p, .x = at, .x_low = low ? at + rows * p : NULL};
-    at += rows * p * (1 + low);
-    c.y = at, c.y_low = at + rows, c.w = at + 2 * rows, c.r = at + 3 * rows, c.r_low = at + 4 * rows;
-    c.wr = at + 5 * rows, c.wr_low = at + 6 * rows;
+    double *wide = sums + k * count * lanes, *x = wide + rows * p, *y = x + (1 + low) * apart * p;
+    Chunk c = {rows, p, apart, x, low ? x + apart * p : NULL, y, y + rows, y + 2 * rows, y + 3 * rows, y + 4 * rows,
+               y + 5 * rows, y + 6 * rows};
     for (Py_ssize_t first = 0; first < n; first += rows) {
         Py_ssize_t m = n - first < rows ? n - first : rows;
-        columns_of(&a[X], first, m, rows, c.x);
-        columns_of(&a[X_LOW], first, m, rows, c.x_low);
-        read_target(&a[WEIGHTS], first, m, rows, 0, c.w);
-        for (Py_ssize_t i = 0; i < m && !a[WEIGHTS].data; i++)
-            c.w[i] = 1.0;
+        columns_of(&a[X], first, m, apart, c.x, wide);
+        if (low)
+            columns_of(&a[X_LOW], first, m, apart, c.x_low, wide);
+        weights_of(&a[WEIGHTS], first, m, rows, c.w);
         for (Py_ssize_t t = 0; t < k; t++) {
-            read_target(&a[Y], first, m, rows, t, c.y);
-            read_target(&a[Y_LOW], first, m, rows, t, c.y_low);
-            kernel->chunk(&c, whole(&a[B0]) + 2 * t, whole(&a[B]) + 2 * p * t, sums + t * count * width);
-            if (a[RESIDUALS].data)
-                write_residuals(&a[RESIDUALS], first, m, t, c.r);
+            target_of(&a[Y], first, m, rows, t, c.y);
+            target_of(&a[Y_LOW], first, m, rows, t, c.y_low);
+            kernel->chunk(&c, whole(&a[B0]) + 2 * t, whole(&a[B]) + 2 * p * t, sums + t * count * lanes);
+            write_residuals(&a[RESIDUALS], first, m, t, c.r);
         }
         if (first / SETTLE != (first + rows) / SETTLE)
             kernel->settle(sums, k * count);
@@ -268,25 +337,15 @@ static int run_gradient(Array *a)
 
 static PyObject *gradient(PyObject *module, PyObject *arguments)
 {
-    PyObject *objects[GRADIENT_ARRAYS];
     Array a[GRADIENT_ARRAYS];
-    int status = 0;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOOOOOOOO:gradient", &objects[X], &objects[Y], &objects[B0], &objects[B],
-                          &objects[WEIGHTS], &objects[X_LOW], &objects[Y_LOW], &objects[RESIDUALS], &objects[SUMS]))
-        return NULL;
-    memset(a, 0, sizeof a);
-    for (int i = 0; i < GRADIENT_ARRAYS && !status; i++)
-        status = get(objects[i], &a[i], i >= RESIDUALS);
-    if (!status) {
-        Py_ssize_t n = a[X].rows, p = a[X].columns, k = a[B0].rows;
-        if (!a[X].data || !whole(&a[B0]) || !whole(&a[B]) || !whole(&a[SUMS]) || a[RESIDUALS].narrow || !is(&a[Y], n, k)
+    int status = get_all(arguments, a, GRADIENT_ARRAYS, 2);
+    Py_ssize_t n = a[X].rows, p = a[X].columns, k = a[B0].rows;
+    if (!status
+        && (!a[X].data || !whole(&a[B0]) || !whole(&a[B]) || !whole(&a[SUMS]) || a[RESIDUALS].narrow || !is(&a[Y], n, k)
             || !is(&a[B0], k, 2) || !is(&a[B], k, 2 * p) || !is(&a[WEIGHTS], n, 1) || !is(&a[X_LOW], n, p)
-            || !is(&a[Y_LOW], n, k) || !is(&a[RESIDUALS], n, k) || !is(&a[SUMS], k, 2 * (2 + p))) {
-            PyErr_SetString(PyExc_ValueError, "the arrays do not fit together");
-            status = -1;
-        }
-    }
+            || !is(&a[Y_LOW], n, k) || !is(&a[RESIDUALS], n, k) || !is(&a[SUMS], k, 2 * (2 + p))))
+        status = refuse();
     if (!status) {
         Py_BEGIN_ALLOW_THREADS
         status = run_gradient(a);
@@ -294,85 +353,113 @@ static PyObject *gradient(PyObject *module, PyObject *arguments)
         if (status)
             PyErr_NoMemory();
     }
-    release(a, GRADIENT_ARRAYS);
-    return status ? NULL : Py_NewRef(Py_None);
+    return finish(a, GRADIENT_ARRAYS, status);
 }
 
 /* ---- products ----------------------------------------------------------------------------------------------------------- */
 
-enum { PX, PY, SHIFT, PWEIGHTS, PSUMS, PRODUCTS, PRODUCT_ARRAYS };
+enum { PX, PY, SHIFT, PWEIGHTS, PRODUCTS, PRODUCT_ARRAYS };
 
-/* `n` rows of all columns into panels of W columns each, less their shifts. */
-static void panels_of(const Array *x, const Array *y, Py_ssize_t first, Py_ssize_t n, Py_ssize_t size,
-                      const double *shift, double *to)
+/* Rows of a chunk: so many that a panel stays in the first cache, and all panels in the second while they are few. */
+static Py_ssize_t panel_rows(Py_ssize_t across)
+{
+    Py_ssize_t rows = 32768 / across;
+    return rows > 384 ? 384 : rows > 96 ? rows / 8 * 8 : across > 1000 ? 384 : 96;
+}
+
+/* `live` columns of x from column j into a panel, less their shifts, as many of n rows as can be read in whole vectors
+   from `from`; returns how many. */
+static Py_ssize_t vectors_of(const char *from, Py_ssize_t row, Py_ssize_t n, Py_ssize_t left, Py_ssize_t j, int live,
+                             const double *shift, double *to)
+{
+    Py_ssize_t over = (kernel->width - live) * SIZE, last = left - (row > 0 ? (over + row - 1) / row : left);
+    Py_ssize_t done = last < 0 ? 0 : last < n ? last : n; /* what is read behind the columns is in later rows */
+    kernel->panel(done, from + j * SIZE, row, shift, live, to);
+    return done;
+}
+
+/* The same from columns whose numbers lie one after the other, W of them. */
+static Py_ssize_t turned_of(const Array *x, Py_ssize_t first, Py_ssize_t n, Py_ssize_t j, const double *shift,
+                            double *to)
 {
     int width = kernel->width;
-    Py_ssize_t j = 0, p = x->columns;
-    if (!x->narrow && x->column == (Py_ssize_t)sizeof(double))
-        for (; j + width <= p; j += width)
-            kernel->panel(n, x->data + first * x->row + j * x->column, x->row, shift + j, to + j / width * size);
-    for (; j < p + y->columns; j++) {
-        double *lane = to + j / width * size + j % width;
-        if (j < p)
-            column(x, first, n, j, shift[j], lane, width);
-        else
-            column(y, first, n, j - p, shift[j], lane, width);
+    Py_ssize_t done = n / width * width;
+    kernel->columns(x->data + first * x->row + j * x->column, x->column, width, width, done, to, width);
+    kernel->panel(done, (const char *)to, width * SIZE, shift, width, to);
+    return done;
+}
+
+/* n rows of all columns of x and y into panels of W columns, less their shifts. */
+static void panels_of(const Array *x, const Array *y, Py_ssize_t first, Py_ssize_t n, Py_ssize_t size,
+                      const double *shift, double *to, double *wide)
+{
+    Py_ssize_t row, left, p = x->columns, width = kernel->width;
+    const char *from = rows_of(x, first, n, wide, &row, &left);
+    for (Py_ssize_t j = 0; j < p; j += width) {
+        int live = (int)(p - j < width ? p - j : width);
+        double *panel = to + j / width * size;
+        Py_ssize_t done = 0;
+        if (from)
+            done = vectors_of(from, row, n, left, j, live, shift + j, panel);
+        else if (x->row == SIZE && !x->narrow && live == width)
+            done = turned_of(x, first, n, j, shift + j, panel);
+        for (int i = 0; i < live && done < n; i++)
+            column(x, first + done, n - done, j + i, shift[j + i], panel + done * width + i, width);
     }
+    for (Py_ssize_t j = p; j < p + y->columns; j++)
+        column(y, first, n, j - p, shift[j], to + j / width * size + j % width, width);
+}
+
+/* The lower half from the upper, block by block. */
+static void mirror(double *a, Py_ssize_t q, Py_ssize_t across)
+{
+    enum { BLOCK = 32 };
+    for (Py_ssize_t i = 0; i < q; i += BLOCK)
+        for (Py_ssize_t j = i; j < q; j += BLOCK)
+            for (Py_ssize_t r = i; r < i + BLOCK && r < q; r++)
+                for (Py_ssize_t c = j > r ? j : r; c < j + BLOCK && c < q; c++)
+                    a[c * across + r] = a[r * across + c];
 }
 
 static int run_products(Array *a)
 {
-    Py_ssize_t n = a[PX].rows, q = a[PX].columns + a[PY].columns, width = kernel->width;
-    Py_ssize_t panels = (q + width - 1) / width, across = panels * width;
-    Py_ssize_t rows = 16384 / (across ? across : 1);
-    rows = rows > 384 ? 384 : rows < 96 ? (q > 1000 ? 384 : 96) : rows;
-    Py_ssize_t size = rows * width, weighted = a[PWEIGHTS].data ? 1 : 0;
+    Py_ssize_t n = a[PX].rows, p = a[PX].columns, q = p + a[PY].columns, width = kernel->width;
+    Py_ssize_t across = a[PRODUCTS].columns, panels = q / width + 1, rows = panel_rows(panels * width);
+    Py_ssize_t size = rows * width, narrow = a[PX].narrow, weighted = a[PWEIGHTS].data != NULL;
     void *keep;
-    double *at = scratch(across * (across + 2) + across * rows * (1 + weighted) + rows, &keep);
-    if (!at)
+    double *shift = scratch(panels * width + (1 + weighted) * panels * size + rows + narrow * rows * p, &keep);
+    if (!shift)
         return -1;
-    double *products = at, *sums = products + across * across, *shift = sums + across, *right = shift + across;
-    double *left = right + across * rows * weighted, *w = left + across * rows;
-    memcpy(shift, whole(&a[SHIFT]), (size_t)q * sizeof(double));
+    double *right = shift + panels * width, *left = right + weighted * panels * size;
+    double *w = left + panels * size, *wide = w + rows;
+    memcpy(shift, whole(&a[SHIFT]), (size_t)q * sizeof *shift);
+    for (Py_ssize_t i = 0; i < rows; i++) /* a column of ones, whose products are the sums */
+        right[q / width * size + i * width + q % width] = 1.0;
     for (Py_ssize_t first = 0; first < n; first += rows) {
         Py_ssize_t m = n - first < rows ? n - first : rows;
-        panels_of(&a[PX], &a[PY], first, m, size, shift, right);
-        if (weighted)
+        panels_of(&a[PX], &a[PY], first, m, size, shift, right, wide);
+        if (weighted) {
             column(&a[PWEIGHTS], first, m, 0, 0.0, w, 1);
-        for (Py_ssize_t c = 0; c < panels; c++)
-            kernel->weigh(m, right + c * size, weighted ? w : NULL, left + c * size, sums + c * width);
-        kernel->block(m, panels, size, left, right, products);
+            for (Py_ssize_t c = 0; c < panels; c++)
+                kernel->weigh(m, right + c * size, w, left + c * size);
+        }
+        kernel->block(m, panels, q % width + 1, size, left, right, whole(&a[PRODUCTS]), across);
     }
-    memcpy(whole(&a[PSUMS]), sums, (size_t)q * sizeof(double));
-    double *out = whole(&a[PRODUCTS]);
-    for (Py_ssize_t i = 0; i < q; i++)
-        for (Py_ssize_t j = i; j < q; j++)
-            out[i * q + j] = out[j * q + i] = products[i * across + j];
+    mirror(whole(&a[PRODUCTS]), q + 1, across);
     free(keep);
     return 0;
 }
 
 static PyObject *products(PyObject *module, PyObject *arguments)
 {
-    PyObject *objects[PRODUCT_ARRAYS];
     Array a[PRODUCT_ARRAYS];
-    int status = 0;
     (void)module;
-    if (!PyArg_ParseTuple(arguments, "OOOOOO:products", &objects[PX], &objects[PY], &objects[SHIFT], &objects[PWEIGHTS],
-                          &objects[PSUMS], &objects[PRODUCTS]))
-        return NULL;
-    memset(a, 0, sizeof a);
-    for (int i = 0; i < PRODUCT_ARRAYS && !status; i++)
-        status = get(objects[i], &a[i], i >= PSUMS);
-    if (!status) {
-        Py_ssize_t n = a[PX].rows, q = a[PX].columns + a[PY].columns;
-        if (!a[PX].data || !a[PY].data || !whole(&a[SHIFT]) || !whole(&a[PSUMS]) || !whole(&a[PRODUCTS])
-            || !is(&a[PY], n, a[PY].columns) || !is(&a[SHIFT], q, 1) || !is(&a[PWEIGHTS], n, 1) || !is(&a[PSUMS], q, 1)
-            || !is(&a[PRODUCTS], q, q)) {
-            PyErr_SetString(PyExc_ValueError, "the arrays do not fit together");
-            status = -1;
-        }
-    }
+    int status = get_all(arguments, a, PRODUCT_ARRAYS, 1);
+    Py_ssize_t n = a[PX].rows, q = a[PX].columns + a[PY].columns, across = (q / 8 + 1) * 8;
+    if (!status
+        && (!a[PX].data || !a[PY].data || !whole(&a[SHIFT]) || !whole(&a[PRODUCTS]) || !is(&a[PY], n, a[PY].columns)
+            || !is(&a[SHIFT], q, 1) || !is(&a[PWEIGHTS], n, 1) || !is(&a[PRODUCTS], across, across)))
+        status = refuse();
     if (!status) {
         Py_BEGIN_ALLOW_THREADS
         status = run_products(a);
@@ -380,25 +467,23 @@ static PyObject *products(PyObject *module, PyObject *arguments)
         if (status)
             PyErr_NoMemory();
     }
-    release(a, PRODUCT_ARRAYS);
-    return status ? NULL : Py_NewRef(Py_None);
+    return finish(a, PRODUCT_ARRAYS, status);
 }
 
 /* ---- the module ---------------------------------------------------------------------------------------------------------- */
 
-/* use(name) → the name of the kernel used until now; for tests. */
+/* use(name) → the name of the kernel used until now. */
 static PyObject *use(PyObject *module, PyObject *name)
 {
-    (void)module;
     int before = 0, chosen = -1;
     PyObject *encoded = PyUnicode_AsUTF8String(name);
+    (void)module;
     if (!encoded)
         return NULL;
-    const char *text = PyBytes_AsString(encoded);
     for (int i = 0; i < COUNT; i++) {
         if (KERNELS[i].kernel == kernel)
             before = i;
-        if (!strcmp(KERNELS[i].name, text) && runs(i))
+        if (!strcmp(KERNELS[i].name, PyBytes_AsString(encoded)) && runs(i))
             chosen = i;
     }
     Py_DECREF(encoded);
@@ -415,30 +500,27 @@ static PyMethodDef METHODS[] = {
     {NULL, NULL, 0, NULL},
 };
 
+/* KERNELS: the names of those that run here; the last one is used. */
 static int start(PyObject *module)
 {
     PyObject *names = PyList_New(0);
-    if (!names)
-        return -1;
-    kernel = NULL;
-    for (int i = COUNT - 1; i >= 0; i--) {
+    int status = names ? 0 : -1;
+    for (int i = COUNT - 1; i >= 0 && !status; i--) {
         if (!runs(i))
             continue;
         kernel = KERNELS[i].kernel;
         PyObject *name = PyUnicode_FromString(KERNELS[i].name);
-        if (!name || PyList_Append(names, name)) {
-            Py_XDECREF(name);
-            Py_DECREF(names);
-            return -1;
-        }
-        Py_DECREF(name);
+        status = name ? PyList_Append(names, name) : -1;
+        Py_XDECREF(name);
     }
-    if (!kernel) {
-        Py_DECREF(names);
+    if (!status && !kernel) {
         PyErr_SetString(PyExc_ImportError, "the processor has none of the instruction sets that the passes are for");
-        return -1;
+        status = -1;
     }
-    return PyModule_AddObjectRef(module, "KERNELS", names) || (Py_DECREF(names), 0);
+    if (!status)
+        status = PyModule_AddObjectRef(module, "KERNELS", names);
+    Py_XDECREF(names);
+    return status;
 }
 
 static PyModuleDef_Slot SLOTS[] = {{Py_mod_exec, start}, {0, NULL}};

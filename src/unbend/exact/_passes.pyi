@@ -21,6 +21,5 @@ def products(
     y: np.ndarray,
     shift: np.ndarray,
     weights: np.ndarray | None,
-    sums: np.ndarray,
     products: np.ndarray,
 ) -> None: ...

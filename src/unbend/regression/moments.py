@@ -13,6 +13,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from unbend.exact import products
+
+SAMPLED = 1024
+"""Rows, spread over a block, that its shift is from: it need not be the mean, only near it."""
+
 
 class Block(NamedTuple):
     """Some rows of columns and targets.
@@ -66,18 +71,18 @@ class Moments:
         shift : (q,), shared by all blocks; from this block if it is None
         weights : (n,), not negative
         """
-        shift = rounded_mean(z) if shift is None else shift
-        moved = z - shift
-        if weights is None:
-            return cls(len(z), float(len(z)), shift, moved.sum(axis=0), moved.T @ moved)
-        weighted = moved * weights[:, None]
-        products = moved.T @ weighted
-        return cls(len(z), float(weights.sum()), shift, weighted.sum(axis=0), (products + products.T) / 2)
+        return cls.of_block(Block(z, z[:, :0], weights), shift)
 
     @classmethod
     def of_block(cls, block: Block, shift: np.ndarray | None = None) -> Moments:
-        """The moments of a block's [x | y], about a shift that all blocks share; from this block if it is None."""
-        return cls.of(block.z, shift, block.weights)
+        """The moments of a block's [x | y], which is not copied, about a shift that all blocks share.
+
+        The shift is from this block if it is None.
+        """
+        n, weights = len(block.x), block.weights
+        shift = _shift(block) if shift is None else shift
+        sums, squares = products(block.x, block.y, shift, weights)
+        return cls(n, float(n if weights is None else weights.sum()), shift, sums, squares)
 
     @classmethod
     def about_origin(cls, block: Block) -> Moments:
@@ -103,7 +108,10 @@ class Moments:
     @property
     def centred(self) -> np.ndarray:
         """Sum of w (z − mean)(z − mean)ᵀ; (q, q)."""
-        return self.products - np.outer(self.sums, self.sums) / self.weight
+        found = np.outer(self.sums, self.sums)
+        found /= -self.weight
+        found += self.products
+        return found
 
     def shifted(self, shift: np.ndarray) -> Moments:
         """The same moments about another shift."""
@@ -137,6 +145,12 @@ class Moments:
             sums=self.sums + sign * other.sums,
             products=self.products + sign * other.products,
         )
+
+
+def _shift(block: Block) -> np.ndarray:
+    some = slice(None, None, max(1, len(block.x) // SAMPLED))
+    parts = (part[some].astype(np.float64) for part in (block.x, block.y))
+    return np.concatenate([rounded_mean(part) for part in parts])
 
 
 def rounded_mean(z: np.ndarray) -> np.ndarray:
