@@ -151,7 +151,7 @@ def test_options_reach_the_verb(fits):
     assert main(line.split()) == 0
     expected = {"degree": 2, "ridge": "gcv", "collinear": "drop", "exclude": ("a", "b"), "level": 0.9}
     expected |= {"covariance": "classical", "lags": None, "cluster": (), "order": None}
-    expected |= {"save": None, "update": None, "force": False}
+    expected |= {"save": None, "update": None, "force": False, "scheduler": None}
     assert fits == [(("rows.csv", "y"), expected)]
 
 

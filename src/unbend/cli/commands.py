@@ -139,6 +139,7 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @options.level
 @options.save
 @options.update
+@options.scheduler
 @shows()
 def fit(data: str, target: str, force: bool, **how: Any) -> Result:
     """Linear regression on the columns of DATA; logistic if the target is a class."""

@@ -148,6 +148,9 @@ save = click.option(
 update = click.option(
     "--update", type=Input(others=NETWORKS), metavar="FILE", help="A saved fit, which these rows come on top of."
 )
+scheduler = click.option(
+    "--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers read DATA, such as tcp://10.0.0.1:8786."
+)
 scale = click.option(
     "--scale",
     type=click.Choice(["auto", "none", "standard", "minmax"]),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -51,15 +53,22 @@ class Parts:
 
     Attributes
     ----------
-    name, schema : of the whole
+    name : of the whole
+    types : gives the schema of the whole
     parts : Dask's promises of what `open_source` takes, or sources that every worker can read
     whole : the same rows as one source that this process can read, if there is one
     """
 
     name: str
-    schema: pa.Schema
+    types: Callable[[], pa.Schema]
     parts: tuple[Any, ...]
     whole: Source | None = None
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """Names and types of the columns, with text for categories, whose codes each part may have its own."""
+        columns = [(field.name, pa.string() if kind_of(field.type) == "text" else field.type) for field in self.types()]
+        return pa.schema(columns)
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, part by part, brought to this process."""
@@ -74,7 +83,8 @@ class Parts:
         if self.whole is None:
             return self
         source = supposed(self.whole)
-        return replace(self, whole=source, schema=source.schema, parts=parts_of(source))
+        parts = tuple(map(supposed, self.parts))
+        return Parts(self.name, lambda: source.schema, parts, source)
 
     def added(self, step: Callable[[Source, Any], Sum | None], *, shared: bool = False) -> Sum | None:
         """The sum of `step(part, first)` over all parts, where they are; None where no part gives anything.
@@ -116,11 +126,6 @@ def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         for column, field in zip(columns, schema, strict=True)
     ]
     return pa.record_batch([one.cast(field.type) for one, field in zip(cast, schema, strict=True)], schema=schema)
-
-
-def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """The same with text for categories, whose codes each part may have its own."""
-    return pa.schema([(field.name, pa.string() if kind_of(field.type) == "text" else field.type) for field in schema])
 
 
 def computed(function: Any, *arguments: Any) -> Any:
@@ -192,12 +197,21 @@ TIMEOUT = "10s"
 """How long to wait for a scheduler to answer."""
 
 
-def on_workers(source: Source) -> Parts:
-    """The rows of files, to be read by Dask's workers, which must see them under the same paths."""
-    parts = parts_of(source)
-    if not all(hasattr(part, "path") or hasattr(part, "file") for part in parts):
+def on_workers(data: Any) -> Parts:
+    """The rows of files, to be read by Dask's workers, which must see them under the same paths.
+
+    Raises
+    ------
+    UsageError
+        If the data are not in files, nor in a collection of Dask.
+    """
+    source = open_source(data)
+    if isinstance(source, Parts):
+        return source
+    if not isinstance(data, (str, Path)):
         raise UsageError(
-            f"{source.name} is in this process, and a scheduler's workers cannot read it",
-            try_="give files that the workers see under the same path, or a Dask collection",
+            f"{source.name} is in this process, where a scheduler's workers cannot read it",
+            try_="give files that the workers see under the same path, or a collection of Dask",
         )
-    return Parts(source.name, plain_schema(source.schema), parts, source)
+    seen = open_source(Path(data).expanduser().absolute())
+    return Parts(source.name, lambda: source.schema, parts_of(seen), source)

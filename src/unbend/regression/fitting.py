@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from unbend.data import Source, Table, column_names, open_source, open_table
+from unbend.data.distributed import connected, on_workers
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.columns import column_moments
@@ -49,12 +50,13 @@ def fit(
     save: str | Path | None = None,
     update: str | Path | FitState | None = None,
     force: bool = False,
+    scheduler: str | None = None,
 ) -> LinearFit | LogisticFit:
     """Linear regression with an intercept; logistic regression where the target is a class.
 
     Parameters
     ----------
-    data : a path, a folder, a glob, a frame or a `Source`
+    data : a path, a folder, a glob, a frame, a `Source`; a DataFrame or an Array of Dask, or a dict of Arrays
     target : the column to explain
     degree : 2 adds squares and products
     ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
@@ -72,6 +74,8 @@ def fit(
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
     update : a saved fit: these rows come on top of those that it has seen, in its columns, coding and degree
     force : `save` overwrites a file that unbend did not make
+    scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers read the files; they must see
+        them under the same path. A collection of Dask needs none where a client is there
 
     Raises
     ------
@@ -85,22 +89,23 @@ def fit(
     errors = Sandwich(covariance, lags, cluster)
     if order is not None and errors.kind != "HAC":
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
-    source = open_source(data)
-    refuse_clusters(cluster, target, source)
-    if save is not None or update is not None:
-        _refuse_what_needs_rows(errors, classes)
-        if save is not None:
-            refuse(Path(save), force=force)
-        state = _kept(source, target, degree, column_names(exclude), update)
-        found = state.fit(ridge=ridge, level=level, collinear=collinear)
-        if save is not None:
-            state.save(save, force=force)
-        return found
-    unused, gather = (*column_names(exclude), *cluster), column_moments if degree == 1 else None
-    table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather)
-    if table.classes is not None and len(table.classes) > 1:
-        return _fit_classes(table, degree, ridge, level, collinear, errors)
-    return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
+    with connected(scheduler):
+        source = open_source(data) if scheduler is None else on_workers(data)
+        refuse_clusters(cluster, target, source)
+        if save is not None or update is not None:
+            _refuse_what_needs_rows(errors, classes)
+            if save is not None:
+                refuse(Path(save), force=force)
+            state = _kept(source, target, degree, column_names(exclude), update)
+            found = state.fit(ridge=ridge, level=level, collinear=collinear)
+            if save is not None:
+                state.save(save, force=force)
+            return found
+        unused, gather = (*column_names(exclude), *cluster), column_moments if degree == 1 else None
+        table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather)
+        if table.classes is not None and len(table.classes) > 1:
+            return _fit_classes(table, degree, ridge, level, collinear, errors)
+        return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
 
 
 def _refuse_what_needs_rows(errors: Sandwich, classes: bool | None) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -25,9 +26,10 @@ from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Block
 from unbend.regression.ordinary import Collinear
 from unbend.regression.quadratic import Quadratic, quadratic
-from unbend.regression.reading import design_blocks, refuse_unsquarable
+from unbend.regression.reading import refuse_unsquarable
 from unbend.regression.refusals import constant_target, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
+from unbend.regression.rows import TableBlocks
 from unbend.regression.sums import Sums
 
 
@@ -228,21 +230,18 @@ def table_sums(table: Table, terms: Quadratic | None = None, shift: np.ndarray |
     DataError
         If squares of the numbers overflow or vanish.
     """
-    total: Sums | None = None
-    with np.errstate(over="ignore", invalid="ignore"):
-        for block in design_blocks(table, terms):
-            total = more_sums(total, block, shift)
-        moments = None if total is None else total.moments()
-    if total is None or moments is None:
+    total = TableBlocks(table, terms).added(partial(_block_sums, shift), shared=True)
+    if total is None:
         raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+    with np.errstate(over="ignore", invalid="ignore"):
+        moments = total.moments()
     refuse_unsquarable(moments, (*(table.names if terms is None else terms.names), table.target))
     return total
 
 
-def more_sums(total: Sums | None, block: Block, shift: np.ndarray | None = None) -> Sums:
-    """Sums with a block more, about the shift that they have."""
-    part = Sums.of(block, shift if total is None else total.shift)
-    return part if total is None else total + part
+def _block_sums(shift: np.ndarray | None, block: Block, first: Sums | None = None) -> Sums:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Sums.of(block, shift if first is None else first.shift)
 
 
 def _listed(sources: Sequence[str]) -> str:

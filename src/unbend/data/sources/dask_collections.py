@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from unbend.data.distributed import Parts, plain_schema
+from unbend.data.distributed import Parts
 from unbend.data.source import Source, open_source, refuse_same_names, source
 from unbend.errors import DataError
 
@@ -23,8 +23,7 @@ def is_dask(data: Any) -> bool:
 def open_dask_frame(data: Any) -> Source:
     """Take the partitions of a DataFrame; its index is not a column."""
     refuse_same_names("dask DataFrame", list(data.columns))
-    schema = open_source(data._meta_nonempty).schema
-    return Parts("dask DataFrame", plain_schema(schema), tuple(data.to_delayed()))
+    return Parts("dask DataFrame", lambda: open_source(data._meta_nonempty).schema, tuple(data.to_delayed()))
 
 
 @source(accepts=lambda data: is_dask(data) and not hasattr(data, "columns"))
@@ -35,8 +34,8 @@ def open_dask_array(data: Any) -> Source:
             f"a dask Array of shape {data.shape} is not a table",
             try_="give a matrix with one row a case and one column a variable",
         )
-    schema = open_source(np.ones((1, data.shape[1]), dtype=data.dtype)).schema
-    return Parts("dask Array", schema, row_blocks(data))
+    row = np.ones((1, data.shape[1]), dtype=data.dtype)
+    return Parts("dask Array", lambda: open_source(row).schema, row_blocks(data))
 
 
 def row_blocks(array: Any) -> tuple[Any, ...]:
@@ -63,7 +62,7 @@ def open_dask_columns(data: Mapping[str, Any]) -> Source:
     blocks = [row_blocks(array) for array in arrays.values()]
     parts = tuple(delayed(_columns)(tuple(arrays), list(rows)) for rows in zip(*blocks, strict=True))
     first = _columns(tuple(arrays), [np.ones((1, *array.shape[1:]), dtype=array.dtype) for array in arrays.values()])
-    return Parts("dict of dask Arrays", pa.table(first).schema, parts)
+    return Parts("dict of dask Arrays", lambda: pa.table(first).schema, parts)
 
 
 def _of_the_same_rows(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -44,8 +44,8 @@ class Partitioned:
 
     def __call__(self) -> Iterator[Block]:
         """The rows block by block, brought to this process."""
-        for one in self.partitions:
-            yield from _rows(*(None if promise is None else computed(promise) for promise in one), None)
+        for x, y, weights in self.partitions:
+            yield from _rows(computed(x), computed(y), None if weights is None else computed(weights), None)
 
     def added(self, part: Callable[[Block, Sum | None], Sum], *, shared: bool = False) -> Sum | None:
         """The sum of `part(block, first)` over all rows, where they are; see `unbend.regression.rows`."""

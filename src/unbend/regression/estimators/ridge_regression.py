@@ -83,12 +83,14 @@ class Ridge(UpdatedModel):
         return ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
 
     def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
-        p, here = len(sample.names), isinstance(sample, Sample) and self.alpha == "loo"
+        p, rows = len(sample.names), None
+        if self.alpha == "loo" and isinstance(sample, Sample):
+            rows = Block(sample.x, sample.y[:, [target]], sample.weights)
         return ridge(
             moments.of_columns([*range(p), p + target]),
             self.alpha,
             sample.names,
             standardise=self.standardise,
             intercept=self.fit_intercept,
-            rows=Block(sample.x, sample.y[:, [target]], sample.weights) if here else None,
+            rows=rows,
         )
