@@ -324,3 +324,9 @@ def test_mixing_of_tokens_is_a_product_from_the_left():
     value = graph("Transpose", graph("Add", graph("MatMul", value, a(6, 6)), a(6)), perm=[0, 2, 1])
     model = graph.model(graph("Relu", graph("Add", "x", graph("Mul", value, a(4)))))
     assert "Transpose" not in ops(collapsed(model))
+
+
+def test_a_scale_of_the_input_itself_stays():
+    graph = Graph("N", IMAGE, 4, IMAGE)
+    scaled = graph("Mul", graph("Relu", "x"), PER_CHANNEL)
+    assert "Mul" in ops(collapsed(graph.model(graph("Sigmoid", graph("Add", scaled, graph("Tanh", "x"))))))

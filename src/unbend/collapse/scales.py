@@ -41,7 +41,7 @@ def passes(*op_types: str) -> Callable[[Rule], Rule]:
 
 def held(network: Network, scales: Scales, solved: Collection[Node] = ()) -> Iterator[Scales]:
     """Every way to hold more values in other units so that all bends between them let the scales through."""
-    if len(scales) > MAX_VALUES or any(_is_bound(network, name) for name in scales):
+    if len(scales) > MAX_VALUES or any(_is_bound(network, name) or not _is_usable(s) for name, s in scales.items()):
         return
     node = next((node for node in _bends_at(network, scales) if node not in solved), None)
     if node is None:
@@ -49,10 +49,8 @@ def held(network: Network, scales: Scales, solved: Collection[Node] = ()) -> Ite
         return
     rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
     for found in rule(network, node, scales) if rule else ():
-        if all(_is_usable(scale) for scale in found.values()):
-            more = {**scales, **found}
-            around = {other for name in found if name not in scales for other in _around(network, name)} - {node}
-            yield from held(network, more, {*solved, node} - around)
+        around = {other for name in found if name not in scales for other in _around(network, name)} - {node}
+        yield from held(network, {**scales, **found}, {*solved, node} - around)
 
 
 def _is_usable(scale: np.ndarray) -> bool:
@@ -66,14 +64,15 @@ def _is_bound(network: Network, name: str) -> bool:
     return name in public or name in network.captured or name not in network.producers
 
 
-def _around(network: Network, name: str) -> set[Node]:
-    """The node that makes a value, and those that read it."""
-    return {network.producers[name], *network.readers.get(name, ())}
+def _around(network: Network, name: str) -> list[Node]:
+    """The node that makes a value, if one does, and those that read it."""
+    made = [network.producers[name]] if name in network.producers else []
+    return [*made, *network.readers.get(name, ())]
 
 
 def _bends_at(network: Network, scales: Scales) -> list[Node]:
     """The bends that read or make any of the values."""
-    nodes = {node: None for name in scales for node in (network.producers[name], *network.readers.get(name, ()))}
+    nodes = dict.fromkeys(node for name in scales for node in _around(network, name))
     return [node for node in nodes if network.reach(node) != "everywhere"]
 
 
