@@ -123,16 +123,19 @@ def _product_pads(second: Convolution, first: Convolution) -> Pads:
 
 
 def _ending_at(convolution: Convolution, target: Shape) -> Convolution | None:
-    """The convolution with its padding at the end set so that it has the target's size, if that can be."""
+    """The convolution with its padding at the end set so that it has the target's size, if that can be.
+
+    The padding that it has stays where that does: it is right for images of other sizes too.
+    """
     pads = []
     for axis, size in enumerate(convolution.source[2:]):
-        begin, _ = convolution.pads[axis]
+        begin, end = convolution.pads[axis]
         reach = convolution.dilations[axis] * (convolution.stored.shape[2 + axis] - 1) + 1
         needed = (target[2 + axis] - 1) * convolution.strides[axis] + reach - begin - size
         spare = needed + convolution.strides[axis] - 1
         if spare < 0 or begin < 0:
             return None
-        pads.append((begin, max(needed, 0)))
+        pads.append((begin, min(max(end, needed, 0), spare)))
     return Convolution(
         convolution.stored,
         convolution.source,
@@ -161,7 +164,8 @@ def sum_of(first: LinearMap, second: LinearMap) -> Convolution | None:
     if math.prod(taps) > MAX_TAPS:
         return None
     kernel = _laid_out_sum((one, other), groups, starts, steps, taps)
-    pads = tuple((start, 0) for start in starts)
+    ends = [max(c.pads[a][1] + sizes[a] - _last_tap(c, a) for c in (one, other)) for a in axes]
+    pads = tuple(zip(starts, ends, strict=True))
     whole = Convolution(kernel, one.source, one.strides, pads, tuple(steps), groups)
     return _ending_at(whole, one.out_shape)
 

@@ -24,7 +24,7 @@ from unbend.collapse.size import Size, file_size, size
 from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
-from unbend.network import Network, check, mixes_rows, network_of, read
+from unbend.network import Network, at_lengths, check, mixes_rows, network_of, read
 from unbend.result import Result
 
 __all__ = ["BendReport", "Collapse", "StretchReport", "answer", "bend_reports", "certificate_blocks", "collapse"]
@@ -124,7 +124,7 @@ def collapse(
         The model cannot be read, or onnx.checker does not accept it.
     """
     progress.at("reading")
-    network = read(model, example, name=name)
+    network = at_lengths(read(model, example, name=name))
     check(network.model, network.name)
     found = stretches(network)
     before = size(network, found)
@@ -156,7 +156,7 @@ def collapse(
 
 
 def _size_of(model: ir.Model, name: str) -> Size:
-    after = network_of(model.clone(), name)
+    after = at_lengths(network_of(model.clone(), name))
     return replace(size(after, stretches(after)), file=file_size(model))
 
 

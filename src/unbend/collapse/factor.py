@@ -54,13 +54,14 @@ SETTLES = "an offset that differs between places by rounding only is one number"
 class Target:
     """What is written for: any number of rows or a fixed one, and the unit in the last place of the numbers.
 
-    With `growth` more numbers may be stored where that saves many multiplications; without, `tempting` are the prices
-    that were refused for their numbers alone.
+    `free` says that axes besides the batch have no fixed length. With `growth` more numbers may be stored where that
+    saves many multiplications; without, `tempting` are the prices that were refused for their numbers alone.
     """
 
     batched: bool
     unit: float = 0.0
     growth: bool = False
+    free: bool = False
     tempting: list[Price] = field(default_factory=list, compare=False)
 
     def accepts(self, new: Price, old: Price) -> bool:
@@ -262,8 +263,10 @@ def _told(step: Step, run: Sequence[Step]) -> Step:
 
 
 def writable(affine: Affine, target: Target) -> bool:
-    """Whether the map is one form that can be written as ONNX for any number of rows."""
+    """Whether the map is one form that can be written as ONNX for any number of rows, and all lengths of free axes."""
     linear = affine.linear
+    if target.free and not _for_all_lengths(affine):
+        return False
     if isinstance(linear, Selection):
         return linear.is_reshape and (not target.batched or keeps_rows(linear.in_shape, linear.out_shape))
     if isinstance(linear, Transposed):
@@ -271,6 +274,16 @@ def writable(affine: Affine, target: Target) -> bool:
     if left_product(linear) is not None:
         return len(linear.in_shape) > 2 or not target.batched
     return isinstance(linear, (Identity, Diagonal, Dense, Convolution))
+
+
+def _for_all_lengths(affine: Affine) -> bool:
+    """Whether nothing in the map looks as if it depended on a length, or on the place along an axis that has one."""
+    numbers = affine.linear.scale[0] if isinstance(affine.linear, Diagonal) else np.ones((1,) * affine.offset.ndim)
+    changing = [{axis for axis, size in enumerate(array.shape) if size != 1} for array in (numbers, affine.offset)]
+    inner = {1, affine.offset.ndim - 1} if affine.offset.ndim < 4 else {1}
+    if isinstance(affine.linear, Dense):
+        inner = {affine.offset.ndim - 1}
+    return isinstance(affine.linear, (Identity, Diagonal, Dense, Convolution)) and all(one <= inner for one in changing)
 
 
 def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
@@ -294,7 +307,7 @@ def keeps_rows(source: Shape, target: Shape) -> bool:
 def dense_form(affine: Affine, limit: Price, target: Target) -> Affine | None:
     """The map as reshape – dense – reshape, if that is small, no dearer than `limit`, and right for many rows."""
     linear = affine.linear
-    if isinstance(linear, Dense) and len(linear.in_shape) == 2:
+    if target.free or (isinstance(linear, Dense) and len(linear.in_shape) == 2):
         return None
     size = linear.in_size * linear.out_size
     if size > MAX_DENSE or size > limit.macs or not linear.in_shape or not linear.out_shape:

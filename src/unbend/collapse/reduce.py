@@ -146,7 +146,7 @@ def reduced(network: Network, stretch: Stretch, kept: Collection[Node] = ()) -> 
 
 def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:
     """The stretch's own graph, one edge for each variable input of each node; `closed` nodes stay as they are."""
-    target = Target(network.batch is None, _unit(network, stretch), stretch.growth)
+    target = Target(network.batch is None, _unit(network, stretch), stretch.growth, bool(network.elsewhere))
     graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), target)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):

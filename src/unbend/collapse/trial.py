@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from unbend.collapse.elsewhere import Elsewhere, Fixed, covered, moved
 from unbend.collapse.factor import SETTLED, SETTLES
 from unbend.collapse.reduce import Edge, Reduction
 from unbend.collapse.stretches import Stretch, in_new_units, in_own_units, through
@@ -78,9 +79,34 @@ def tried(
     graph.prices.clear()
     graph.refused.clear()
     allowed = AGREES + (SETTLED * graph.target.unit if SETTLES in rules else 0.0)
+    if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, allowed)):
+        return (), reason
     trial = Trial(network, stretch, graph, list(edges), allowed=allowed)
     reason = trial.run()
     return ((), reason) if reason else (tuple(trial.done), "")
+
+
+def _tried_elsewhere(
+    network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], allowed: float
+) -> str:
+    """Why the form does not hold for every length of the free axes; empty if it does."""
+    done: list[Elsewhere] = []
+    open_ = ""
+    for make in network.elsewhere:
+        try:
+            one = moved(other, stretch, graph, edges) if (other := make()) is not None else None
+            if one is None:
+                continue
+            if reason := Trial(one.network, one.stretch, one.graph, list(one.edges), allowed=allowed).run():
+                return reason
+        except Fixed as reason:
+            return str(reason)
+        except ValueError:
+            continue
+        done.append(one)
+        if not (open_ := covered(done)):
+            return ""
+    return open_ or "it runs at none of the lengths of its free axes that were tried"
 
 
 def _agree(own: np.ndarray, new: np.ndarray, allowed: float) -> bool:

@@ -3,7 +3,9 @@
 from unbend.network.checking import check
 from unbend.network.evaluate import evaluate, input_shape
 from unbend.network.graph import Network, Node, Port
+from unbend.network.lengths import at_lengths
 from unbend.network.read import network_of, read
 from unbend.network.run import Runner, mixes_rows
 
-__all__ = ["Network", "Node", "Port", "Runner", "check", "evaluate", "input_shape", "mixes_rows", "network_of", "read"]
+__all__ = ["Network", "Node", "Port", "Runner", "at_lengths", "check", "evaluate", "input_shape", "mixes_rows"]
+__all__ += ["network_of", "read"]

@@ -7,7 +7,7 @@ only make constants are not nodes of the network. The file's own graph (`model`)
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -69,7 +69,8 @@ class Network:
     `nodes` are in topological order and hold only what depends on the input. `shapes` are for a batch of one. `batch`
     says how many rows a run takes: None for any number, else the fixed length of the first axis; `features` and
     `classes` are the names that the file's metadata gives to the input's columns and to the output's. `path` is the
-    file it was read from, `data` are those beside it.
+    file it was read from, `data` are those beside it. Where lengths were put in for free axes, `elsewhere` gives the
+    same network at others (`network.lengths`).
     """
 
     name: str
@@ -86,6 +87,7 @@ class Network:
     free_axes: tuple[str, ...] = ()
     path: str | None = None
     data: tuple[Path, ...] = ()
+    elsewhere: tuple[Callable[[], Network | None], ...] = ()
 
     @property
     def input(self) -> Port:
