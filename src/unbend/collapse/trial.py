@@ -32,14 +32,17 @@ Values = dict[str, np.ndarray]
 
 @dataclass(eq=False)
 class Trial:
-    """The run of both forms: `edges` is what is left to run, `done` the edges that ran, as they will be written."""
+    """The run of both forms: `edges` is what is left to run, `done` the edges that ran, as they will be written.
+
+    Offsets that differed by rounding were `settled` as one, which moves an output by at most this share of the largest.
+    """
 
     network: Network
     stretch: Stretch
     graph: Reduction
     edges: list[Edge]
     done: list[Edge] = field(default_factory=list)
-    allowed: float = AGREES
+    settled: float = 0.0
 
     def run(self) -> str:
         """Why the two forms are not the same; empty if they are."""
@@ -54,7 +57,7 @@ class Trial:
                     new[name] = through(node, one, new)
                 elif (value := self._made(name, new)) is not None:
                     new[name] = value
-                if name in outputs and not _agree(in_new_units(self.stretch, name, own), new[name], self.allowed):
+                if name in outputs and not _agree(in_new_units(self.stretch, name, own), new[name], self.settled):
                     return f"its certificate failed at {name}"
             for values in (own, new):
                 _forget(values, last, at)
@@ -78,16 +81,16 @@ def tried(
     graph.put([])
     graph.prices.clear()
     graph.refused.clear()
-    allowed = AGREES + (SETTLED * graph.target.unit if SETTLES in rules else 0.0)
-    if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, allowed)):
+    settled = SETTLED * graph.target.unit if SETTLES in rules else 0.0
+    if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, settled)):
         return (), reason
-    trial = Trial(network, stretch, graph, list(edges), allowed=allowed)
+    trial = Trial(network, stretch, graph, list(edges), settled=settled)
     reason = trial.run()
     return ((), reason) if reason else (tuple(trial.done), "")
 
 
 def _tried_elsewhere(
-    network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], allowed: float
+    network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], settled: float
 ) -> str:
     """Why the form does not hold for every length of the free axes; empty if it does."""
     done: list[Elsewhere] = []
@@ -97,7 +100,7 @@ def _tried_elsewhere(
             one = moved(other, stretch, graph, edges) if (other := make()) is not None else None
             if one is None:
                 continue
-            if reason := Trial(one.network, one.stretch, one.graph, list(one.edges), allowed=allowed).run():
+            if reason := Trial(one.network, one.stretch, one.graph, list(one.edges), settled=settled).run():
                 return reason
         except Fixed as reason:
             return str(reason)
@@ -109,10 +112,12 @@ def _tried_elsewhere(
     return open_ or "it runs at none of the lengths of its free axes that were tried"
 
 
-def _agree(own: np.ndarray, new: np.ndarray, allowed: float) -> bool:
+def _agree(own: np.ndarray, new: np.ndarray, settled: float) -> bool:
+    """Whether two values are the same but for rounding; settled numbers may be off by that share of the largest."""
     scale = np.max(np.abs(own), axis=0, initial=1e-300)
     error = np.max(np.abs(own - new), axis=0, initial=0.0)
-    return bool(np.all(error <= allowed * np.maximum(scale, SMALL * scale.max(initial=1e-300))))
+    largest = scale.max(initial=1e-300)
+    return bool(np.all(error <= AGREES * np.maximum(scale, SMALL * largest) + settled * largest))
 
 
 def _last_read(stretch: Stretch, edges: Sequence[Edge]) -> Mapping[str, int]:
