@@ -128,13 +128,13 @@ class Moments:
 
     def __add__(self, other: Moments) -> Moments:
         """The moments of the rows of both; plain sums where the shifts are the same."""
-        return self._combine(other, 1)
+        return self._combine(other, np.add, 1)
 
     def __sub__(self, other: Moments) -> Moments:
         """The moments without the rows of `other`, such as a fold that is held out."""
-        return self._combine(other, -1)
+        return self._combine(other, np.subtract, -1)
 
-    def _combine(self, other: Moments, sign: int) -> Moments:
+    def _combine(self, other: Moments, combine: np.ufunc, sign: int) -> Moments:
         if not self.n and sign > 0:
             return other
         other = other.shifted(self.shift)
@@ -142,8 +142,8 @@ class Moments:
             self,
             n=self.n + sign * other.n,
             weight=self.weight + sign * other.weight,
-            sums=self.sums + sign * other.sums,
-            products=self.products + sign * other.products,
+            sums=combine(self.sums, other.sums),
+            products=combine(self.products, other.products),
         )
 
 

@@ -81,7 +81,7 @@ def take_anywhere(estimator: BaseEstimator, x: Any, y: Any, sample_weight: Any =
         If they cannot be used.
     """
     if not is_dask(x):
-        return take(estimator, x, y, sample_weight)
+        return take(estimator, x, y, sample_weight, finite=False)
     if not is_dask(y):
         raise ValueError("X is a collection of Dask, so y must be one as well, in the same partitions")
     return partitioned(take(estimator, _few_rows(x), _few_rows(y)), x, y, sample_weight)

@@ -58,16 +58,12 @@ class Sample:
         DataError
             If squares of the numbers overflow or vanish.
         ValueError
-            If a number is missing or infinite, in scikit-learn's words. It is here that this shows for nothing.
+            If a number of x is missing or infinite, in scikit-learn's words: the sums show it for nothing.
         """
-        total: Moments | None = None
+        rows = Block(self.x, self.y, self.weights)
         with np.errstate(over="ignore", invalid="ignore"):
-            for block in self.blocks():
-                shift = None if total is None else total.shift
-                part = Moments.of_block(block, shift) if intercept else Moments.about_origin(block)
-                total = part if total is None else total + part
-        assert total is not None  # the checks of `take` leave at least one row
-        if not np.isfinite(total.sums).all():
+            total = Moments.of_block(rows) if intercept else Moments.about_origin(rows)
+        if not np.isfinite(np.diag(total.products)).all():
             assert_all_finite(self.x, input_name="X")
         refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
         return total
@@ -93,12 +89,13 @@ def take(
     least: int = 2,
     several: bool = True,
     reset: bool = True,
+    finite: bool = True,
 ) -> Sample:
     """Rows that are checked as scikit-learn's estimators check theirs; rows of weight 0 are left out.
 
     At least `least` rows are needed; `several` says whether the target may have several columns; without `reset` the
-    columns must be those that the estimator has seen. Whether the numbers of x are finite is seen when their moments
-    are taken.
+    columns must be those that the estimator has seen. Without `finite` it is left to `Sample.moments` to see whether
+    the numbers of x are finite, which saves a reading.
 
     Raises
     ------
@@ -106,7 +103,15 @@ def take(
         If they cannot be used, in scikit-learn's words.
     """
     x, y = validate_data(
-        estimator, x, y, dtype=WIDTHS, multi_output=several, y_numeric=True, ensure_min_samples=least, reset=reset
+        estimator,
+        x,
+        y,
+        dtype=WIDTHS,
+        multi_output=several,
+        y_numeric=True,
+        ensure_min_samples=least,
+        ensure_all_finite=finite,
+        reset=reset,
     )
     y = np.asarray(y, dtype=np.float64)
     flat = y.ndim == 1
