@@ -61,6 +61,7 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
 )
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
 @options.cost
+@click.option("--allow-growth", is_flag=True, help="Let it store more numbers where that saves many multiplications.")
 @shows(gate=collapsing.gate)
 def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool, **how: Any) -> Result:
     """The same function as MODEL, cheaper. Exact for every input."""

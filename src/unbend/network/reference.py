@@ -9,7 +9,6 @@ import onnx
 import onnx_ir as ir
 from onnx.reference import ReferenceEvaluator
 
-
 QUANTISING = {"QuantizeLinear", "DequantizeLinear"}
 QUANTISED_SINCE = 19
 """The reference evaluator has these from this opset on; what they did before is the same."""
