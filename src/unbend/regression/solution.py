@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.exact import Double
+from unbend.regression.leverages import squared_lengths
 from unbend.regression.trust import digits_each, error_digits
 
 
@@ -109,7 +110,7 @@ class Solution:
         """How much each row of x (n, p) pulls the fit to itself, 1/n to 1; NaN for ridge."""
         if self.root is None:
             return np.full(len(x), np.nan)
-        return self.has_intercept / self.n + np.square((x - self.mean) @ self.root).sum(axis=1)
+        return self.has_intercept / self.n + squared_lengths(x, self.mean, self.root)
 
     @property
     def unscaled(self) -> np.ndarray:

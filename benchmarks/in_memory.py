@@ -1,0 +1,216 @@
+"""Regression of rows in memory: time relative to one symmetric product XᵀX, digits, and memory."""
+
+from __future__ import annotations
+
+import gc
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.measure import OURS, cpu_seconds, survey
+
+Task = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
+"""From X (n, p) and y (n,) to the coefficients, without the intercept."""
+
+SIZES = ((1_000_000, 10), (300_000, 100), (50_000, 500), (10_000, 2000))
+ROUNDS, HEAVY = 5, 1
+STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A way to fit; one that takes long takes part in fewer rounds."""
+
+    name: str
+    task: Task
+    rounds: int = ROUNDS
+
+
+@dataclass(frozen=True)
+class Figures:
+    """CPU time relative to XᵀX, digits of the worst coefficient, and peak extra memory relative to X."""
+
+    ratio: float
+    digits: float
+    memory: float
+
+
+def product(x: np.ndarray, y: np.ndarray) -> None:
+    """The yardstick: NumPy calls dsyrk or ssyrk."""
+    x.T @ x
+
+
+def coefficients(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ours, whose last digits are refined."""
+    from unbend import LinearRegression
+
+    return LinearRegression().fit(x, y).coef_
+
+
+def inference(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ours with standard errors, t, p, intervals, R², F, AIC."""
+    from unbend import LinearRegression
+
+    model = LinearRegression().fit(x, y)
+    model.inference()
+    return model.coef_
+
+
+def with_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Ours with the residual and the leverage of each row as well."""
+    from unbend import LinearRegression
+
+    model = LinearRegression().fit(x, y)
+    model.inference()
+    assert np.isfinite((y - model.predict(x)) / (1 - model.solutions_[0].leverage(x))).all()
+    return model.coef_
+
+
+def statsmodels(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Fit, standard errors, t, p, intervals, F, residuals, leverages."""
+    import statsmodels.api as sm
+
+    result = sm.OLS(y, sm.add_constant(x)).fit()
+    parts = result.bse, result.tvalues, result.pvalues, result.conf_int(), result.fvalue, result.resid
+    assert all(np.isfinite(part).all() for part in parts)
+    assert np.isfinite(result.get_influence().hat_matrix_diag).all()
+    return result.params[1:]
+
+
+def lstsq(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """With the column of ones that it needs."""
+    return np.linalg.lstsq(np.column_stack([np.ones(len(y), x.dtype), x]), y)[0][1:]
+
+
+def scikit_learn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """As it comes."""
+    from sklearn.linear_model import LinearRegression
+
+    return LinearRegression().fit(x, y).coef_
+
+
+CONTENDERS = (
+    Contender(f"{OURS}, coefficients", coefficients),
+    Contender(f"{OURS}, the whole inference", inference),
+    Contender(f"{OURS}, with residuals and leverages", with_rows),
+    Contender("numpy lstsq, coefficients", lstsq, 2),
+    Contender("scikit-learn, coefficients", scikit_learn, 2),
+    Contender("statsmodels, the whole inference with residuals and leverages", statsmodels, HEAVY),
+)
+
+
+def rows(n: int, p: int, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray]:
+    """Columns of different means, and a target that is linear in them but for the noise."""
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(n, p)) + np.linspace(0, 10, p)).astype(dtype)
+    return x, (x @ rng.normal(size=p).astype(dtype) + rng.normal(size=n)).astype(dtype)
+
+
+def reference(x: np.ndarray, y: np.ndarray, steps: int = 3) -> np.ndarray:
+    """The coefficients in extended precision: normal equations of centred columns, refined with 80-bit residuals."""
+    mean, offset = x.mean(axis=0, dtype=np.float64), float(y.mean(dtype=np.float64))
+    gram = sum(((part - mean).T @ (part - mean) for part in blocks(x)), np.zeros((x.shape[1],) * 2))
+    coef, base = np.zeros(x.shape[1], np.longdouble), np.longdouble(offset)
+    for _ in range(steps):
+        total, cross = np.longdouble(0), np.zeros(x.shape[1], np.longdouble)
+        for part, target in zip(blocks(x), blocks(y), strict=True):
+            moved = part.astype(np.longdouble) - mean
+            residual = target - base - moved @ coef
+            total += residual.sum()
+            cross += residual @ moved
+        base += total / len(y)
+        coef += np.linalg.solve(gram, cross.astype(np.float64))
+    return coef
+
+
+def blocks(rows: np.ndarray) -> list[np.ndarray]:
+    """Pieces of some thousand rows."""
+    return np.array_split(rows, max(1, rows.size // 1_000_000))
+
+
+def digits(found: np.ndarray, exact: np.ndarray) -> float:
+    """Decimal digits of the worst coefficient, 16 at most."""
+    error = np.max(np.abs((found.astype(np.longdouble) - exact) / exact))
+    return float(min(16.0, -np.log10(max(error, np.longdouble(1e-17)))))
+
+
+def extra_memory(task: Task, x: np.ndarray, y: np.ndarray) -> float:
+    """Peak of the process's memory above what it is before, relative to X; NaN where the system does not tell."""
+    try:
+        gc.collect()
+        CLEAR.write_text("5")
+        before = _status("VmRSS")
+        task(x, y)
+        return max(_status("VmHWM") - before, 0) / x.nbytes
+    except OSError:
+        return float("nan")
+
+
+def _status(name: str) -> int:
+    lines = STATUS.read_text().splitlines()
+    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
+
+
+def measured(contenders: Sequence[Contender], x: np.ndarray, y: np.ndarray, most: int) -> dict[str, Figures]:
+    """In turns, the yardstick before each of them."""
+    exact = reference(x, y)
+    found = {one.name: one.task(x, y) for one in contenders}
+    ratios: dict[str, list[float]] = {one.name: [] for one in contenders}
+    for turn in range(most):
+        for one in contenders:
+            if turn < one.rounds:
+                yardstick = _seconds(product, x, y)
+                ratios[one.name].append(_seconds(one.task, x, y) / yardstick)
+    return {
+        one.name: Figures(
+            statistics.median(ratios[one.name]),
+            digits(np.asarray(found[one.name]), exact),
+            extra_memory(one.task, x, y),
+        )
+        for one in contenders
+    }
+
+
+def _seconds(task: Task, x: np.ndarray, y: np.ndarray) -> float:
+    gc.collect()
+    start = cpu_seconds()
+    task(x, y)
+    return cpu_seconds() - start
+
+
+@survey(
+    "Rows in memory, float64: CPU time relative to one XᵀX of the same rows (dsyrk, measured in turn with each), then "
+    "digits of the worst coefficient against a solution in extended precision, then peak extra memory relative to X.",
+    "numpy",
+    "scikit-learn",
+    "statsmodels",
+)
+def in_memory() -> str:
+    """The sizes of the issue."""
+    found = {size: measured(CONTENDERS, *rows(*size), ROUNDS) for size in SIZES}
+    return table([f"{n:,} × {p}" for n, p in SIZES], CONTENDERS, list(found.values()))
+
+
+FLOAT32 = (CONTENDERS[0], CONTENDERS[1], CONTENDERS[3], CONTENDERS[4])
+
+
+@survey("The same with float32 rows; XᵀX is ssyrk.", "numpy", "scikit-learn")
+def in_memory_float32() -> str:
+    """Two of the sizes."""
+    sizes = SIZES[:2]
+    found = {size: measured(FLOAT32, *rows(*size, np.float32), ROUNDS) for size in sizes}
+    return table([f"{n:,} × {p}" for n, p in sizes], FLOAT32, list(found.values()))
+
+
+def table(heads: Sequence[str], contenders: Sequence[Contender], found: Sequence[Mapping[str, Figures]]) -> str:
+    """Markdown."""
+    lines = ["| | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
+    for one in contenders:
+        cells = (
+            f"{each[one.name].ratio:.2f}; {each[one.name].digits:.1f}; {each[one.name].memory:.2f}" for each in found
+        )
+        lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines) + "\n"
