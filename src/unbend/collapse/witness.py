@@ -60,6 +60,8 @@ def cut(network: Network, model: ir.Model, sources: Sequence[str], outputs: Sequ
     piece = model.clone()
     graph = piece.graph
     values = {v.name: v for v in (*graph.inputs, *(v for node in graph for v in node.outputs)) if v.name}
+    wanted = [values[name] for name in outputs]
+    graph.outputs.clear()
     inputs = []
     for name in sources:
         entry = ir.Value(name=name, type=_type(network, name))
@@ -67,7 +69,7 @@ def cut(network: Network, model: ir.Model, sources: Sequence[str], outputs: Sequ
         values[name].name = None
         inputs.append(entry)
     graph.inputs[:] = inputs
-    graph.outputs[:] = [values[name] for name in outputs]
+    graph.outputs[:] = wanted
     for name in outputs:
         values[name].type, values[name].shape = _type(network, name), None
     _prune(graph)
