@@ -289,9 +289,11 @@ def _for_all_lengths(affine: Affine) -> bool:
 def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
     """The map with the offset of a convolution as one number for each channel, if it is up to rounding.
 
-    With the rule that says so, if anything was rounded.
+    With the rule that says so, if anything was rounded. A scale that would be written as 1 is left out.
     """
     offset = affine.offset
+    if isinstance(affine.linear, Diagonal) and np.all(np.abs(affine.linear.scale - 1.0) <= target.unit / 4):
+        return Affine(Identity(affine.linear.shape), offset), ()
     if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < FINE:
         return affine, ()
     largest = float(np.max(np.abs(offset), initial=0.0))

@@ -15,7 +15,7 @@ import ml_dtypes
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity, Selection, Shape, shrink
-from unbend.collapse.factor import Price, Step, Target, cheapest, product, settled, total, writable
+from unbend.collapse.factor import Price, Step, Target, cheapest, pieces, product, settled, total, writable
 from unbend.collapse.order import arranged, at_back, at_front
 from unbend.collapse.stretches import Stretch, inverse
 from unbend.network import Network, Node
@@ -138,10 +138,15 @@ def reduced(network: Network, stretch: Stretch, kept: Collection[Node] = ()) -> 
     while True:
         graph = reduce(reduction(network, stretch, closed))
         steps = (step for edge in graph.edges for step in edge.steps if step.node is None)
-        left = {node for step in steps if not writable(step.affine, graph.target) for node in step.part_of}
+        left = {node for step in steps if not _is_written(step, graph.target) for node in step.part_of}
         if not left:
             return graph
         closed |= left
+
+
+def _is_written(step: Step, target: Target) -> bool:
+    """Whether each node that the step is written as can be."""
+    return all(writable(piece.affine, target) for piece in pieces(step))
 
 
 def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:
