@@ -116,7 +116,7 @@ def reference(x: np.ndarray, y: np.ndarray, steps: int = 3) -> np.ndarray:
     coef, base = np.zeros(x.shape[1], np.longdouble), np.longdouble(offset)
     for _ in range(steps):
         total, cross = np.longdouble(0), np.zeros(x.shape[1], np.longdouble)
-        for part, target in zip(blocks(x), blocks(y), strict=True):
+        for part, target in zip(blocks(x), np.array_split(y, len(blocks(x))), strict=True):
             moved = part.astype(np.longdouble) - mean
             residual = target - base - moved @ coef
             total += residual.sum()
@@ -209,8 +209,6 @@ def table(heads: Sequence[str], contenders: Sequence[Contender], found: Sequence
     """Markdown."""
     lines = ["| | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
     for one in contenders:
-        cells = (
-            f"{each[one.name].ratio:.2f}; {each[one.name].digits:.1f}; {each[one.name].memory:.2f}" for each in found
-        )
+        cells = (f"{each.ratio:.2f}; {each.digits:.1f}; {each.memory:.2f}" for each in (of[one.name] for of in found))
         lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"

@@ -181,6 +181,44 @@ FN Py_ssize_t NAME(columns)(const char *from, Py_ssize_t row, Py_ssize_t n, Py_s
     return i;
 }
 
+/* ---- lengths: rows in lanes ----------------------------------------------------------------------------------------- */
+
+/* Squares of `columns` coordinates of a vector of rows from row `at`, of which the first `deep` columns of x are made. */
+INLINE VD NAME(squares)(const Chunk *c, Py_ssize_t at, Py_ssize_t deep, const double *root, Py_ssize_t k,
+                        const int columns)
+{
+    VD u[4], total = SET1(0.0);
+    for (int q = 0; q < columns; q++)
+        u[q] = SET1(0.0);
+    for (Py_ssize_t j = 0; j < deep; j++) {
+        VD x = NAME(load)(c->x + j * c->apart + at);
+        for (int q = 0; q < columns; q++)
+            u[q] = FMA(x, SET1(root[j * k + q]), u[q]);
+    }
+    for (int q = 0; q < columns; q++)
+        total = FMA(u[q], u[q], total);
+    return total;
+}
+
+/* c->r = |(x − mean) root|² of each row; root (p, k), of which column q needs only the first deep[q] columns of x. */
+FN void NAME(lengths)(const Chunk *c, const double *mean, const double *root, const Py_ssize_t *deep, Py_ssize_t k)
+{
+    for (Py_ssize_t j = 0; j < c->p; j++)
+        for (Py_ssize_t i = 0; i < c->rows; i += W) {
+            double *at = c->x + j * c->apart + i;
+            NAME(store)(at, NAME(load)(at) - SET1(mean[j]));
+        }
+    for (Py_ssize_t i = 0; i < c->rows; i += W) {
+        VD total = SET1(0.0);
+        Py_ssize_t q = 0;
+        for (; q + 4 <= k; q += 4)
+            total += NAME(squares)(c, i, deep[q + 3], root + q, k, 4);
+        for (; q < k; q++)
+            total += NAME(squares)(c, i, deep[q], root + q, k, 1);
+        NAME(store)(c->r + i, total);
+    }
+}
+
 /* ---- products: columns in lanes, panels of W columns --------------------------------------------------------------- */
 
 /* The tile (`high` rows, `wide` · W columns) of Σ b aᵀ over n rows; a is `wide` panels one after the other. */
@@ -257,7 +295,7 @@ FN void NAME(weigh)(Py_ssize_t n, const double *from, const double *w, double *t
 }
 
 static const Kernel NAME(kernel) = {
-    W, NAME(chunk), NAME(settle), NAME(columns), NAME(block), NAME(panel), NAME(weigh),
+    W, NAME(chunk), NAME(settle), NAME(columns), NAME(lengths), NAME(block), NAME(panel), NAME(weigh),
 };
 
 #undef FN

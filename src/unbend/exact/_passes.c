@@ -29,6 +29,7 @@ typedef struct {
     void (*settle)(double *sums, Py_ssize_t count);
     Py_ssize_t (*columns)(const char *from, Py_ssize_t row, Py_ssize_t n, Py_ssize_t left, Py_ssize_t p, double *to,
                           Py_ssize_t apart);
+    void (*lengths)(const Chunk *, const double *mean, const double *root, const Py_ssize_t *deep, Py_ssize_t k);
     void (*block)(Py_ssize_t n, Py_ssize_t panels, Py_ssize_t live, Py_ssize_t panel, const double *a, const double *b,
                   double *out, Py_ssize_t across);
     void (*panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, int live, double *to);
@@ -356,6 +357,61 @@ static PyObject *gradient(PyObject *module, PyObject *arguments)
     return finish(a, GRADIENT_ARRAYS, status);
 }
 
+/* ---- lengths ------------------------------------------------------------------------------------------------------------ */
+
+enum { LX, MEAN, ROOT, LENGTHS, LENGTH_ARRAYS };
+
+static int run_lengths(Array *a)
+{
+    Py_ssize_t n = a[LX].rows, p = a[LX].columns, k = a[ROOT].columns, rows = chunk_rows(p), apart = rows + 8;
+    const double *root = whole(&a[ROOT]);
+    void *keep, *depths = calloc((size_t)k + 4, sizeof(Py_ssize_t));
+    double *x = scratch(apart * p + rows + rows * p, &keep);
+    if (!x || !depths) {
+        free(x ? keep : NULL);
+        free(depths);
+        return -1;
+    }
+    Py_ssize_t *deep = depths;
+    for (Py_ssize_t q = 0; q < k; q++) { /* never less than a column before: four are taken together */
+        for (Py_ssize_t j = 0; j < p; j++)
+            if (root[j * k + q] != 0.0)
+                deep[q] = j + 1;
+        if (q && deep[q] < deep[q - 1])
+            deep[q] = deep[q - 1];
+    }
+    Chunk c = {.rows = rows, .p = p, .apart = apart, .x = x, .r = x + apart * p};
+    for (Py_ssize_t first = 0; first < n; first += rows) {
+        Py_ssize_t m = n - first < rows ? n - first : rows;
+        columns_of(&a[LX], first, m, apart, c.x, c.r + rows);
+        kernel->lengths(&c, whole(&a[MEAN]), root, deep, k);
+        memcpy(whole(&a[LENGTHS]) + first, c.r, (size_t)m * sizeof *c.r);
+    }
+    free(keep);
+    free(depths);
+    return 0;
+}
+
+static PyObject *lengths(PyObject *module, PyObject *arguments)
+{
+    Array a[LENGTH_ARRAYS];
+    (void)module;
+    int status = get_all(arguments, a, LENGTH_ARRAYS, 1);
+    Py_ssize_t n = a[LX].rows, p = a[LX].columns;
+    if (!status
+        && (!a[LX].data || !whole(&a[MEAN]) || !whole(&a[ROOT]) || !whole(&a[LENGTHS]) || !is(&a[MEAN], p, 1)
+            || !is(&a[ROOT], p, a[ROOT].columns) || !is(&a[LENGTHS], n, 1)))
+        status = refuse();
+    if (!status) {
+        Py_BEGIN_ALLOW_THREADS
+        status = run_lengths(a);
+        Py_END_ALLOW_THREADS
+        if (status)
+            PyErr_NoMemory();
+    }
+    return finish(a, LENGTH_ARRAYS, status);
+}
+
 /* ---- products ----------------------------------------------------------------------------------------------------------- */
 
 enum { PX, PY, SHIFT, PWEIGHTS, PRODUCTS, PRODUCT_ARRAYS };
@@ -495,6 +551,7 @@ static PyObject *use(PyObject *module, PyObject *name)
 
 static PyMethodDef METHODS[] = {
     {"gradient", gradient, METH_VARARGS, "See unbend.exact.gradient."},
+    {"lengths", lengths, METH_VARARGS, "See unbend.exact.squared_lengths."},
     {"products", products, METH_VARARGS, "See unbend.exact.products."},
     {"use", use, METH_O, "Use the kernel of this name; returns the name of the one before."},
     {NULL, NULL, 0, NULL},

@@ -1,10 +1,17 @@
-"""Squared lengths of rows in the coordinates of a factor: leverages, by blocks of rows that stay in cache."""
+"""Squared lengths of rows in the coordinates of a factor: leverages, by blocks of rows that stay in cache.
+
+Few columns are a compiled pass's work where there is one, many are the BLAS's.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import get_blas_funcs
 
+from unbend.exact import compiled
+
+NARROW = 128
+"""Up to so many columns the compiled pass is the faster one."""
 CHUNK = 1 << 16
 """Numbers of a block of rows."""
 LEAST = 256
@@ -22,6 +29,9 @@ def squared_lengths(x: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.nda
     array([  9., 212.])
     """
     lengths = np.empty(len(x))
+    if compiled.passes is not None and x.shape[1] <= NARROW:
+        compiled.passes.lengths(compiled.readable(x), np.ascontiguousarray(mean), np.ascontiguousarray(root), lengths)
+        return lengths
     triangular = root.shape[0] == root.shape[1] and not np.tril(root, -1).any()
     factor = np.asfortranarray(root)
     rows = max(LEAST, CHUNK // max(x.shape[1], 1))
