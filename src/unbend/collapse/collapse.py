@@ -25,6 +25,7 @@ from unbend.collapse.stretches import Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
 from unbend.network import Network, at_lengths, check, mixes_rows, network_of, read
+from unbend.network.to_torch import to_torch
 from unbend.result import Result
 
 __all__ = ["BendReport", "Collapse", "StretchReport", "answer", "bend_reports", "certificate_blocks", "collapse"]
@@ -71,6 +72,16 @@ class Collapse(Result):
     def to_onnx(self) -> onnx.ModelProto:
         """The collapsed network as an onnx.ModelProto."""
         return ir.to_proto(self.model)
+
+    def to_torch(self) -> Any:
+        """The collapsed network as a `torch.nn.Module` of plain layers, in evaluation mode.
+
+        Raises
+        ------
+        ModelError
+            An op of it has no torch layer here; the text names it.
+        """
+        return to_torch(network_of(self.model.clone(), self.name))
 
     def save(self, path: str | Path, *, force: bool = False) -> Path:
         """Write the collapsed network to `path`, whole or not at all.
