@@ -55,7 +55,8 @@ class Target:
     """What is written for: any number of rows or a fixed one, and the unit in the last place of the numbers.
 
     `free` says that axes besides the batch have no fixed length. With `growth` more numbers may be stored where that
-    saves many multiplications; without, `tempting` are the prices that were refused for their numbers alone.
+    saves many multiplications; without, `tempting` are the prices that were refused for their numbers alone. `dearer`
+    are the other refusals: what was offered, and what it was to replace.
     """
 
     batched: bool
@@ -63,6 +64,7 @@ class Target:
     growth: bool = False
     free: bool = False
     tempting: list[Price] = field(default_factory=list, compare=False)
+    dearer: list[tuple[Price, Price]] = field(default_factory=list, compare=False)
 
     def accepts(self, new: Price, old: Price) -> bool:
         """Whether steps that cost `old` may be written as others that cost `new`."""
@@ -71,6 +73,8 @@ class Target:
         tempted = new.nodes <= old.nodes and old.macs - new.macs >= WORTH * max(1, new.parameters - old.parameters)
         if tempted and not self.growth:
             self.tempting.append(new)
+        if not tempted:
+            self.dearer.append((new, old))
         return tempted and self.growth
 
 

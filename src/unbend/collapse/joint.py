@@ -75,8 +75,8 @@ class _State:
         for turn in turns:
             stretch = turned(stretch, turn)
         new, now = plan(self.network, stretch), sum((_price(one) for one in touched), Price())
-        saved = now.nodes - new.after.nodes
-        if not (new.collapses and new.after.no_dearer(now) and new.after < now and saved >= sum(t.nodes for t in turns)):
+        cheaper = new.collapses and new.after.no_dearer(now) and new.after < now
+        if not cheaper or now.nodes - new.after.nodes < sum(turn.nodes for turn in turns):
             return False
         rules = tuple(turn.rule for turn in turns)
         self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))

@@ -6,7 +6,7 @@ W a 1 × 1 convolution, each of these is exact in both directions where its cond
     D (x + t) = D x + D t                    backwards: D x + t = D (x + t / D) if no number of D is 0
     D M = M D'  and  M x + t = M (x + t')    D', t' are D, t moved; backwards for an M that only permutes
     D P = P D                                if D has one number for each channel, W P = P W always
-    D L = L D                                for a product L from the left, if D is the same along the axis that it mixes
+    D L = L D                                for a product L from the left, if D is one along the axis that it mixes
     P (x + t) = P x + P t                    backwards, for a t with one number a channel, if each row of P adds up to 1
 """
 

@@ -178,7 +178,8 @@ def _turn(graph: Reduction, stretch: Stretch) -> None:
     Bound
         They cannot.
     """
-    if bound := {*stretch.inward, *stretch.outward}.intersection(n for c in graph.closed for n in (*c.inputs, *c.outputs)):
+    needed = {name for node in graph.closed for name in (*node.inputs, *node.outputs)}
+    if bound := needed.intersection([*stretch.inward, *stretch.outward]):
         raise Bound(f"a node that stays as it is needs {min(bound)} as it was")
     back = {**stretch.inward, **{name: inverse(turn) for name, turn in stretch.outward.items()}}
     edges = []

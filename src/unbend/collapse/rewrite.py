@@ -59,7 +59,7 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     scales = tuple(end for edge in edges for end in end_scales(edge, graph.target))
     tempting = bool(graph.target.tempting)
-    if kept := _reason(before, after, rules if edges else (), graph.target):
+    if kept := _reason(stretch, before, after, rules if edges else (), graph.target):
         return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting)
     written, kept = tried(network, stretch, graph, edges, rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in written}
@@ -77,16 +77,31 @@ def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence
     return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept)
 
 
-def _reason(before: Price, after: Price, rules: tuple[str, ...], target: Target) -> str:
+def _reason(stretch: Stretch, before: Price, after: Price, rules: tuple[str, ...], target: Target) -> str:
     """Why a stretch stays as it is; empty if it does not."""
-    if not rules and target.tempting:
+    if rules and after < before and target.accepts(after, before):
+        return ""
+    if len(stretch.nodes) == 1:
+        return f"it is one {stretch.nodes[0].op_type} already"
+    if target.tempting:
         least = min(target.tempting)
         return f"a form of {least.macs} multiplications stores {least.parameters} numbers, more than it may"
-    if not rules:
-        return "nothing in it composes to anything cheaper"
-    if after < before and target.accepts(after, before):
-        return ""
-    return f"its collapsed form is no cheaper ({after.macs} multiplications, {after.parameters} numbers)"
+    if rules and not after.no_dearer(before):
+        return f"its collapsed form would {_more(after, before)}"
+    if target.dearer:
+        return f"what composes in it would {_more(*min(target.dearer))}"
+    if rules:
+        return "it is in its cheapest form already"
+    return "no two of its maps have a product or a sum of a simpler form"
+
+
+def _more(new: Price, old: Price) -> str:
+    """What one price has more of than another."""
+    if new.macs > old.macs:
+        return f"take {new.macs} multiplications instead of {old.macs}"
+    if new.parameters > old.parameters:
+        return f"store {new.parameters} numbers instead of {old.parameters}"
+    return f"be {new.nodes} nodes instead of {old.nodes}"
 
 
 def _price_before(network: Network, stretch: Stretch) -> Price:

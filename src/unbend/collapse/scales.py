@@ -1,6 +1,6 @@
 """Scales that pass through bends: values between stretches that may be held in other units.
 
-A bend f lets a scale through where f(s x) = s' f(x) for every finite x. With s, t > 0 numbers of each element or channel:
+A bend f lets a scale through where f(s x) = s' f(x) for every finite x. With s, t > 0 for each element or channel:
 
     Relu, LeakyRelu, PRelu, Abs, Clip and Max against 0      f(s x) = s f(x), as s > 0 changes no sign
     MaxPool, GlobalMaxPool                                   the same, if s is one number for each channel
@@ -170,7 +170,7 @@ def _matmul(network: Network, node: Node, scales: Scales) -> Iterator[Scales]:
 
 
 def _outside(scale: np.ndarray, side: int) -> np.ndarray | None:
-    """The scale, if it does not change along the axis of factor `side` that is summed (0: columns of a, 1: rows of b)."""
+    """The scale, if it is the same along the axis of its factor that is summed (0: columns of a, 1: rows of b)."""
     return scale if scale.ndim < 2 or scale.shape[(-1, -2)[side]] == 1 else None
 
 

@@ -54,7 +54,7 @@ def _is_free(network: Network, name: str) -> bool:
 
 
 def _sight(network: Network, name: str, found: Sequence[Stretch]) -> tuple[set[int], str | None, str] | None:
-    """Along which axes a constant must not change so that the bend that reads `name` does not see it, or hands it on."""
+    """Along which axes a constant must not change so that the bend that reads it does not see it, or hands it on."""
     bends = [node for node in network.readers.get(name, ()) if network.reach(node) != "everywhere"]
     if len(bends) != 1 or bends[0].domain not in ("", "ai.onnx"):
         return None
@@ -87,7 +87,7 @@ def _is_softmax(network: Network, node: Node) -> bool:
 
 
 def _ends_in_softmax(network: Network, name: str, found: Sequence[Stretch]) -> bool:
-    """Whether all that reads the value is a softmax along the last axis, maybe behind a stretch that keeps rows apart."""
+    """Whether only softmaxes along the last axis read the value, maybe behind a stretch that keeps rows apart."""
     if not _is_free(network, name):
         return False
     readers = network.readers.get(name, ())
@@ -107,7 +107,7 @@ def _keeps_rows_alike(network: Network, stretch: Stretch, source: str) -> bool:
         if not all(linear is None or _is_row_by_row(linear) for _, linear in maps):
             return False
         touched |= {name for name, linear in maps if linear is not None}
-    left = [name for name in touched & set(stretch.outputs)]
+    left = touched & set(stretch.outputs)
     readers = {node for name in left for node in network.readers.get(name, ()) if node not in stretch.nodes}
     return all(_is_free(network, name) for name in left) and all(_is_softmax(network, node) for node in readers)
 
