@@ -52,9 +52,19 @@ class Convolution(LinearMap):
         images = x.reshape(-1, *self.source[1:])
         out, matrices = np.empty((len(images), *self.out_shape[1:])), self._matrices
         for block in self._blocks(len(images)):
-            product = matrices @ self._windows(self._padded(images[block]))
-            out[block] = product.reshape(-1, *self.out_shape[1:])
+            out[block] = self._seen_by(matrices, self._padded(images[block])).reshape(-1, *self.out_shape[1:])
         return out.reshape(len(x), *self.out_shape)
+
+    def _seen_by(self, matrices: np.ndarray, padded: np.ndarray) -> np.ndarray:
+        """The filters on every window: by one product, or tap by tap where the windows would take much room."""
+        taps = math.prod(self.stored.shape[2:])
+        if len(padded) * self.source[1] * taps * self._positions <= BLOCK:
+            return matrices @ self._windows(padded)
+        each = np.ascontiguousarray(np.moveaxis(matrices.reshape(*matrices.shape[:2], -1, taps), -1, 0))
+        total = np.zeros((len(padded), *matrices.shape[:2], self._positions))
+        for number, slices in self._taps():
+            total += each[number] @ padded[(..., *slices)].reshape(len(padded), self.groups, -1, self._positions)
+        return total
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
         images = y.reshape(-1, *self.out_shape[1:])
