@@ -269,7 +269,9 @@ def _layer_norm(writer: _Writer, node: Node) -> Any:
 
     scale, shift = writer.array(node, 1), writer.array(node, 2)
     assert scale is not None
-    layer = torch.nn.LayerNorm(list(scale.shape), eps=node.attribute("epsilon", 1e-5), bias=shift is not None, device="meta")
+    layer = torch.nn.LayerNorm(
+        list(scale.shape), eps=node.attribute("epsilon", 1e-5), bias=shift is not None, device="meta"
+    )
     return writer.layer(node, layer, weight=scale, bias=shift)
 
 
@@ -343,14 +345,11 @@ def _softmax(writer: _Writer, node: Node) -> Any:
 def _mean(writer: _Writer, node: Node) -> Any:
     import torch
 
-    if len(node.inputs) > 1 and node.inputs[1]:
-        axes = writer.array(node, 1)
-        assert axes is not None
-        given = tuple(int(axis) for axis in axes)
-    else:
-        given = tuple(node.attribute("axes", ())) or tuple(range(len(writer.network.shapes[node.inputs[0]])))
+    source, axes = node.inputs[0], writer.array(node, 1)
+    stated = node.attribute("axes", ()) if axes is None else axes
+    given = tuple(int(axis) for axis in stated) or tuple(range(len(writer.network.shapes[source])))
     function = {"ReduceMean": torch.mean, "ReduceSum": torch.sum}[node.op_type]
-    return writer.call(function, writer.value(node.inputs[0]), given, keepdim=bool(node.attribute("keepdims", 1)))
+    return writer.call(function, writer.value(source), given, keepdim=bool(node.attribute("keepdims", 1)))
 
 
 def _clip(writer: _Writer, node: Node) -> Any:
