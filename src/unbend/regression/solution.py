@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from unbend.exact import Double
+from unbend.exact import Double, compiled, gradient
 from unbend.regression.leverages import squared_lengths
 from unbend.regression.trust import digits_each, error_digits
 
@@ -104,7 +104,12 @@ class Solution:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Predictions at rows x (n, p); from the centre, so that large means cost no digits."""
-        return self.y_mean + (x - self.mean) @ self.coef
+        if compiled.passes is None:
+            return self.y_mean + (x - self.mean) @ self.coef
+        base = Double.of(self.y_mean) - (Double.of(self.coef) * self.mean).sum()
+        predicted = np.empty((len(x), 1))
+        gradient(x, None, -base.reshape(1), Double.of(-self.coef[:, None]), residuals=predicted)
+        return predicted[:, 0]
 
     def leverage(self, x: np.ndarray) -> np.ndarray:
         """How much each row of x (n, p) pulls the fit to itself, 1/n to 1; NaN for ridge."""
