@@ -35,7 +35,7 @@ def test_a_padded_convolution_of_a_padded_one():
     assert reason(model) == "no two of its maps have a product or a sum of a simpler form"
 
 
-@pytest.mark.parametrize("seed", [2559263, 4414754, 5970606, 5232710, 7632855, 1626852, 8649527, 6910312, 6320986])
+@pytest.mark.parametrize("seed", [2559263, 4414754, 5970606, 5232710, 7632855, 1626852, 8649527, 6910312, 3383594])
 def test_what_once_was_collapsed_twice(seed):
     once = collapse(random_model(seed), cost="macs").to_onnx()
     assert not collapse(once, cost="macs").changed
