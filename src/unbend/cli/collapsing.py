@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from unbend.errors import GateError, UsageError
-from unbend.output import replacing, write
+from unbend.output import write
 
 if TYPE_CHECKING:
     from unbend.collapse import Collapse
@@ -28,8 +28,7 @@ def save(result: Collapse, model: str, output: Path | None, certificate: Path | 
     if output is not None and certificate is not None and output.resolve() == certificate.resolve():
         raise UsageError(f"the network and its certificate cannot both be {output}", try_="name two files")
     if output is not None:
-        with replacing(output, inputs=[model], force=force) as draft:
-            result.save(draft)
+        result.save(output, force=force)
     if certificate is not None:
         text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
         write(certificate, text + "\n", inputs=[model], force=force)
