@@ -75,17 +75,28 @@ def sizes(result: Collapse) -> Table:
             ("Conv, Gemm, MatMul", "heavy"),
             ("multiplications for a row", "macs"),
             ("numbers stored", "parameters"),
-            ("bytes of the file", "file"),
         )
-        if getattr(result.before, key) is not None
     ]
+    files = (result.before.file, result.after.file)
+    rows.append(("file", *(weight(one) for one in files if one is not None)))
     if result.timing is not None:
         times = (result.timing.before, result.timing.after)
         rows.append(("time for a row", *(duration(one.median) for one in times)))
     if (found := result.certificate) is not None:
-        errors = (found.original_error, found.collapsed_error)
-        rows.append((f"largest error against {found.truth}", *(number(one, 2) for one in errors)))
+        errors = (found.evidence.original_error, found.evidence.collapsed_error)
+        rows.append(("largest error against float64", *(number(one, 2) for one in errors)))
     return Table([Column("", "left"), Column("before"), Column("after")], rows)
+
+
+def weight(count: int) -> str:
+    """A number of bytes as people say it.
+
+    >>> weight(946), weight(3_729_979), weight(2_100_000_000)
+    ('946 bytes', '3.73 MB', '2.1 GB')
+    """
+    units = (("GB", 1e9), ("MB", 1e6), ("kB", 1e3))
+    unit, size = next(((unit, size) for unit, size in units if count >= size), ("bytes", 1))
+    return f"{number(count / size, 3)} {unit}"
 
 
 def duration(seconds: float) -> str:
@@ -197,19 +208,24 @@ def _general(reason: str) -> str:
 
 
 def certificate_blocks(certificate: Certificate) -> list[Block]:
-    """The evidence in sentences."""
-    what = "the collapsed network is" if certificate.whole else "each collapsed stretch, run on its own, is"
+    """The bound that holds for every input, and what was seen, in sentences."""
+    seen = certificate.evidence
+    what = "the collapsed network is" if seen.whole else "each collapsed stretch, run on its own, is"
     rest = (
         ""
-        if certificate.whole
+        if seen.whole
         else " The network as a whole was not run: no program here runs all of its ops, or knows their float64 values."
     )
     return [
         Paragraph(
-            f"Composed in float64 and rounded once. On {certificate.inputs} inputs {what} at most "
-            f"{number(certificate.collapsed_error, 2)} from the {certificate.truth}, the original "
-            f"{number(certificate.original_error, 2)}; the largest output is {number(certificate.scale, 3)}. "
-            f"Run by {certificate.witness}.{rest}",
+            f"For every finite input: composed in float64 and rounded once, each of the {len(certificate.promises)} "
+            f"rewritten stretches gives what the original gives but for {number(certificate.relative, 2)} of the sum of "
+            "the absolute values that it adds up."
+        ),
+        Paragraph(
+            f"On {seen.inputs} inputs {what} at most {number(seen.collapsed_error, 2)} from the float64 evaluation, "
+            f"the original {number(seen.original_error, 2)}; the largest output is {number(seen.scale, 3)}. "
+            f"Run by {seen.witness}.{rest}",
             "quiet",
-        )
+        ),
     ]

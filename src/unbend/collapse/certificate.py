@@ -1,222 +1,232 @@
-"""The certificate: the evidence that a collapsed network computes the same as the original.
+"""The certificate: why a collapsed network computes the same as the original, and how nearly.
 
-Each collapsed stretch is compared with its own nodes in float64 before anything is written. What was written is then
-run by a program from outside beside the original, and both are held against the float64 truth, output by output: as
-one row and as several at once, at several scales, at two sizes of each free axis. Where no program can run the whole
-network, or nobody knows the truth of one of its ops, each collapsed stretch is cut out and held against its own.
+Stretch by stretch it states a bound on the difference that holds for every finite input (`bound`); beside that stands
+what was seen when both networks were run (`evidence`). It is saved as JSON beside the collapsed model, with the
+fingerprints of both files; `unbend.verify` checks it again and shares no code with this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from itertools import islice
+import hashlib
+import json
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
 
-import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
-from unbend.collapse.probes import Group, probes, scalers_of, sized
+from unbend.affine import Affine
+from unbend.collapse.bound import Bound, bound
+from unbend.collapse.evidence import Evidence, evidence
+from unbend.collapse.lipschitz import carries
 from unbend.collapse.rewrite import Plan
-from unbend.collapse.size import size
-from unbend.collapse.stretches import stretches, values_of
-from unbend.collapse.witness import Run, cut, witness
-from unbend.errors import ModelError
-from unbend.network import Network, evaluate, input_shape
-from unbend.network.graph import is_float
-from unbend.network.local import Unsupported
+from unbend.collapse.stretches import inverse
+from unbend.network import Network, input_shape
+from unbend.network.external import data_files
+from unbend.output import write
+from unbend.result import plain
 
-ALLOWED = 8.0
-"""An output of the collapsed network may be this many times as far from the truth as the original's …"""
+FORMAT = 1
+"""The form of the JSON file; `unbend.verify` says which it reads."""
 
-FLOOR_ULPS = 64.0
-"""… plus this many units in the last place of its type, relative to its own largest value in the group of inputs …"""
+PACKAGES = ("unbend", "numpy", "onnx", "onnx-ir", "onnxruntime")
 
-SPREAD_ULPS = 8.0
-"""… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
-merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
+MEANING = (
+    "For every finite x, and each output of each stretch: |f(x) - g(x)| <= collapsed |W_g| |x| + original |W_f| |x| + "
+    "offset max(|f|(0) + |g|(0)), where f and g are the stretch in the original and in the collapsed file, computed "
+    "exactly from the stored numbers, and |W|, |f|, |g| are made of the absolute values of those numbers."
+)
 
-TOGETHER = 3
-"""So many rows are run at once."""
+EXECUTION = (
+    "executed: how far running a stretch in its stored type can be from the exact function for |x| <= 1, if numbers "
+    "are rounded to nearest, sums are made in any order (in float32 at least), and nothing overflows. Between the "
+    "stretches, a bend with a Lipschitz constant of 1 hands a difference on without making it larger."
+)
 
-MIXING = 1e-2
-"""A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
 
-OWN = 2.0
-"""… plus this many times the largest error of the original in the group: deep networks round much …"""
+@dataclass(frozen=True, eq=False)
+class Held:
+    """A value at an end of a stretch: its names in both files, and v_collapsed = scale v_original + shift."""
 
-SIZES_TRIED = 2
+    original: str
+    collapsed: str
+    scale: np.ndarray | None = None
+    shift: np.ndarray | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Promise:
+    """What is promised of one stretch."""
+
+    label: str
+    sources: tuple[Held, ...]
+    outputs: tuple[Held, ...]
+    tensors: Mapping[str, tuple[str, ...]]
+    rules: tuple[str, ...]
+    dtype: str
+    shapes: tuple[Mapping[str, tuple[int, ...]], ...]
+    bound: Bound
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """Evidence for one collapse.
+    """The promises, stretch by stretch, and what was seen when both networks were run.
 
-    `scale` is the largest absolute output on the inputs tried; `original_error` and `collapsed_error` are the largest
-    absolute differences to the float64 truth; `difference` is that between the two runs. `used` is the largest share
-    of the allowance for rounding that any output of any input uses. `witness` says who ran the networks, and `whole`
-    whether they were run whole or stretch by stretch.
+    `bends` are the kinds of bends between the stretches: how many, and by how much the steepest of them can stretch a
+    difference (None where that is not bounded).
     """
 
-    inputs: int
-    rules: tuple[str, ...]
-    scale: float
-    original_error: float
-    collapsed_error: float
-    difference: float
-    used: float
-    witness: str
-    whole: bool
-    truth: str = "float64 evaluation"
+    evidence: Evidence
+    promises: tuple[Promise, ...] = field(repr=False)
+    bends: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
+    sizes: tuple[Mapping[str, tuple[int, ...]], ...] = ()
+    original: str | None = None
 
     @property
     def holds(self) -> bool:
-        """Whether the collapsed network is as close to the truth as rounding allows."""
-        return self.used <= 1.0
+        """Whether every bound held where it was tried, and the collapsed network is as close to the truth as rounding
+        allows."""
+        return self.evidence.holds and all(one.bound.holds for one in self.promises)
 
+    @property
+    def relative(self) -> float:
+        """The largest difference of a stretch's output for |x| ≤ 1, relative to what the output can be there."""
+        return max((one.bound.relative for one in self.promises), default=0.0)
 
-@dataclass(frozen=True, eq=False)
-class _Trial:
-    """Two models that should give the same, who runs them, and groups of inputs with the true outputs."""
+    def to_json(self, collapsed: str | Path, original: str | Path | None = None) -> str:
+        """The certificate for the model in the file `collapsed`, as JSON.
 
-    runs: tuple[Run, Run]
-    names: tuple[str, str]
-    groups: Sequence[Group]
-    truths: Sequence[list[np.ndarray]]
-    several: bool
+        `original` is the file that was read; None where the network did not come from a file.
+        """
+        return _json(self, collapsed, original if original is not None else self.original)
 
-
-@dataclass(frozen=True)
-class _Gap:
-    """How far two runs of one group are from the truth."""
-
-    scale: float
-    original: float
-    collapsed: float
-    difference: float
-    used: float
+    def save(self, path: str | Path, collapsed: str | Path, original: str | Path | None = None, **how: Any) -> Path:
+        """Write it to `path`, whole or not at all; see `to_json`, and `unbend.output.write` for `force`."""
+        return write(path, self.to_json(collapsed, original), **how)
 
 
 def certify(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Certificate:
-    """Hold the collapsed model against the original.
+    """Bound the difference of every rewritten stretch, and run both networks.
 
     Raises
     ------
     ModelError
         The collapsed model cannot be run although the original can, or gives outputs of another shape.
     """
-    whole = _whole(network, collapsed)
-    trials = whole or [_stretch(network, collapsed, one) for one in plans]
-    gaps = [gap for trial in trials for gap in _gaps(trial)]
-    return Certificate(
-        inputs=sum(len(next(iter(group.values()))) for trial in trials for group in trial.groups),
-        rules=tuple(rule for one in plans for rule in one.rules),
-        scale=max(gap.scale for gap in gaps),
-        original_error=max(gap.original for gap in gaps),
-        collapsed_error=max(gap.collapsed for gap in gaps),
-        difference=max(gap.difference for gap in gaps),
-        used=max(gap.used for gap in gaps),
-        witness=" and ".join(dict.fromkeys(name for trial in trials for name in trial.names)),
-        whole=bool(whole),
+    counts = Counter(node.op_type for node in network.bends)
+    promises = tuple(_promise(network, collapsed, one) for one in plans)
+    seen = evidence(network, collapsed, plans)
+    bends = {name: (count, carries(name)) for name, count in counts.items()}
+    return Certificate(seen, promises, bends, ({network.input.name: input_shape(network)},), network.path)
+
+
+def _promise(network: Network, collapsed: ir.Model, plan: Plan) -> Promise:
+    stretch, values = plan.stretch, _values(collapsed)
+    dtypes = {str(network.types.get(name, np.dtype(np.float32))) for name in stretch.outputs}
+    undone = {name: inverse(turn) for name, turn in stretch.inward.items()}
+    names = {name: _name(plan, name, values) for name in stretch.outputs}
+    return Promise(
+        label=stretch.label,
+        sources=tuple(_held(name, name, undone.get(name)) for name in stretch.sources),
+        outputs=tuple(_held(name, names[name], stretch.outward.get(name)) for name in stretch.outputs),
+        tensors={
+            "original": _constants(network, plan),
+            "collapsed": _initializers([values[name] for name in names.values()], {*stretch.sources}),
+        },
+        rules=tuple(dict.fromkeys(plan.rules)),
+        dtype=" ".join(sorted(dtypes)),
+        shapes=({name: network.shapes[name] for name in stretch.sources},),
+        bound=bound(network, plan),
     )
 
 
-def _whole(network: Network, collapsed: ir.Model) -> list[_Trial]:
-    """Trials of the network at sizes that it can be run with; none if nobody can run it or knows its truth."""
-    return list(islice((trial for one in sized(network) if (trial := _at_size(one, collapsed))), SIZES_TRIED))
+def _values(model: ir.Model) -> dict[str, ir.Value]:
+    made = (value for node in model.graph for value in node.outputs)
+    return {value.name: value for value in (*model.graph.inputs, *made) if value.name}
 
 
-def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
-    name = network.input.name
-    try:
-        found = stretches(network)
-        scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k == name}
-        groups = probes({name: input_shape(network)}, network.types, size(network, found).macs, scalers)
-        first = {name: groups[0][name][0]}
-        who, before = witness(network.model, first)
-        truths = [_true_outputs(network, group[name]) for group in groups]
-    except (ModelError, Unsupported):
-        return None
-    other, after = witness(collapsed, first)
-    return _Trial((before, after), (who, other), groups, truths, network.batch is None)
+def _name(plan: Plan, name: str, values: Mapping[str, ir.Value]) -> str:
+    """What the collapsed file calls an output; one that nothing makes any more is another value, passed on."""
+    while name not in values:
+        name = next(edge.source for edge in plan.edges if edge.target == name)
+    return name
 
 
-def _true_outputs(network: Network, x: np.ndarray) -> list[np.ndarray]:
-    values = evaluate(network, x.astype(np.float64))
-    return [values[value.name or ""] for value in network.model.graph.outputs]
+def _held(original: str, collapsed: str, turn: Affine | None) -> Held:
+    if turn is None:
+        return Held(original, collapsed)
+    scale = getattr(turn.linear, "scale", None)
+    return Held(original, collapsed, None if scale is None else scale[0], turn.offset if turn.offset.any() else None)
 
 
-def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
-    """The trial of one stretch, cut out of both models."""
-    stretch = plan.stretch
-    shapes = {name: network.shapes[name] for name in stretch.sources}
-    groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
-    first = {name: array[0] for name, array in groups[0].items()}
-    made = {value.name for node in collapsed.graph for value in node.outputs}
-    outputs = [name for name in stretch.outputs if name in made]
-    models = [cut(network, model, stretch.sources, outputs) for model in (network.model, collapsed)]
-    (who, before), (other, after) = (witness(model, first) for model in models)
-    truths = []
-    for group in groups:
-        values = values_of(stretch, {name: array.astype(np.float64) for name, array in group.items()})
-        truths.append([values[name] for name in outputs])
-    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.sources)
-    return _Trial((before, after), (who, other), groups, truths, batched)
+def _constants(network: Network, plan: Plan) -> tuple[str, ...]:
+    names = (name for node in plan.stretch.nodes for name in node.inputs if name in network.constants)
+    return tuple(dict.fromkeys(names))
 
 
-def _gaps(trial: _Trial) -> Iterator[_Gap]:
-    """How far both are from the truth, group by group; then both on several rows at once, where the original can."""
-    for group, truth in zip(trial.groups, trial.truths, strict=True):
-        before, after = (_by_rows(run, group) for run in trial.runs)
-        yield from (_gap(*arrays) for arrays in zip(before, after, truth, strict=True))
-    if trial.several:
-        feeds = {name: np.concatenate(list(array[-TOGETHER:])) for name, array in trial.groups[0].items()}
-        try:
-            expected = trial.runs[0](feeds)
-        except Exception:  # a network that cannot take several rows has nothing to compare
-            return
-        rows = [truth[-TOGETHER:] for truth in trial.truths[0]]
-        yield from (_together(*arrays) for arrays in zip(expected, trial.runs[1](feeds), rows, strict=True))
+def _initializers(outputs: Sequence[ir.Value], sources: set[str]) -> tuple[str, ...]:
+    """The initializers that are read on the way to some values from others."""
+    found: dict[str, None] = {}
+    waiting, seen = list(outputs), set()
+    while waiting:
+        value = waiting.pop()
+        if value in seen or value.name in sources:
+            continue
+        seen.add(value)
+        if value.is_initializer():
+            found[value.name or ""] = None
+        elif (node := value.producer()) is not None:
+            waiting += [one for one in node.inputs if one is not None]
+    return tuple(found)
 
 
-def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray) -> _Gap:
-    """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows."""
-    if before.size == rows.size and before.shape == after.shape:
-        apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
-        if apart.original <= MIXING * apart.scale:
-            return apart
-    return _gap(before, after, before)
+def _json(certificate: Certificate, collapsed: str | Path, original: str | Path | None) -> str:
+    found = {
+        "verb": "certificate",
+        "format": FORMAT,
+        "meaning": MEANING,
+        "execution": EXECUTION,
+        "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
+        "original": fingerprint(original),
+        "collapsed": fingerprint(collapsed),
+        "evidence": plain(certificate.evidence),
+        "bends": {name: {"count": n, "lipschitz": slope} for name, (n, slope) in certificate.bends.items()},
+        "sizes": [{name: list(shape) for name, shape in size.items()} for size in certificate.sizes],
+        "stretches": [_stretch(one) for one in certificate.promises],
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def _by_rows(run: Run, group: Group) -> list[np.ndarray]:
-    """Each output for each row of the group, run one by one."""
-    rows = len(next(iter(group.values())))
-    found = [run({name: array[row] for name, array in group.items()}) for row in range(rows)]
-    return [np.stack(column) for column in zip(*found, strict=True)]
+def _stretch(one: Promise) -> dict[str, Any]:
+    ends = {"sources": [_end(held) for held in one.sources], "outputs": [_end(held) for held in one.outputs]}
+    shapes = [{name: list(shape) for name, shape in size.items()} for size in one.shapes]
+    rest = {"tensors": one.tensors, "rules": one.rules, "type": one.dtype, "bound": one.bound}
+    return {"label": one.label, **ends, "shapes": shapes, **plain(rest)}
 
 
-def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> _Gap:
-    """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each."""
-    if before.shape != after.shape:
-        raise ModelError("it gives outputs of another shape", where=f"{before.shape} became {after.shape}")
-    unit = float(ml_dtypes.finfo(before.dtype).eps) if is_float(before.dtype) else 0.0
-    if truth.shape != before.shape:
-        truth = before
-    before, after, truth = (array.astype(np.float64) for array in (before, after, truth))
-    finite = np.isfinite(before)
-    if not np.array_equal(finite, np.isfinite(after)):
-        return _Gap(0.0, 0.0, np.inf, np.inf, np.inf)
-    truth = np.where(finite & np.isfinite(truth), truth, np.where(finite, before, 0.0))
-    before, after = (np.where(finite, array, 0.0) for array in (before, after))
-    error = np.max(np.abs(after - truth), axis=0, initial=0.0)
-    scale = np.max(np.abs(truth), axis=0, initial=0.0)
-    largest = float(scale.max(initial=0.0))
-    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
-    allowed = ALLOWED * own + OWN * own.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
-    return _Gap(
-        scale=largest,
-        original=float(own.max(initial=0.0)),
-        collapsed=float(error.max(initial=0.0)),
-        difference=float(np.max(np.abs(after - before), initial=0.0)),
-        used=float(np.max(np.where(error > 0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0), initial=0.0)),
-    )
+def _end(held: Held) -> dict[str, Any]:
+    found: dict[str, Any] = {"original": held.original, "collapsed": held.collapsed}
+    if held.scale is not None:
+        found["scale"] = held.scale.tolist()
+    if held.shift is not None:
+        found["shift"] = held.shift.tolist()
+    return found
+
+
+def fingerprint(path: str | Path | None) -> dict[str, Any]:
+    """The name of a model's file and the SHA-256 of it and of each data file beside it; nulls where there is none."""
+    if path is None:
+        return {"file": None, "sha256": None, "data": {}}
+    path = Path(path)
+    data = {name: _sha256(path.parent / name) for name in data_files(ir.load(path))}
+    return {"file": path.name, "sha256": _sha256(path), "data": data}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -19,11 +19,11 @@ ROWS = 8
 SPIKE = 100.0
 SPIKES = 3
 
-MAX_NUMBERS = 1 << 23
+MAX_NUMBERS = 1 << 21
 """Fewer inputs are used where a group of them would have more numbers than this."""
 
-MAX_WORK = 1 << 31
-"""… or where running a group of them would take more multiplications than this (a second in float64)."""
+MAX_WORK = 1 << 29
+"""… or where running a group of them would take more multiplications than this (a tenth of a second in float64)."""
 
 SIZES = (32, 33, 16, 8, 224)
 """Lengths that are tried for free axes besides the batch; two that the network can run with are used."""

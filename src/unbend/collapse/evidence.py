@@ -1,0 +1,247 @@
+"""What runs say: both networks run by a program from outside, and held against the float64 truth of the original.
+
+Output by output: as one row and as several at once, at several scales, at two sizes of each free axis. Where no program
+can run the whole network, or nobody knows the truth of one of its ops, each collapsed stretch is cut out and held
+against its own. The two are run one after the other, so that only one of them is held by the program at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+
+import ml_dtypes
+import numpy as np
+import onnx_ir as ir
+
+from unbend.affine import Affine
+from unbend.collapse.probes import Group, probes, scalers_of, sized
+from unbend.collapse.rewrite import Plan
+from unbend.collapse.size import size
+from unbend.collapse.stretches import stretches, values_of
+from unbend.collapse.witness import Run, cut, witness
+from unbend.errors import ModelError
+from unbend.network import Network, evaluate, input_shape
+from unbend.network.graph import is_float
+from unbend.network.local import Unsupported
+
+ALLOWED = 8.0
+"""An output of the collapsed network may be this many times as far from the truth as the original's …"""
+
+FLOOR_ULPS = 64.0
+"""… plus this many units in the last place of its type, relative to its own largest value in the group of inputs …"""
+
+SPREAD_ULPS = 8.0
+"""… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
+merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
+
+TOGETHER = 3
+"""So many rows are run at once."""
+
+MIXING = 1e-2
+"""A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
+
+OWN = 2.0
+"""… plus this many times the largest error of the original in the group: deep networks round much …"""
+
+SIZES_TRIED = 2
+
+
+Outputs = list[np.ndarray]
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """How far both networks were from the truth on the inputs tried.
+
+    `scale` is the largest absolute output; `original_error` and `collapsed_error` are the largest absolute differences
+    to the float64 truth; `difference` is that between the two runs. `used` is the largest share of the allowance for
+    rounding that any output of any input uses. `witness` says who ran the networks, `whole` whether they were run whole
+    or stretch by stretch, `sizes` at which shapes of the input.
+    """
+
+    inputs: int
+    scale: float
+    original_error: float
+    collapsed_error: float
+    difference: float
+    used: float
+    witness: str
+    whole: bool
+    sizes: tuple[tuple[int, ...], ...]
+    seed: int = 0
+
+    @property
+    def holds(self) -> bool:
+        """Whether the collapsed network is as close to the truth as rounding allows."""
+        return self.used <= 1.0
+
+
+@dataclass(frozen=True)
+class Gap:
+    """How far two runs of one group are from the truth."""
+
+    scale: float
+    original: float
+    collapsed: float
+    difference: float
+    used: float
+
+
+@dataclass(frozen=True, eq=False)
+class _Ran:
+    """What a model gave: for each group of inputs its outputs row by row, and for several rows at once."""
+
+    who: str
+    rows: list[Outputs]
+    together: Outputs | None
+
+
+@dataclass(frozen=True, eq=False)
+class _Trial:
+    """Two models that should give the same, and groups of inputs with the true outputs."""
+
+    models: tuple[_Ran, _Ran]
+    groups: Sequence[Group]
+    truths: Sequence[Outputs]
+
+
+def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Evidence:
+    """Run the collapsed model beside the original.
+
+    Raises
+    ------
+    ModelError
+        The collapsed model cannot be run although the original can, or gives outputs of another shape.
+    """
+    whole = list(islice((one for at in sized(network) if (one := _at_size(at, collapsed))), SIZES_TRIED))
+    trials = whole or [_stretch(network, collapsed, one) for one in plans]
+    gaps = [gap for trial in trials for gap in _gaps(trial)]
+    names = [one.who for trial in trials for one in trial.models]
+    shapes = [next(iter(trial.groups[0].values())).shape[1:] for trial in whole]
+    return Evidence(
+        inputs=sum(len(next(iter(group.values()))) for trial in trials for group in trial.groups),
+        scale=max(gap.scale for gap in gaps),
+        original_error=max(gap.original for gap in gaps),
+        collapsed_error=max(gap.collapsed for gap in gaps),
+        difference=max(gap.difference for gap in gaps),
+        used=max(gap.used for gap in gaps),
+        witness=" and ".join(dict.fromkeys(names)),
+        whole=bool(whole),
+        sizes=tuple(shapes),
+    )
+
+
+def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
+    """The trial of the network at its own sizes; None if nobody can run it or knows its truth."""
+    name = network.input.name
+    try:
+        found = stretches(network)
+        scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k == name}
+        groups = probes({name: input_shape(network)}, network.types, size(network, found).macs, scalers)
+        truths = [_true_outputs(network, group[name]) for group in groups]
+        before = _ran(network.model, groups, network.batch is None)
+    except (ModelError, Unsupported):
+        return None
+    return _Trial((before, _ran(collapsed, groups, before.together is not None)), groups, truths)
+
+
+def _true_outputs(network: Network, x: np.ndarray) -> Outputs:
+    values = evaluate(network, x.astype(np.float64))
+    return [values[value.name or ""] for value in network.model.graph.outputs]
+
+
+def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
+    """The trial of one stretch, cut out of both models; the original's ends are put into the units of the other's."""
+    stretch = plan.stretch
+    shapes = {name: network.shapes[name] for name in stretch.sources}
+    groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
+    made = {value.name for node in collapsed.graph for value in node.outputs}
+    outputs = [name for name in stretch.outputs if name in made]
+    models = [cut(network, model, stretch.sources, outputs) for model in (network.model, collapsed)]
+    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.sources)
+    inner = [{name: turned(array, stretch.inward.get(name)) for name, array in group.items()} for group in groups]
+    before = _ran(models[0], inner, batched and not stretch.inward and not stretch.outward)
+    after = _ran(models[1], groups, before.together is not None)
+    for rows in before.rows:
+        rows[:] = [turned(array, stretch.outward.get(name)) for name, array in zip(outputs, rows, strict=True)]
+    truths = []
+    for group in groups:
+        values = values_of(stretch, {name: array.astype(np.float64) for name, array in group.items()})
+        truths.append([values[name] for name in outputs])
+    return _Trial((before, after), groups, truths)
+
+
+def turned(array: np.ndarray, turn: Affine | None) -> np.ndarray:
+    """Rows in other units, in their own type."""
+    return array if turn is None else turn.apply(array.astype(np.float64)).astype(array.dtype)
+
+
+def _ran(model: ir.Model, groups: Sequence[Group], several: bool) -> _Ran:
+    """Run the model on every row of every group, and on several rows at once where it can."""
+    who, run = witness(model, {name: array[0] for name, array in groups[0].items()})
+    rows = [_by_rows(run, group) for group in groups]
+    if not several:
+        return _Ran(who, rows, None)
+    feeds = {name: np.concatenate(list(array[-TOGETHER:])) for name, array in groups[0].items()}
+    try:
+        return _Ran(who, rows, run(feeds))
+    except Exception:  # a network that cannot take several rows has nothing to compare
+        return _Ran(who, rows, None)
+
+
+def _by_rows(run: Run, group: Group) -> Outputs:
+    """Each output for each row of the group, run one by one."""
+    rows = len(next(iter(group.values())))
+    found = [run({name: array[row] for name, array in group.items()}) for row in range(rows)]
+    return [np.stack(column) for column in zip(*found, strict=True)]
+
+
+def _gaps(trial: _Trial) -> Iterator[Gap]:
+    """How far both are from the truth, group by group; then both on several rows at once, where the original can."""
+    before, after = trial.models
+    for arrays in zip(before.rows, after.rows, trial.truths, strict=True):
+        yield from (_gap(*outputs) for outputs in zip(*arrays, strict=True))
+    if before.together is None:
+        return
+    if after.together is None:
+        raise ModelError("it cannot run several rows at once, and the original can")
+    rows = [truth[-TOGETHER:] for truth in trial.truths[0]]
+    yield from (_together(*arrays) for arrays in zip(before.together, after.together, rows, strict=True))
+
+
+def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray) -> Gap:
+    """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows."""
+    if before.size == rows.size and before.shape == after.shape:
+        apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
+        if apart.original <= MIXING * apart.scale:
+            return apart
+    return _gap(before, after, before)
+
+
+def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> Gap:
+    """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each."""
+    if before.shape != after.shape:
+        raise ModelError("it gives outputs of another shape", where=f"{before.shape} became {after.shape}")
+    unit = float(ml_dtypes.finfo(before.dtype).eps) if is_float(before.dtype) else 0.0
+    if truth.shape != before.shape:
+        truth = before
+    before, after, truth = (array.astype(np.float64) for array in (before, after, truth))
+    finite = np.isfinite(before)
+    if not np.array_equal(finite, np.isfinite(after)):
+        return Gap(0.0, 0.0, np.inf, np.inf, np.inf)
+    truth = np.where(finite & np.isfinite(truth), truth, np.where(finite, before, 0.0))
+    before, after = (np.where(finite, array, 0.0) for array in (before, after))
+    error = np.max(np.abs(after - truth), axis=0, initial=0.0)
+    scale = np.max(np.abs(truth), axis=0, initial=0.0)
+    largest = float(scale.max(initial=0.0))
+    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
+    allowed = ALLOWED * own + OWN * own.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
+    return Gap(
+        scale=largest,
+        original=float(own.max(initial=0.0)),
+        collapsed=float(error.max(initial=0.0)),
+        difference=float(np.max(np.abs(after - before), initial=0.0)),
+        used=float(np.max(np.where(error > 0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0), initial=0.0)),
+    )

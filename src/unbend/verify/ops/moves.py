@@ -1,0 +1,215 @@
+"""Ops that move numbers, sum them, or interpolate between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from onnx import helper
+from onnx.reference import ReferenceEvaluator
+
+from unbend.verify.measures import Measure, Operand, Tensor
+from unbend.verify.ops import Unknown, affine, constant, needed, real, varying
+from unbend.verify.reading import Node
+
+
+def _whole(array: np.ndarray | None) -> list[int]:
+    return [] if array is None else [int(one) for one in np.atleast_1d(array)]
+
+
+@affine("Reshape")
+def reshape(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """0 keeps an axis, -1 is what is left."""
+    x, target = varying(node, operands), _whole(needed(node, operands, 1))
+    if not node.attributes.get("allowzero", 0):
+        target = [x.array.shape[i] if size == 0 else size for i, size in enumerate(target)]
+    return measure.moved(lambda a: a.reshape(target), x)
+
+
+@affine("Flatten")
+def flatten(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """A matrix, cut at an axis."""
+    x = varying(node, operands)
+    axis = node.attributes.get("axis", 1) % (x.array.ndim + 1)
+    rows = int(np.prod(x.array.shape[:axis]))
+    return measure.moved(lambda a: a.reshape(rows, -1), x)
+
+
+@affine("Transpose")
+def transpose(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """The axes in another order."""
+    return measure.moved(lambda a: np.transpose(a, node.attributes.get("perm")), varying(node, operands))
+
+
+def _axes(node: Node, operands: Sequence[Operand | None]) -> list[int]:
+    """Axes as an attribute or as an input."""
+    given = node.attributes.get("axes")
+    return [int(one) for one in given] if given is not None else _whole(constant(node, operands, 1))
+
+
+@affine("Squeeze")
+def squeeze(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Without axes of length 1."""
+    axes = _axes(node, operands)
+    return measure.moved(lambda a: np.squeeze(a, tuple(axes) or None), varying(node, operands))
+
+
+@affine("Unsqueeze")
+def unsqueeze(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """With more axes of length 1."""
+    axes = _axes(node, operands)
+    return measure.moved(lambda a: np.expand_dims(a, tuple(axes)), varying(node, operands))
+
+
+@affine("Slice")
+def slices(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """A part, from start to end by steps along some axes."""
+    x = varying(node, operands)
+    starts, ends, axes, steps = (_whole(constant(node, operands, i)) for i in range(1, 5))
+    axes, steps = axes or list(range(len(starts))), steps or [1] * len(starts)
+    cut = [slice(None)] * x.array.ndim
+    for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
+        cut[axis] = _slice(start, end, step, x.array.shape[axis])
+    return measure.moved(lambda a: a[tuple(cut)], x)
+
+
+def _slice(start: int, end: int, step: int, size: int) -> slice:
+    """ONNX's slice as Python's: a negative number counts from the end, once."""
+    low, high = (0, size) if step > 0 else (-1, size - 1)
+    start, end = (one + size if one < 0 else one for one in (start, end))
+    start, end = min(max(start, 0), high), min(max(end, low), size)
+    return slice(start, None if end < 0 else end, step)
+
+
+@affine("Gather")
+def gather(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Entries along an axis, by their numbers."""
+    index = needed(node, operands, 1).astype(np.int64)
+    axis, unique = node.attributes.get("axis", 0), len(np.unique(index)) == index.size
+    return measure.moved(lambda a: np.take(a, index, axis=axis), varying(node, operands), once=unique)
+
+
+@affine("Split")
+def split(node: Node, operands: Sequence[Operand | None], measure: Measure) -> list[Tensor]:
+    """Parts along an axis."""
+    x, axis = varying(node, operands), node.attributes.get("axis", 0)
+    lengths, count = _whole(constant(node, operands, 1)), len(node.outputs)
+    if not lengths:
+        step = -(-x.array.shape[axis] // count)
+        lengths = [min(step, x.array.shape[axis] - i * step) for i in range(count)]
+    ends = np.cumsum(lengths)[:-1]
+    return [measure.moved(lambda a, i=i: np.split(a, ends, axis=axis)[i], x) for i in range(count)]
+
+
+@affine("Concat")
+def concat(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Values one behind the other; a constant among them is an offset."""
+    axis, total, at = node.attributes["axis"], [], 0
+    arrays = [one.array if isinstance(one, Tensor) else real(np.asarray(one)) for one in operands]
+    length = sum(array.shape[axis] for array in arrays)
+    held = np.zeros([length if i == axis % arrays[0].ndim else size for i, size in enumerate(arrays[0].shape)])
+    for operand, array in zip(operands, arrays, strict=True):
+        place = [slice(None)] * array.ndim
+        place[axis] = slice(at, at + array.shape[axis])
+        at += array.shape[axis]
+        if isinstance(operand, Tensor):
+            total.append(measure.moved(_into(held.shape, tuple(place)), operand))
+        else:
+            held[tuple(place)] = array
+    joined = measure.added(total) if len(total) > 1 else total[0]
+    return measure.shifted(joined, held) if held.any() else joined
+
+
+def _into(shape: tuple[int, ...], place: tuple[slice, ...]) -> Callable[[np.ndarray], np.ndarray]:
+    def put(array: np.ndarray) -> np.ndarray:
+        out = np.zeros(shape)
+        out[place] = array
+        return out
+
+    return put
+
+
+@affine("Expand")
+def expand(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Broadcast to a shape."""
+    x, target = varying(node, operands), _whole(needed(node, operands, 1))
+    shape = np.broadcast_shapes(x.array.shape, tuple(target))
+    once = int(np.prod(shape)) == x.array.size
+    return measure.moved(lambda a: np.broadcast_to(a, shape), x, once=once)
+
+
+@affine("Tile")
+def tile(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Copies along the axes."""
+    counts = _whole(needed(node, operands, 1))
+    return measure.moved(lambda a: np.tile(a, counts), varying(node, operands), once=set(counts) == {1})
+
+
+@affine("Pad")
+def pad(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Zeros, a constant, or the image's own numbers around it; a negative width cuts off."""
+    x, widths = varying(node, operands), _whole(needed(node, operands, 1))
+    fill, mode = constant(node, operands, 2), node.attributes.get("mode", "constant")
+    axes = [axis % x.array.ndim for axis in _whole(constant(node, operands, 3))] or list(range(x.array.ndim))
+    before, after = [0] * x.array.ndim, [0] * x.array.ndim
+    for i, axis in enumerate(axes):
+        before[axis], after[axis] = widths[i], widths[i + len(axes)]
+    pairs = [(max(b, 0), max(a, 0)) for b, a in zip(before, after, strict=True)]
+    cut = tuple(slice(max(-b, 0), n - max(-a, 0)) for n, b, a in zip(x.array.shape, before, after, strict=True))
+    moved = measure.moved(lambda a: np.pad(a[cut], pairs, mode), x, once=mode == "constant")
+    if mode != "constant" or fill is None or not np.any(fill):
+        return moved
+    return measure.shifted(moved, np.pad(np.zeros(x.array[cut].shape), pairs, constant_values=float(fill)))
+
+
+@affine("ReduceSum", "ReduceMean")
+def reduce(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Σ or the mean over some axes, by default all."""
+    x, axes = varying(node, operands), _axes(node, operands)
+    if not axes and node.attributes.get("noop_with_empty_axes", 0):
+        return x
+    over = tuple(axis % x.array.ndim for axis in axes) or tuple(range(x.array.ndim))
+    keep, count = bool(node.attributes.get("keepdims", 1)), int(np.prod([x.array.shape[axis] for axis in over]))
+    share = np.array(1.0 / count if node.op_type == "ReduceMean" else 1.0)
+    return measure.scaled(lambda c, a: c * a.sum(axis=over, keepdims=keep), share, x, count)
+
+
+@affine("DepthToSpace", "SpaceToDepth", "Trilu", "GatherND", "GatherElements", "Compress", "CenterCropPad")
+@affine("ScatterND", "ScatterElements", "Resize", "CumSum")
+def by_reference(node: Node, operands: Sequence[Operand | None], measure: Measure) -> list[Tensor]:
+    """What ONNX's reference evaluator makes of it: no number gets a coefficient below zero."""
+    if node.attributes.get("mode") == "cubic" or node.attributes.get("reduction", "none") != "none":
+        raise Unknown(f"{node.label} is not computed by the checker in this mode")
+    x = varying(node, operands)
+    run = evaluator(node)
+
+    def move(array: np.ndarray) -> np.ndarray:
+        return run([array if one is x else _plain(one) for one in operands])[0]
+
+    zero = move(np.zeros_like(x.array))
+    moved = measure.moved(lambda a: move(a) - zero, x, once=False)
+    longest = measure.added([moved, moved]).terms + x.array.shape[-1]
+    moved = Tensor(moved.array, longest, moved.products)
+    return [measure.shifted(moved, zero) if np.any(zero) else moved]
+
+
+def _plain(operand: Operand | None) -> np.ndarray | None:
+    if isinstance(operand, Tensor):
+        raise Unknown("more than one input varies")
+    return None if operand is None else real(operand)
+
+
+def evaluator(node: Node) -> Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]:
+    """A function that runs the node under ONNX's reference evaluator."""
+    names = [f"i{i}" if name else "" for i, name in enumerate(node.inputs)]
+    proto = helper.make_node(node.op_type, names, list(node.outputs), domain=node.domain, **node.attributes)
+    function = helper.make_function(
+        "checked", "node", [n for n in names if n], list(node.outputs), [proto], [helper.make_opsetid("", node.version)]
+    )
+    session = ReferenceEvaluator(function)
+
+    def run(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+        feeds = {name: array for name, array in zip(names, arrays, strict=True) if name}
+        return [np.asarray(one) for one in session.run(None, feeds, attributes={})]
+
+    return run

@@ -1,0 +1,225 @@
+"""A file as the checker sees it: nodes, constants, inputs and outputs. Read with onnx and onnx-ir.
+
+Functions are put in place of their calls, constants become initializers and an old opset is converted, by ONNX's own
+tools: so that both files, and the names in the certificate, speak of the same values.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx_ir as ir
+from onnx_ir.passes import common
+
+from unbend.errors import InputError
+
+OLDEST_OPSET = 13
+"""Files of an older opset are converted to this one before they are compared."""
+
+CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One operation; `inputs` holds "" for an absent one, `captured` the outer values that its subgraphs read."""
+
+    op_type: str
+    domain: str
+    version: int
+    name: str
+    inputs: tuple[str, ...]
+    outputs: tuple[str, ...]
+    attributes: Mapping[str, Any]
+    captured: tuple[str, ...] = ()
+
+    @property
+    def label(self) -> str:
+        """How messages name it."""
+        return f"{self.op_type} {self.name or self.outputs[0]}"
+
+
+@dataclass(frozen=True, eq=False)
+class File:
+    """A model file: its graph in order, its numbers, and the fingerprint of all that it is made of."""
+
+    path: Path
+    nodes: tuple[Node, ...]
+    constants: Mapping[str, np.ndarray]
+    inputs: Mapping[str, str]
+    outputs: Mapping[str, str]
+    opsets: Mapping[str, int]
+    hashes: Mapping[str, str]
+    model: ir.Model
+
+    @cached_property
+    def makers(self) -> dict[str, Node]:
+        """The node that makes each value."""
+        return {name: node for node in self.nodes for name in node.outputs if name}
+
+
+class Tensors(Mapping[str, np.ndarray]):
+    """The initializers of a graph; each is read when it is asked for, and not kept. Those that a caller may replace are
+    no constants."""
+
+    def __init__(self, graph: ir.Graph) -> None:
+        replaceable = {value.name for value in graph.inputs}
+        self._values = {name: value for name, value in graph.initializers.items() if name not in replaceable}
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        tensor = self._values[name].const_value
+        if tensor is None:
+            raise KeyError(name)
+        array = np.array(tensor.numpy())
+        if isinstance(tensor, ir.ExternalTensor):
+            tensor.release()
+        return array
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
+def read(path: str | Path) -> File:
+    """The file at `path`.
+
+    Raises
+    ------
+    InputError
+        It is no ONNX model, or its data file is not there.
+    """
+    path = Path(path)
+    try:
+        model = ir.load(path)
+        hashes = fingerprint(path, model)
+        model = _plain(model)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}", try_="check the path") from error
+    except Exception as error:
+        raise InputError(f"{path} is not an ONNX model that can be read", where=_first_line(error)) from error
+    graph = model.graph
+    return File(
+        path=path,
+        nodes=tuple(_node(node, graph) for node in graph),
+        constants=Tensors(graph),
+        inputs={value.name or "": _port(value) for value in graph.inputs},
+        outputs={value.name or "": _port(value) for value in graph.outputs},
+        opsets=dict(graph.opset_imports),
+        hashes=hashes,
+        model=model,
+    )
+
+
+def _port(value: ir.Value) -> str:
+    """The type and the shape that the file states for an input or an output."""
+    return f"{value.dtype} {value.shape}" if value.shape is not None else str(value.dtype)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def fingerprint(path: Path, model: ir.Model) -> dict[str, str]:
+    """The SHA-256 of the model's file ("") and of each data file that its tensors lie in."""
+    tensors = (value.const_value for value in model.graph.initializers.values())
+    locations = {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    return {"": _sha256(path)} | {one: _sha256(path.parent / one) for one in sorted(locations)}
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _plain(model: ir.Model) -> ir.Model:
+    if model.graph.opset_imports.get("", OLDEST_OPSET) < OLDEST_OPSET:
+        model = ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
+    if model.functions:
+        common.InlinePass()(model)
+    common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
+    common.NameFixPass()(model)
+    common.TopologicalSortPass()(model)
+    return model
+
+
+def shapes_at(file: File, sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int | None, ...]]:
+    """What ONNX's inference says of the shapes of all values where the inputs have these; None for an unknown axis.
+
+    Raises
+    ------
+    InputError
+        An input cannot have that shape.
+    """
+    twin = file.model.clone()
+    for value in twin.graph.inputs:
+        if (size := sizes.get(value.name or "")) is not None:
+            declared = [axis if isinstance(axis, int) else None for axis in value.shape or ()]
+            if value.shape is not None and not fits(declared, size):
+                raise InputError(f"{value.name} is {value.shape} in {file.path.name}, and {size} in the certificate")
+            value.shape = ir.Shape(size)
+    for value in (value for node in twin.graph for value in node.outputs):
+        value.shape = None
+    common.ShapeInferencePass(check_type=False, strict_mode=False)(twin)
+    values = (*twin.graph.inputs, *(value for node in twin.graph for value in node.outputs))
+    return {
+        value.name: tuple(axis if isinstance(axis, int) else None for axis in value.shape)
+        for value in values
+        if value.name and value.shape is not None
+    }
+
+
+def fits(known: Sequence[int | None], stated: Sequence[int]) -> bool:
+    """Whether a shape is what is known of it."""
+    return len(known) == len(stated) and all(a is None or a == b for a, b in zip(known, stated, strict=True))
+
+
+def _node(node: ir.Node, graph: ir.Graph) -> Node:
+    captured: dict[str, None] = {}
+    for attribute in node.attributes.values():
+        for inner in _graphs(attribute):
+            captured |= _captured(inner)
+    return Node(
+        op_type=node.op_type,
+        domain="" if node.domain == "ai.onnx" else node.domain,
+        version=node.version or graph.opset_imports.get(node.domain, 1),
+        name=node.name or "",
+        inputs=tuple("" if value is None else value.name or "" for value in node.inputs),
+        outputs=tuple(value.name or "" for value in node.outputs),
+        attributes={key: _plain_attribute(attribute) for key, attribute in node.attributes.items()},
+        captured=tuple(captured),
+    )
+
+
+def _graphs(attribute: ir.Attr) -> tuple[ir.Graph, ...]:
+    if attribute.type == ir.AttributeType.GRAPH:
+        return (attribute.value,)
+    return tuple(attribute.value) if attribute.type == ir.AttributeType.GRAPHS else ()
+
+
+def _captured(graph: ir.Graph) -> dict[str, None]:
+    """The values of outer graphs that a subgraph reads, in order."""
+    own = {value.name for value in (*graph.inputs, *graph.initializers.values())}
+    own |= {value.name for node in graph.all_nodes() for value in node.outputs}
+    read = [value.name for node in graph.all_nodes() for value in node.inputs if value is not None]
+    read += [value.name for value in graph.outputs]
+    return {name: None for name in read if name and name not in own}
+
+
+def _plain_attribute(attribute: ir.Attr) -> Any:
+    """An attribute as a Python value that can be compared; a subgraph as its bytes."""
+    if attribute.type == ir.AttributeType.TENSOR:
+        return np.array(attribute.value.numpy())
+    if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
+        return tuple(ir.to_proto(graph).SerializeToString(deterministic=True) for graph in _graphs(attribute))
+    return tuple(attribute.value) if isinstance(attribute.value, (list, tuple)) else attribute.value

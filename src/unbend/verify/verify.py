@@ -1,0 +1,106 @@
+"""`verify`: does a certificate hold? Both files are read again, and nothing of what made them is used."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+
+from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
+from unbend.result import Result
+from unbend.verify.certificate import Certificate, load
+from unbend.verify.frame import differences
+from unbend.verify.reading import File, read, shapes_at
+from unbend.verify.trial import SIGNS, Known, Outcome, tried
+from unbend.verify.units import disagreements
+
+
+@dataclass(frozen=True)
+class Verification(Result):
+    """Whether a certificate holds: what is wrong (nothing if it does), and what came of each stretch."""
+
+    verb: ClassVar[str] = "verify"
+
+    original: str
+    collapsed: str
+    certificate: str
+    wrong: tuple[str, ...]
+    stretches: tuple[Outcome, ...]
+    signs: int = SIGNS
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.wrong
+
+    def document(self) -> list[Block]:
+        """The verdict, what is wrong, and each stretch."""
+        title = Heading(f"Certificate of {Path(self.collapsed).name}", 1)
+        if not self.holds:
+            return [title, Paragraph("The certificate does not hold.", "strong", "exact"), Bullets(list(self.wrong))]
+        count = len(self.stretches)
+        text = (
+            f"The certificate holds: {Path(self.collapsed).name} computes what {Path(self.original).name} computes, "
+            f"{'its one stretch' if count == 1 else f'each of its {count} stretches'} within the bound that is stated, "
+            "and all else is the same."
+            if count
+            else f"The certificate holds: nothing of {Path(self.original).name} was changed."
+        )
+        blocks: list[Block] = [title, Paragraph(text, "strong", "exact")]
+        return [*blocks, *self._evidence()] if count else blocks
+
+    def _evidence(self) -> list[Block]:
+        rows = [(one.label, one.nodes[0], one.nodes[1], number(100 * one.used, 2)) for one in self.stretches]
+        columns = [Column("stretch", "left"), Column("nodes"), Column("became"), Column("allowance used, %")]
+        sentence = (
+            f"Both files were read again and each stretch was computed in float64 at the origin and at {self.signs} "
+            "vectors of random signs, by a program that shares nothing with the collapse. A number of the collapsed "
+            f"file that is wrong by more than ten times the stated rounding is missed with a chance of 2^-{self.signs}."
+        )
+        return [Table(columns, rows), Paragraph(sentence, "quiet")]
+
+
+def verify(original: str | Path, collapsed: str | Path, certificate: str | Path | None = None) -> Verification:
+    """Check again that `collapsed` computes what `original` computes, as its certificate says.
+
+    Parameters
+    ----------
+    original, collapsed : paths of the two ONNX files
+    certificate : path of the certificate; by default the one beside the collapsed file
+
+    Raises
+    ------
+    InputError
+        A file cannot be read.
+    """
+    path = Path(certificate) if certificate is not None else Path(collapsed).with_suffix(".certificate.json")
+    stated = load(path)
+    before, after = read(original), read(collapsed)
+    wrong = [*_fingerprints(before, stated.original), *_fingerprints(after, stated.collapsed)]
+    wrong += differences(before, after, stated)
+    known = [(shapes_at(before, sizes), shapes_at(after, sizes)) for sizes in stated.sizes]
+    for shapes, _ in known:
+        wrong += disagreements(before, stated, shapes)
+    outcomes = _tried((before, after), stated, known)
+    wrong += [f"the stretch {one.label}: {one.wrong}" for one in outcomes if one.wrong]
+    return Verification(str(original), str(collapsed), str(path), tuple(wrong), tuple(outcomes))
+
+
+def _fingerprints(file: File, stated: Mapping[str, str]) -> list[str]:
+    """What differs from the fingerprints in the certificate; none are stated for a model that was no file."""
+    if not stated or dict(stated) == dict(file.hashes):
+        return []
+    names = [name for name in {*stated, *file.hashes} if stated.get(name) != file.hashes.get(name)]
+    listed = " and ".join(name or file.path.name for name in sorted(names))
+    return [f"{listed} is not the file that the certificate was made for: its SHA-256 differs"]
+
+
+def _tried(files: tuple[File, File], stated: Certificate, known: Sequence[tuple[Known, Known]]) -> list[Outcome]:
+    """Each stretch, at signs that nobody could choose: they follow from the fingerprints of both files."""
+    text = "".join(f"{name}{value}" for file in files for name, value in sorted(file.hashes.items()))
+    rng = np.random.default_rng(int.from_bytes(hashlib.sha256(text.encode()).digest()[:16]))
+    return [tried(files, stretch, known, rng) for stretch in stated.stretches]
