@@ -168,7 +168,10 @@ def test_ridge_takes_a_number(fits):
     assert fits[0][1]["ridge"] == 0.5
 
 
-HANDLED = {"as_json", "as_markdown", "as_latex", "page_file", "force", "output", "certificate", "check", "listing"}
+HANDLED = {"as_json", "as_markdown", "as_latex", "page_file", "force", "output", "certificate", "check", "listing"} | {
+    "verify",
+    "files",
+}
 """Options that the command line handles itself."""
 
 

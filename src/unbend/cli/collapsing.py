@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from unbend.errors import GateError, UsageError
-from unbend.output import write
+from unbend.output import refuse, write
 
 if TYPE_CHECKING:
     from unbend.collapse import Collapse
+    from unbend.result import Result
+    from unbend.verify import Verification
+
+CERTIFICATE = ".certificate.json"
+"""What a certificate's name ends in, in the place of the network's own ending."""
 
 
 def refuse_files(output: Path | None, certificate: Path | None) -> None:
@@ -24,18 +28,49 @@ def refuse_files(output: Path | None, certificate: Path | None) -> None:
 
 
 def save(result: Collapse, model: str, output: Path | None, certificate: Path | None, force: bool) -> None:
-    """Write the collapsed network and the certificate, where they were asked for."""
-    if output is not None and certificate is not None and output.resolve() == certificate.resolve():
+    """Write the collapsed network and, beside it or where it was asked for, its certificate."""
+    if output is None:
+        if certificate is not None:
+            raise UsageError(f"{certificate} would speak of no file", try_="name the collapsed network too: -o SMALLER")
+        return
+    beside = certificate or output.with_suffix(CERTIFICATE)
+    if output.resolve() == beside.resolve():
         raise UsageError(f"the network and its certificate cannot both be {output}", try_="name two files")
-    if output is not None:
-        result.save(output, force=force)
-    if certificate is not None:
-        text = json.dumps(result.to_dict(), indent=2, ensure_ascii=False, allow_nan=False)
-        write(certificate, text + "\n", inputs=[model], force=force)
+    from unbend.collapse.certificate import to_json
+
+    refuse(beside, inputs=[model], force=force)
+    result.save(output, force=force)
+    write(beside, to_json(result.certificate, output, result.path), inputs=[model], force=force)
 
 
-def gate(result: Collapse, model: str, check: bool, **_: object) -> None:
-    """Raise GateError if the user asked for the check and there is something to collapse."""
+def verify(model: str, files: tuple[str, ...]) -> Result:
+    """Check a certificate again: MODEL, SMALLER and, if it is not beside that, CERTIFICATE."""
+    if not 1 <= len(files) <= 2:
+        raise UsageError(
+            "--verify compares two networks",
+            try_=f"unbend collapse --verify {model} SMALLER.onnx [CERTIFICATE.json]",
+        )
+    from unbend.verify import verify as verb
+
+    return verb(model, *files)
+
+
+def refuse_more(files: tuple[str, ...]) -> None:
+    """Raise UsageError if more files were named than the network to collapse."""
+    if files:
+        raise UsageError(
+            f"one network is collapsed at a time, so {files[0]} has no use", try_="-o SMALLER, or --verify"
+        )
+
+
+def gate(result: Collapse | Verification, model: str, check: bool, **_: object) -> None:
+    """Raise GateError if a certificate does not hold, or there is something to collapse and the user asked for that."""
+    if result.verb == "verify":
+        found = cast("Verification", result)
+        if not found.holds:
+            raise GateError(f"{found.certificate} does not hold", where=found.wrong[0])
+        return
+    result = cast("Collapse", result)
     if check and result.changed:
         done = sum(stretch.collapsed for stretch in result.stretches)
         raise GateError(

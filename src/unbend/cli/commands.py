@@ -56,17 +56,35 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
 @unbend.command()
 @options.model
 @click.option("-o", "--output", type=OUTPUT, metavar="SMALLER", help="Write the collapsed network here.")
+@click.argument("files", nargs=-1, type=click.Path(), metavar="[SMALLER [CERTIFICATE]]")
 @click.option(
-    "--certificate", type=OUTPUT, metavar="FILE", help="Write the evidence that it computes the same, as JSON."
+    "--certificate", type=OUTPUT, metavar="FILE", help="Write its certificate here, not to SMALLER.certificate.json."
 )
+@click.option("--verify", is_flag=True, help="Check the certificate of SMALLER again; exit with 1 if it does not hold.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
 @options.cost
 @click.option("--allow-growth", is_flag=True, help="Let it store more numbers where that saves many multiplications.")
 @shows(gate=collapsing.gate)
-def collapse(model: str, output: Path | None, certificate: Path | None, check: bool, force: bool, **how: Any) -> Result:
-    """The same function as MODEL, cheaper. Exact for every input."""
+def collapse(
+    model: str,
+    files: tuple[str, ...],
+    output: Path | None,
+    certificate: Path | None,
+    check: bool,
+    verify: bool,
+    force: bool,
+    **how: Any,
+) -> Result:
+    """The same function as MODEL, cheaper. Exact for every input.
+
+    With -o, SMALLER is written and its certificate beside it: a bound on the difference for every finite input, which
+    --verify checks again in both files.
+    """
+    if verify:
+        return collapsing.verify(model, files)
     from unbend.collapse import collapse as verb
 
+    collapsing.refuse_more(files)
     if check:
         collapsing.refuse_files(output, certificate)
     result = verb(model, **how)

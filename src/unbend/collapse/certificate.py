@@ -103,7 +103,7 @@ class Certificate:
 
         `original` is the file that was read; None where the network did not come from a file.
         """
-        return _json(self, collapsed, original if original is not None else self.original)
+        return to_json(self, collapsed, original if original is not None else self.original)
 
     def save(self, path: str | Path, collapsed: str | Path, original: str | Path | None = None, **how: Any) -> Path:
         """Write it to `path`, whole or not at all; see `to_json`, and `unbend.output.write` for `force`."""
@@ -132,7 +132,7 @@ def _promise(network: Network, collapsed: ir.Model, plan: Plan) -> Promise:
     names = {name: _name(plan, name, values) for name in stretch.outputs}
     return Promise(
         label=stretch.label,
-        sources=tuple(_held(name, name, undone.get(name)) for name in stretch.sources),
+        sources=tuple(_held(name, name, undone.get(name)) for name in dict.fromkeys(stretch.sources)),
         outputs=tuple(_held(name, names[name], stretch.outward.get(name)) for name in stretch.outputs),
         tensors={
             "original": _constants(network, plan),
@@ -185,8 +185,9 @@ def _initializers(outputs: Sequence[ir.Value], sources: set[str]) -> tuple[str, 
     return tuple(found)
 
 
-def _json(certificate: Certificate, collapsed: str | Path, original: str | Path | None) -> str:
-    found = {
+def to_json(certificate: Certificate | None, collapsed: str | Path, original: str | Path | None) -> str:
+    """The certificate as JSON; None for a network of which nothing was rewritten."""
+    found: dict[str, Any] = {
         "verb": "certificate",
         "format": FORMAT,
         "meaning": MEANING,
@@ -194,12 +195,18 @@ def _json(certificate: Certificate, collapsed: str | Path, original: str | Path 
         "versions": {name: version(name) for name in PACKAGES} | {"python": platform.python_version()},
         "original": fingerprint(original),
         "collapsed": fingerprint(collapsed),
+        **(_parts(certificate) if certificate is not None else {"evidence": None, "sizes": [], "stretches": []}),
+    }
+    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def _parts(certificate: Certificate) -> dict[str, Any]:
+    return {
         "evidence": plain(certificate.evidence),
         "bends": {name: {"count": n, "lipschitz": slope} for name, (n, slope) in certificate.bends.items()},
         "sizes": [{name: list(shape) for name, shape in size.items()} for size in certificate.sizes],
         "stretches": [_stretch(one) for one in certificate.promises],
     }
-    return json.dumps(found, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _stretch(one: Promise) -> dict[str, Any]:

@@ -1,0 +1,219 @@
+"""A certificate holds for what collapse wrote, and is refused for anything else, with what and where."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import numpy_helper
+from onnx_graphs import Graph, a
+from random_graphs import random_model
+from trap_graphs import TRAPS
+
+from unbend.cli import main
+from unbend.collapse import collapse
+from unbend.collapse.certificate import to_json
+from unbend.errors import InputError
+from unbend.verify import verify
+
+PAD1 = {"pads": [1, 1, 1, 1]}
+
+
+def branches() -> onnx.ModelProto:
+    """A 3 × 3 branch, a 1 × 1 branch and a normalised identity, a bend, and a head."""
+    graph = Graph("N", 4, 7, 6)
+    statistics = (1 + 0.1 * a(4), a(4), a(4), np.exp(a(4)))
+    terms = [
+        graph("Conv", "x", a(4, 4, 3, 3), a(4), **PAD1),
+        graph("Conv", "x", a(4, 4, 1, 1), a(4)),
+        graph("BatchNormalization", "x", *statistics),
+    ]
+    bent = graph("Relu", graph("Sum", *terms), label="bend")
+    pooled = graph("Flatten", graph("GlobalAveragePool", bent))
+    return graph.model(graph("Gemm", graph("Gemm", pooled, a(4, 5), a(5)), a(5, 3), a(3)))
+
+
+def chain() -> onnx.ModelProto:
+    """Two 3 × 3 kernels that become one 5 × 5."""
+    graph = Graph("N", 1, 9, 9)
+    return graph.model(graph("Conv", graph("Conv", "x", a(2, 1, 3, 3), a(2)), a(1, 2, 3, 3), a(1)))
+
+
+def written(folder: Path, model: onnx.ModelProto) -> tuple[Path, Path, Path]:
+    """The original, the collapsed model and its certificate as files."""
+    original, smaller, certificate = (folder / name for name in ("a.onnx", "b.onnx", "b.certificate.json"))
+    onnx.save(model, original)
+    found = collapse(original, cost="macs")
+    found.save(smaller)
+    certificate.write_text(to_json(found.certificate, smaller, original))
+    return original, smaller, certificate
+
+
+def tamper(path: Path, certificate: Path, change: Callable[[onnx.ModelProto], None]) -> None:
+    """Change the collapsed model, and let the certificate claim that it was made for the changed file."""
+    model = onnx.load(path)
+    change(model)
+    onnx.save(model, path)
+    stated = json.loads(certificate.read_text())
+    stated["collapsed"]["sha256"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    certificate.write_text(json.dumps(stated))
+
+
+def weight(model: onnx.ModelProto, rank: int) -> onnx.TensorProto:
+    """The first initializer with this many axes."""
+    return next(one for one in model.graph.initializer if len(one.dims) == rank)
+
+
+def changed(rank: int, change: Callable[[np.ndarray], np.ndarray]) -> Callable[[onnx.ModelProto], None]:
+    """Replace a weight by what `change` makes of it."""
+
+    def apply(model: onnx.ModelProto) -> None:
+        tensor = weight(model, rank)
+        tensor.CopyFrom(numpy_helper.from_array(change(numpy_helper.to_array(tensor).copy()), tensor.name))
+
+    return apply
+
+
+def one_number(array: np.ndarray) -> np.ndarray:
+    at = np.unravel_index(np.argmax(np.abs(array)), array.shape)
+    array[at] *= 1.001
+    return array
+
+
+def attribute(op_type: str, name: str, value: list[int]) -> Callable[[onnx.ModelProto], None]:
+    def apply(model: onnx.ModelProto) -> None:
+        node = next(node for node in model.graph.node if node.op_type == op_type)
+        kept = [one for one in node.attribute if one.name != name]
+        del node.attribute[:]
+        node.attribute.extend([*kept, onnx.helper.make_attribute(name, value)])
+
+    return apply
+
+
+def without_bias(model: onnx.ModelProto) -> None:
+    node = next(node for node in model.graph.node if node.op_type == "Conv" and len(node.input) == 3)
+    del node.input[2]
+
+
+@pytest.mark.parametrize("name", TRAPS)
+def test_what_collapse_wrote_holds(name, tmp_path):
+    found = verify(*written(tmp_path, TRAPS[name][0]()))
+    assert found.wrong == ()
+    assert all(one.used <= 1 for one in found.stretches)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_other_types_hold(dtype, tmp_path):
+    graph = Graph("N", 6, dtype=dtype)
+    model = graph.model(graph("Gemm", graph("Relu", graph("Gemm", graph("Gemm", "x", a(6, 6)), a(6, 4))), a(4, 2)))
+    found = verify(*written(tmp_path, model))
+    assert found.holds
+    assert len(found.stretches) == 1
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_random_networks_hold(seed, tmp_path):
+    assert verify(*written(tmp_path, random_model(seed))).wrong == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (changed(4, one_number), "at random signs"),
+        (changed(2, one_number), "at random signs"),
+        (changed(1, lambda b: b * 1.001), "at the origin"),
+        (changed(4, lambda w: w[::-1]), "at random signs"),
+        (changed(4, lambda w: w[:, ::-1]), "at random signs"),
+        (changed(4, lambda w: np.swapaxes(w, 2, 3)), "at random signs"),
+        (without_bias, "at the origin"),
+    ],
+)
+def test_a_changed_number_is_found(change, said, tmp_path):
+    original, smaller, certificate = written(tmp_path, branches())
+    tamper(smaller, certificate, change)
+    found = verify(original, smaller, certificate)
+    assert not found.holds
+    assert said in found.wrong[0]
+    assert "is allowed" in found.wrong[0]
+
+
+def test_a_kernel_that_lost_its_border_is_found(tmp_path):
+    original, smaller, certificate = written(tmp_path, chain())
+    tamper(smaller, certificate, changed(4, lambda w: w[..., 1:-1, 1:-1]))
+    tamper(smaller, certificate, attribute("Conv", "kernel_shape", [3, 3]))
+    assert "has the shape" in verify(original, smaller, certificate).wrong[0]
+    tamper(smaller, certificate, attribute("Conv", "pads", [-1, -1, -1, -1]))
+    assert "at random signs" in verify(original, smaller, certificate).wrong[0]
+
+
+def bend_becomes(op_type: str) -> Callable[[onnx.ModelProto], None]:
+    def apply(model: onnx.ModelProto) -> None:
+        next(node for node in model.graph.node if node.op_type == "Relu").op_type = op_type
+
+    return apply
+
+
+def another_output(model: onnx.ModelProto) -> None:
+    model.graph.output[0].name = model.graph.node[0].output[0]
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (bend_becomes("LeakyRelu"), "Relu bend has no equal"),
+        (another_output, "the outputs are"),
+        (lambda model: model.graph.input[0].type.tensor_type.shape.dim[2].Clear(), "x is"),
+    ],
+)
+def test_a_change_between_the_stretches_is_found(change, said, tmp_path):
+    original, smaller, certificate = written(tmp_path, branches())
+    tamper(smaller, certificate, change)
+    assert any(said in one for one in verify(original, smaller, certificate).wrong)
+
+
+def test_another_file_or_certificate_is_refused(tmp_path):
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    original, smaller, certificate = written(tmp_path / "one", branches())
+    others = written(tmp_path / "two", chain())
+    for files in (
+        (others[0], smaller, certificate),
+        (original, others[1], certificate),
+        (original, smaller, others[2]),
+    ):
+        assert any("is not the file" in one for one in verify(*files).wrong)
+
+
+@pytest.mark.parametrize("key", ["collapsed", "original", "offset"])
+def test_a_bound_that_says_nothing_is_refused(key, tmp_path):
+    original, smaller, certificate = written(tmp_path, branches())
+    stated = json.loads(certificate.read_text())
+    stated["stretches"][0]["bound"][key] = 0.5
+    certificate.write_text(json.dumps(stated))
+    assert "wider than rounding explains" in verify(original, smaller, certificate).wrong[0]
+
+
+@pytest.mark.parametrize("text", ["", "{}", '{"verb": "certificate", "format": 99}', "[1]"])
+def test_what_is_no_certificate_cannot_be_read(text, tmp_path):
+    original, smaller, certificate = written(tmp_path, chain())
+    certificate.write_text(text)
+    with pytest.raises(InputError):
+        verify(original, smaller, certificate)
+
+
+def test_the_command_line(tmp_path, capsys):
+    onnx.save(branches(), tmp_path / "a.onnx")
+    files = [str(tmp_path / name) for name in ("a.onnx", "b.onnx", "b.certificate.json")]
+    assert main(["collapse", files[0], "-o", files[1], "--cost", "macs"]) == 0
+    assert main(["collapse", "--verify", *files]) == 0
+    assert main(["collapse", "--verify", *files[:2]]) == 0
+    assert "The certificate holds" in capsys.readouterr().out
+    tamper(Path(files[1]), Path(files[2]), changed(4, one_number))
+    assert main(["collapse", "--verify", *files]) == 1
+    assert main(["collapse", "--verify", files[0], files[1], str(tmp_path / "none.json")]) == 3
+    assert main(["collapse", "--verify", files[0]]) == 2
