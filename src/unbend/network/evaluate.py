@@ -109,6 +109,8 @@ def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray]) 
         raise
     except Unsupported as reason:
         return _by_reference(network, node, values, reason)
+    except ValueError as error:
+        raise Unsupported(f"{node.label}: what it reads has not the shape that was inferred") from error
 
 
 def _value(network: Network, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
