@@ -183,8 +183,8 @@ def _seconds(task: Task, x: np.ndarray, y: np.ndarray) -> float:
 
 @survey(
     "Rows in memory, float64: CPU time relative to one XᵀX of the same rows (dsyrk, measured in turn with each), then "
-    "digits of the worst coefficient against a solution in 80 bits (which has 15 itself at 2000 columns), then peak extra "
-    "memory relative to X.",
+    "digits of the worst coefficient against a solution in 80 bits (which has 15 itself at 2000 columns), then peak "
+    "extra memory relative to X.",
     "numpy",
     "scikit-learn",
     "statsmodels",
