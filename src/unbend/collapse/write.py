@@ -40,6 +40,8 @@ def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
         return linear.with_kernel(_cast(linear.kernel, dtype))
     if isinstance(linear, Transposed):
         return Transposed(_rounded(linear.of, dtype))
+    if isinstance(linear, Diagonal):
+        return Diagonal(_cast(linear.scale, dtype).astype(np.float64), linear.shape)
     return Chain(tuple(_rounded(one, dtype) for one in linear.maps)) if isinstance(linear, Chain) else linear
 
 

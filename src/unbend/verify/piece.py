@@ -46,7 +46,9 @@ class Piece:
                 self.constants[node.outputs[0]] = self._shape(node, values)
             else:
                 operands = [self._operand(name, values) for name in node.inputs]
-                if any(isinstance(one, Tensor) for one in operands):
+                if node.op_type == "CastLike" and not isinstance(operands[0], Tensor):
+                    self.constants[node.outputs[0]] = np.asarray(operands[0])
+                elif any(isinstance(one, Tensor) for one in operands):
                     values |= zip(node.outputs, _computed(node, operands, measure), strict=False)
                 elif node.outputs[0] not in self.constants:
                     arrays = [one for one in operands if not isinstance(one, Tensor)]
@@ -101,8 +103,6 @@ def _computed(node: Node, operands: Sequence[Operand | None], measure: Measure) 
 
 def _by_reference(node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     try:
-        if node.op_type == "CastLike":
-            return [np.asarray(arrays[0]).astype(np.asarray(arrays[1]).dtype)]
         return evaluator(node)(arrays)
     except Exception as error:
         raise Unknown(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error

@@ -153,20 +153,21 @@ def _plain(model: ir.Model) -> ir.Model:
     return model
 
 
-def shapes_at(file: File, sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int | None, ...]]:
-    """What ONNX's inference says of the shapes of all values where the inputs have these; None for an unknown axis.
+def misfits(file: File, sizes: Mapping[str, tuple[int, ...]]) -> list[str]:
+    """Inputs that cannot have these shapes, in sentences."""
+    stated = [(value, sizes[value.name or ""]) for value in file.model.graph.inputs if value.name in sizes]
+    return [
+        f"{value.name} is {value.shape} in {file.path.name}, and {size} in the certificate"
+        for value, size in stated
+        if value.shape is not None and not fits([one if isinstance(one, int) else None for one in value.shape], size)
+    ]
 
-    Raises
-    ------
-    InputError
-        An input cannot have that shape.
-    """
+
+def shapes_at(file: File, sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int | None, ...]]:
+    """What ONNX's inference says of the shapes of all values where the inputs have these; None for an unknown axis."""
     twin = file.model.clone()
     for value in twin.graph.inputs:
         if (size := sizes.get(value.name or "")) is not None:
-            declared = [axis if isinstance(axis, int) else None for axis in value.shape or ()]
-            if value.shape is not None and not fits(declared, size):
-                raise InputError(f"{value.name} is {value.shape} in {file.path.name}, and {size} in the certificate")
             value.shape = ir.Shape(size)
     for value in (value for node in twin.graph for value in node.outputs):
         value.shape = None

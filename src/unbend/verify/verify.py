@@ -14,7 +14,7 @@ from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, n
 from unbend.result import Result
 from unbend.verify.certificate import Certificate, load
 from unbend.verify.frame import differences
-from unbend.verify.reading import File, read, shapes_at
+from unbend.verify.reading import File, misfits, read, shapes_at
 from unbend.verify.trial import SIGNS, Known, Outcome, tried
 from unbend.verify.units import disagreements
 
@@ -82,7 +82,10 @@ def verify(original: str | Path, collapsed: str | Path, certificate: str | Path 
     before, after = read(original), read(collapsed)
     wrong = [*_fingerprints(before, stated.original), *_fingerprints(after, stated.collapsed)]
     wrong += differences(before, after, stated)
-    known = [(shapes_at(before, sizes), shapes_at(after, sizes)) for sizes in stated.sizes]
+    known = []
+    for sizes in stated.sizes:
+        wrong += [line for file in (before, after) for line in misfits(file, sizes)]
+        known.append((shapes_at(before, sizes), shapes_at(after, sizes)))
     for shapes, _ in known:
         wrong += disagreements(before, stated, shapes)
     outcomes = _tried((before, after), stated, known)
