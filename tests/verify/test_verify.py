@@ -116,6 +116,14 @@ def test_other_types_hold(dtype, tmp_path):
     assert len(found.stretches) == 1
 
 
+def test_free_height_and_width_are_tried_at_even_and_odd_lengths(tmp_path):
+    graph = Graph("N", 3, "H", "W")
+    model = graph.model(graph("Add", graph("Conv", "x", a(4, 3, 3, 3), **PAD1), graph("Conv", "x", a(4, 3, 1, 1))))
+    files = written(tmp_path, model)
+    assert {size["x"][2] % 2 for size in json.loads(files[2].read_text())["sizes"]} == {0, 1}
+    assert verify(*files).wrong == ()
+
+
 @pytest.mark.parametrize("seed", range(150))
 def test_random_networks_hold(seed, tmp_path):
     assert verify(*written(tmp_path, random_model(seed))).wrong == ()

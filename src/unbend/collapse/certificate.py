@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ import onnx_ir as ir
 
 from unbend.affine import Affine
 from unbend.collapse.bound import Bound, bound
-from unbend.collapse.evidence import Evidence, evidence
+from unbend.collapse.evidence import SIZES_TRIED, Evidence, evidence
 from unbend.collapse.lipschitz import carries
+from unbend.collapse.probes import sized
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.stretches import inverse
 from unbend.network import Network, input_shape
@@ -119,13 +121,23 @@ def certify(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Cer
         The collapsed model cannot be run although the original can, or gives outputs of another shape.
     """
     counts = Counter(node.op_type for node in network.bends)
-    promises = tuple(_promise(network, collapsed, one) for one in plans)
+    at = _sizes(network, plans)
+    promises = tuple(_promise(network, collapsed, one, at) for one in plans)
     seen = evidence(network, collapsed, plans)
     bends = {name: (count, carries(name)) for name, count in counts.items()}
-    return Certificate(seen, promises, bends, ({network.input.name: input_shape(network)},), network.path)
+    shapes = tuple({network.input.name: input_shape(one)} for one in at)
+    return Certificate(seen, promises, bends, shapes, network.path)
 
 
-def _promise(network: Network, collapsed: ir.Model, plan: Plan) -> Promise:
+def _sizes(network: Network, plans: Sequence[Plan]) -> list[Network]:
+    """The network, and where it has free axes the network at an even and an odd length of them."""
+    if not network.free_axes:
+        return [network]
+    names = {name for one in plans for name in one.stretch.sources}
+    return [network, *islice((one for one in sized(network) if names <= one.shapes.keys()), SIZES_TRIED)]
+
+
+def _promise(network: Network, collapsed: ir.Model, plan: Plan, sizes: Sequence[Network]) -> Promise:
     stretch, values = plan.stretch, _values(collapsed)
     dtypes = {str(network.types.get(name, np.dtype(np.float32))) for name in stretch.outputs}
     undone = {name: inverse(turn) for name, turn in stretch.inward.items()}
@@ -140,7 +152,7 @@ def _promise(network: Network, collapsed: ir.Model, plan: Plan) -> Promise:
         },
         rules=tuple(dict.fromkeys(plan.rules)),
         dtype=" ".join(sorted(dtypes)),
-        shapes=({name: network.shapes[name] for name in stretch.sources},),
+        shapes=tuple({name: one.shapes[name] for name in stretch.sources} for one in sizes),
         bound=bound(network, plan),
     )
 
