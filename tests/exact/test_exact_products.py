@@ -84,3 +84,12 @@ def test_what_is_not_finite_stays_in_its_columns() -> None:
     assert not np.isfinite(np.diag(found)[wrong]).any()
     assert np.isfinite(sums[~wrong]).all()
     assert np.isfinite(found[np.ix_(~wrong, ~wrong)]).all()
+
+
+def test_numbers_across_the_words_of_memory() -> None:
+    z = np.frombuffer(bytes(4) + np.arange(1.0, 7.0).tobytes(), np.float64, offset=4).reshape(3, 2)
+    assert not z.flags.aligned
+    sums, moments = products(z, z[:, :1], np.append(z[0], z[0, 0]), z[:, 0])
+    same = products(z.copy(), z[:, :1].copy(), np.append(z[0], z[0, 0]), z[:, 0].copy())
+    assert np.array_equal(sums, same[0])
+    assert np.array_equal(moments, same[1])

@@ -29,7 +29,7 @@ def products(
     >>> sums.tolist(), moments.tolist()
     ([3.0, 2.0], [[5.0, 4.0], [4.0, 4.0]])
     """
-    x, y, shift = compiled.readable(x), compiled.readable(y), np.ascontiguousarray(shift, dtype=np.float64)
+    x, y, shift = compiled.readable(x), compiled.readable(y), compiled.contiguous(shift)
     weights = None if weights is None else compiled.readable(weights)
     if compiled.passes is None:
         return _by_numpy(x, y, shift, weights)

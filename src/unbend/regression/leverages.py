@@ -30,7 +30,7 @@ def squared_lengths(x: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.nda
     """
     lengths = np.empty(len(x))
     if compiled.passes is not None and x.shape[1] <= NARROW:
-        compiled.passes.lengths(compiled.readable(x), np.ascontiguousarray(mean), np.ascontiguousarray(root), lengths)
+        compiled.passes.lengths(compiled.readable(x), compiled.contiguous(mean), compiled.contiguous(root), lengths)
         return lengths
     triangular = root.shape[0] == root.shape[1] and not np.tril(root, -1).any()
     factor = np.asfortranarray(root)
