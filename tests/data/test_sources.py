@@ -137,6 +137,10 @@ def dask_arrays(table: pa.Table, folder: Path) -> Any:
     return {name: rows.from_array(column, chunks=170) for name, column in arrays(table).items()}
 
 
+def pieces(table: pa.Table) -> list[pa.Table]:
+    return [table.slice(start, 130) for start in range(0, N, 130)]
+
+
 BUILDERS: dict[str, list[Callable[[pa.Table, Path], Any]]] = {
     "csv": [csv, csv_with_semicolons, csv_with_tabs, csv_gz],
     "parquet": [parquet, parquet_with_dictionary],
@@ -144,6 +148,15 @@ BUILDERS: dict[str, list[Callable[[pa.Table, Path], Any]]] = {
     "numpy_arrays": [npz_of_columns, npz_of_matrix, npy_of_records],
     "folder": [folder_of_parts, glob_of_csv],
     "dask_collections": [dask_frame, dask_arrays],
+    "python_blocks": [
+        lambda table, folder: iter(pieces(table)),
+        lambda table, folder: (piece.to_pandas() for piece in pieces(table)),
+        lambda table, folder: pa.RecordBatchReader.from_batches(table.schema, iter(table.to_batches(max_chunksize=99))),
+        lambda table, folder: lambda: iter(pieces(table)),
+        lambda table, folder: [pl.from_arrow(piece) for piece in pieces(table)],
+        lambda table, folder: [arrays(piece) for piece in pieces(table)],
+        lambda table, folder: (table.drop("y").to_pandas(), table["y"].to_pandas()),
+    ],
     "frame": [
         lambda table, folder: table,
         lambda table, folder: table.to_pandas().set_index(np.arange(N)[::-1]),

@@ -20,7 +20,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from unbend.data.columns import trimmed
+from unbend.data.columns import kind_of, trimmed
 from unbend.data.source import BLOCK, OtherTypes, Source, slices, source, unreadable_as_data_error
 from unbend.errors import DataError
 
@@ -101,11 +101,9 @@ class TypedCsv:
             yield from slices(batch, rows)
 
     def as_written(self, columns: Collection[str]) -> TypedCsv:
-        """The same rows, with the text of those of these columns that are not whole numbers."""
-        types = {
-            field.name: pa.string() if field.name in columns and pa.types.is_floating(field.type) else field.type
-            for field in self.schema
-        }
+        """The same rows, with the text of these columns."""
+        texts = {field.name for field in self.schema if kind_of(field.type) == "number" and field.name in columns}
+        types = [(field.name, pa.string() if field.name in texts else field.type) for field in self.schema]
         return TypedCsv(self.file, pa.schema(types))
 
 
@@ -138,7 +136,7 @@ class CsvSource:
         return TypedCsv(self.file, self.schema).batches(rows)
 
     def as_written(self, columns: Collection[str]) -> TypedCsv:
-        """The same rows, with the text of those of these columns that are not whole numbers."""
+        """The same rows, with the text of these columns."""
         return TypedCsv(self.file, self.schema).as_written(columns)
 
 

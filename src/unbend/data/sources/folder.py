@@ -29,7 +29,14 @@ class Files:
 
     def supposed(self) -> Files:
         """The same rows with the types that the first rows of the files have; reading it may raise OtherTypes."""
-        return Files(self.name, tuple(supposed(part) for part in self.parts))
+        files = Files(self.name, tuple(supposed(part) for part in self.parts))
+        return self if files._contradicts() else files
+
+    def _contradicts(self) -> bool:
+        try:
+            return len(self.schema) == 0
+        except DataError:
+            return True
 
     def as_written(self, columns: Collection[str]) -> Files:
         """The same rows with the text of the numbers in these columns, where the files hold text."""
@@ -39,7 +46,7 @@ class Files:
         """All rows, file by file."""
         for part in self.parts:
             for batch in part.batches(rows):
-                yield batch.select(self.schema.names).cast(self.schema)
+                yield batch.select(self.schema.names).cast(self.schema, safe=False)
 
 
 def is_folder_or_glob(data: Any) -> bool:
@@ -93,11 +100,21 @@ def _common_schema(parts: tuple[Source, ...]) -> pa.Schema:
                 where=f"only in one of them: {', '.join(sorted(differing))}",
                 try_="read files with the same columns",
             )
-    try:
-        return pa.unify_schemas([part.schema for part in parts], promote_options="permissive").remove_metadata()
-    except pa.ArrowException as error:
-        raise DataError(
-            f"a column holds different kinds of values in the files beside {first.name}",
-            where=str(error).splitlines()[0],
-            try_="write that column in the same kind in every file",
-        ) from error
+    for column in first.schema.names:
+        _refuse_other_kinds(column, parts)
+    return pa.unify_schemas([part.schema for part in parts], promote_options="permissive").remove_metadata()
+
+
+def _refuse_other_kinds(column: str, parts: tuple[Source, ...]) -> None:
+    """Raise DataError for the first file in which a column cannot be read together with the files before."""
+    total = pa.schema([parts[0].schema.field(column)])
+    for part in parts[1:]:
+        field = part.schema.field(column)
+        try:
+            total = pa.unify_schemas([total, pa.schema([field])], promote_options="permissive")
+        except pa.ArrowException as error:
+            raise DataError(
+                f"{column} holds different kinds of values in the files: {field.type} in {part.name}",
+                where=f"it is {total.field(column).type} in the files before, such as {parts[0].name}",
+                try_=f"write {column} in the same kind in every file",
+            ) from error

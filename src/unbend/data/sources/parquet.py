@@ -45,7 +45,9 @@ class ParquetSource:
         """All rows, at most `rows` at a time."""
         with (
             unreadable_as_data_error(self.name, "Parquet"),
-            pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BYTES_AT_A_TIME) as file,
+            pq.ParquetFile(
+                self.path, pre_buffer=False, buffer_size=BYTES_AT_A_TIME, page_checksum_verification=True
+            ) as file,
         ):
             groups = None if self.groups is None else list(self.groups)
             yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=False)
