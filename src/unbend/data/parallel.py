@@ -11,9 +11,10 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from functools import cache
 from itertools import islice
-from typing import Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 from threadpoolctl import ThreadpoolController
 
@@ -48,11 +49,16 @@ def mapped(function: Callable[[Item], Part], items: Iterable[Item], workers: int
     [3, 1, 2]
     """
     workers = cores() if workers is None else workers
-    with _libraries().limit(limits=1, user_api="blas"):
+    with _one_thread_each():
         if workers < 2:
             yield from map(function, items)
         else:
             yield from _by_threads(function, items, workers)
+
+
+def _one_thread_each() -> AbstractContextManager[Any]:
+    """Let BLAS work with one thread."""
+    return _libraries().limit(limits=1, user_api="blas")
 
 
 @cache
@@ -91,7 +97,8 @@ def added(
     beginning = list(islice(rest, 1))
     if not beginning:
         return None
-    total = part(beginning.pop(), first)
+    with _one_thread_each():
+        total = part(beginning.pop(), first)
     first = total if first is None else first
     for other in mapped(lambda item: part(item, first), rest, workers):
         total = total + other
