@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 
-from unbend.data.parallel import added
+from unbend.data.parallel import Sum
 from unbend.regression.least_squares import Readings, least_squares
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.polynomial import Polynomial
+from unbend.regression.reading import block_moments
+from unbend.regression.rows import Blocks, added_where_they_are
 from unbend.regression.solution import Solution
+
+
+@dataclass(frozen=True, eq=False)
+class Powers:
+    """Powers and products of the columns of some rows, in two parts."""
+
+    rows: Blocks
+    terms: Polynomial
+
+    def __call__(self) -> Iterator[Block]:
+        """Block by block."""
+        return map(self.terms.of_block, self.rows())
+
+    def added(self, part: Callable[[Block, Sum | None], Sum], *, shared: bool = False) -> Sum | None:
+        """The sum of `part(block, first)` over all rows, where they are; see `unbend.regression.rows`."""
+        return added_where_they_are(self.rows, partial(_of_powers, self.terms.of_block, part), shared=shared)
+
+
+def _of_powers(
+    expanded: Callable[[Block], Block], part: Callable[[Block, Sum | None], Sum], block: Block, first: Sum | None = None
+) -> Sum:
+    return part(expanded(block), first)
+
+
+def _about_origin(block: Block, first: Moments | None = None) -> Moments:
+    with np.errstate(over="ignore", invalid="ignore"):
+        return Moments.about_origin(block)
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,38 +57,29 @@ class Design:
     intercept : whether there is one
     """
 
-    rows: Callable[[], Iterable[Block]]
+    rows: Blocks
     names: tuple[str, ...]
     terms: Polynomial | None = None
     intercept: bool = True
 
     @classmethod
-    def of_powers(cls, rows: Callable[[], Iterable[Block]], terms: Polynomial, intercept: bool = True) -> Design:
+    def of_powers(cls, rows: Blocks, terms: Polynomial, intercept: bool = True) -> Design:
         """Powers and products of the columns about the middle of the first rows."""
         first = next(iter(rows()), None)
         centred = terms if first is None else terms.centred_on(np.asarray(first.x, dtype=np.float64), intercept)
         return cls(rows, terms.names, centred, intercept)
 
-    def blocks(self) -> Iterator[Block]:
-        """The rows, powers and products in two parts."""
-        for block in self.rows():
-            if self.terms is None:
-                yield block
-            else:
-                x = self.terms.exactly(block.x, block.x_low)
-                yield block._replace(x=x.hi, x_low=x.lo)
+    @property
+    def blocks(self) -> Blocks:
+        """Reads the columns of the regression, powers and products in two parts."""
+        return self.rows if self.terms is None else Powers(self.rows, self.terms)
 
     def moments(self) -> Moments | None:
         """Of [x | targets]; None if there are no rows."""
-        return added(self._part, self.rows())
-
-    def _part(self, block: Block, first: Moments | None) -> Moments:
+        part = block_moments if self.intercept else _about_origin
         if self.terms is not None:
-            block = block._replace(x=self.terms.expand(block.x))
-        with np.errstate(over="ignore", invalid="ignore"):
-            if not self.intercept:
-                return Moments.about_origin(block)
-            return Moments.of_block(block, None if first is None else first.shift)
+            part = partial(_of_powers, self.terms.of_rounded, part)
+        return added_where_they_are(self.rows, part, shared=self.intercept)
 
     def solve(
         self,

@@ -24,7 +24,7 @@ from scipy.sparse import coo_array, csr_array
 from unbend.data import Coding, Term
 from unbend.errors import UsageError
 from unbend.exact import Double
-from unbend.regression.moments import rounded_mean
+from unbend.regression.moments import Block, rounded_mean
 from unbend.regression.rank import PART, Relation, tidy
 from unbend.regression.triangle import power_of_two
 
@@ -89,6 +89,15 @@ class Polynomial:
         for j, (one, k) in enumerate(self._steps):
             found[:, j] = moved[:, k] if one < 0 else found[:, one] * moved[:, k]
         return np.ascontiguousarray(found)
+
+    def of_block(self, block: Block) -> Block:
+        """A block with the monomials for columns, in two parts."""
+        x = self.exactly(block.x, block.x_low)
+        return block._replace(x=x.hi, x_low=x.lo)
+
+    def of_rounded(self, block: Block) -> Block:
+        """A block with the monomials for columns, each rounded."""
+        return block._replace(x=self.expand(block.x), x_low=None)
 
     def exactly(self, x: np.ndarray, x_low: np.ndarray | None = None) -> Double:
         """The monomials at rows x + x_low (n, p) in two parts; (n, q)."""

@@ -44,10 +44,11 @@ MOST = 24
 @dataclass(frozen=True, eq=False)
 class Left:
     """What is left of the right-hand sides of the normal equations, (1 + p, k), the intercept's row first, and the sums
-    of squared residuals, (k,)."""
+    of squares, (k,), of the residuals and of the targets about their means."""
 
     right: Double
     squares: Double
+    about_mean: Double
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +63,12 @@ class Step:
 
 @dataclass(frozen=True, eq=False)
 class Ended:
-    """Where the steps led: the solution (1 + p, k), the last step, sums of squared residuals (k,), and readings."""
+    """Where the steps led: the solution (1 + p, k), the last step, sums of squares (k,), and readings."""
 
     at: Double
     step: Step
     rss: Double
+    tss: Double
     readings: int
 
 
@@ -109,9 +111,11 @@ class Newton:
             left = read(at)
             step, reading = self.step(left.right), reading + 1
             if not (step.energy < GAIN * before).any():
-                return Ended(at, replace(step, error=np.abs(step.move)), self._rss(left, step), reading)
+                return Ended(
+                    at, replace(step, error=np.abs(step.move)), self._rss(left, step), left.about_mean, reading
+                )
             at, before = at + step.move, step.energy
-            ended = Ended(at, step, self._rss(left, step), reading)
+            ended = Ended(at, step, self._rss(left, step), left.about_mean, reading)
             if reading == most or enough(ended):
                 return ended
 
@@ -183,11 +187,13 @@ def refined(
     newton = Newton.of(solutions[0], triangle, moments.weight)
     spread = np.sqrt([max(one.tss, 0.0) for one in solutions])
     start = Double.of(np.array([[one.intercept, *one.coef] for one in solutions]).T)
-    ended = newton.run(start, partial(_residuals, blocks), partial(_enough, newton, spread, bits), most)
-    y_mean = Double.of(triangle.shift, triangle.offset)[triangle.p :]
-    tss = _sums_of_squares(y_mean if newton.intercept else Double.zeros(len(solutions)), moments.weight, blocks)
+    mean = (
+        Double.of(triangle.shift, triangle.offset)[triangle.p :] if newton.intercept else Double.zeros(len(solutions))
+    )
+    read = partial(_residuals, blocks, mean, moments.weight)
+    ended = newton.run(start, read, partial(_enough, newton, spread, bits), most)
     inverse = None if rows is None else _inverse(newton, solutions[0], blocks, rows)
-    coef, rss = ended.at, ended.rss
+    coef, rss, tss = ended.at, ended.rss, ended.tss
     noise = newton.noise(coef.hi[1:], spread, np.sqrt(rss.hi))
     error, explained = ended.step.error + noise, (tss - rss).to_float()
     readings = "one reading" if ended.readings == 1 else f"{ended.readings} readings"
@@ -218,29 +224,37 @@ def _enough(newton: Newton, spread: np.ndarray, bits: int, ended: Ended) -> bool
     )
 
 
-def _residuals(blocks: Blocks, at: Double) -> Left:
-    """[1 x]ᵀ (y − [1 x] at) over all rows."""
-    return _left(summed(blocks, partial(_of_block, at)))
+@dataclass(frozen=True, eq=False)
+class Sums:
+    """Sums of residuals, and of the targets about a mean; + adds the rows of another."""
+
+    residuals: Gradient
+    targets: Gradient
+
+    def __add__(self, other: Sums) -> Sums:
+        """The sums over the rows of both."""
+        return Sums(self.residuals + other.residuals, self.targets + other.targets)
 
 
-def _of_block(at: Double, b: Block, first: object = None) -> Gradient:
-    return gradient(b.x, b.y, at[0], at[1:], b.weights, x_low=b.x_low, y_low=b.y_low)
+def _residuals(blocks: Blocks, y_mean: Double, weight: float, at: Double) -> Left:
+    """[1 x]ᵀ (y − [1 x] at) over all rows, and the sums of squares about means that need not be exact."""
+    sums = summed(blocks, partial(_of_block, at, y_mean))
+    off, squares = sums.targets.total, sums.targets.squares
+    about_mean = squares - off * off / weight if y_mean.hi.any() else squares
+    return replace(_left(sums.residuals), about_mean=about_mean)
+
+
+def _of_block(at: Double, y_mean: Double, b: Block, first: object = None) -> Sums:
+    none = Double.zeros((0, len(y_mean)))
+    return Sums(
+        gradient(b.x, b.y, at[0], at[1:], b.weights, x_low=b.x_low, y_low=b.y_low),
+        gradient(b.x[:, :0], b.y, y_mean, none, b.weights, y_low=b.y_low),
+    )
 
 
 def _left(sums: Gradient) -> Left:
     right = Double(np.vstack([sums.total.hi, sums.cross.hi]), np.vstack([sums.total.lo, sums.cross.lo]))
-    return Left(right, sums.squares)
-
-
-def _sums_of_squares(mean: Double, weight: float, blocks: Blocks) -> Double:
-    """Of the targets (k,), about means that need not be exact."""
-    about = bool(mean.hi.any())
-    left = _left(summed(blocks, partial(_of_targets, mean)))
-    return left.squares - left.right[0] * left.right[0] / weight if about else left.squares
-
-
-def _of_targets(mean: Double, b: Block, first: object = None) -> Gradient:
-    return gradient(b.x[:, :0], b.y, mean, Double.zeros((0, len(mean))), b.weights, y_low=b.y_low)
+    return Left(right, sums.squares, sums.squares)
 
 
 def _inverse(newton: Newton, solution: Solution, blocks: Blocks, rows: Double) -> np.ndarray:
@@ -250,7 +264,7 @@ def _inverse(newton: Newton, solution: Solution, blocks: Blocks, rows: Double) -
 
     def read(inverse: Double) -> Left:
         left = _left(summed(blocks, partial(_of_columns, inverse)))
-        return Left(left.right + rows.T, left.squares)
+        return replace(left, right=left.right + rows.T)
 
     def enough(ended: Ended) -> bool:
         wanted = np.abs(rows.hi)

@@ -10,12 +10,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 
-from unbend.data import Source, Table
+from unbend.data import Rows, Source, Table
+from unbend.data.columns import as_numbers
 from unbend.data.distributed import Parts
 from unbend.data.parallel import Sum, added
 from unbend.data.source import ArrowTable
+from unbend.errors import DataError
 from unbend.regression.moments import Block
 from unbend.regression.quadratic import Quadratic
 
@@ -25,15 +28,24 @@ Blocks = Callable[[], Iterable[Block]]
 
 @dataclass(frozen=True)
 class TableBlocks:
-    """The columns of a table (with squares and products if `terms` is given) and its target, without weights."""
+    """The columns of a table (with squares and products if `terms` is given) and its target.
+
+    `weights` names the column that rows are weighted by, which is none of the features; rows of weight 0 are left out.
+    """
 
     table: Table
     terms: Quadratic | None = None
+    weights: str | None = None
 
     def __call__(self) -> Iterator[Block]:
         """Block by block."""
         for rows in self.table.blocks():
-            yield Block(rows.x if self.terms is None else self.terms.expand(rows.x), rows.y[:, None])
+            block = Block(
+                rows.x, rows.y[:, None], None, rows.x_low, None if rows.y_low is None else rows.y_low[:, None]
+            )
+            if self.terms is not None:
+                block = Block(self.terms.expand(rows.x), block.y)
+            yield block if self.weights is None else weighted(block, rows, self.weights)
 
     def added(self, part: Callable[[Block, Sum | None], Sum], *, shared: bool = False) -> Sum | None:
         """The sum of `part(block, first)` over all blocks, None if there are none.
@@ -44,18 +56,54 @@ class TableBlocks:
         if not isinstance(source, Parts) or self.table.order is not None:
             return added(part, self())
         here = replace(self.table, source=ArrowTable(source.name, pa.table({})), gathered=None)
-        return source.added(partial(_of_part, here, self.terms, part), shared=shared)
+        return source.added(partial(_of_part, replace(self, table=here), part), shared=shared)
 
 
-def _of_part(
-    table: Table, terms: Quadratic | None, part: Callable[[Block, Any], Any], source: Source, first: Any
-) -> Any:
-    return added(part, TableBlocks(replace(table, source=source), terms)(), first=first)
+def _of_part(blocks: TableBlocks, part: Callable[[Block, Any], Any], source: Source, first: Any) -> Any:
+    return added(part, replace(blocks, table=replace(blocks.table, source=source))(), first=first)
+
+
+def weighted(block: Block, rows: Rows, column: str) -> Block:
+    """The rows of a block whose weight in a column is not 0, with their weights.
+
+    Raises
+    ------
+    DataError
+        If a weight is missing, negative or not finite.
+    """
+    weights = as_numbers(rows.batch.column(column))
+    wrong = ~(np.isfinite(weights) & (weights >= 0))
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        what = "is missing" if np.isnan(weights[at]) else f"is {weights[at]:g}"
+        raise DataError(
+            f"a weight in {column} {what}",
+            where=f"row {int(rows.index[at])} (the first row is 0)",
+            try_="weights are numbers from 0; a row of weight 0 is left out",
+        )
+    some = weights > 0
+    if some.all():
+        return block._replace(weights=weights)
+    low = (None if part is None else part[some] for part in (block.x_low, block.y_low))
+    return Block(block.x[some], block.y[some], weights[some], *low)
+
+
+def kept(blocks: Blocks) -> Blocks:
+    """The same rows, read once and kept."""
+    rows = list(blocks())
+    return lambda: iter(rows)
+
+
+def added_where_they_are(
+    blocks: Blocks, part: Callable[[Block, Sum | None], Sum], *, shared: bool = False
+) -> Sum | None:
+    """The sum of `part(block, first)` over all rows, None if there are none; see `TableBlocks.added`."""
+    where_they_are = getattr(blocks, "added", None)
+    return added(part, blocks()) if where_they_are is None else where_they_are(part, shared=shared)
 
 
 def summed(blocks: Blocks, part: Callable[[Block, Sum | None], Sum]) -> Sum:
     """The sum of `part(block, None or that of the first block)` over all rows, of which there are some."""
-    where_they_are = getattr(blocks, "added", None)
-    total = added(part, blocks()) if where_they_are is None else where_they_are(part)
+    total = added_where_they_are(blocks, part)
     assert total is not None
     return total
