@@ -134,7 +134,7 @@ def _affine(moments: Moments, factors: list[RowFactor], columns: tuple[str, ...]
     training = RowFactor(moments)
     for k, factor in enumerate(factors):
         if k != fold:
-            training.merge(factor)
+            training = training + factor
     triangle, p = training.triangle(), len(columns)
     outputs = range(p, len(triangle.shift))
     return [ordinary(_only(triangle, [*range(p), j]), columns, collinear="drop") for j in outputs]

@@ -73,7 +73,7 @@ def to_latex(fit: LinearFit) -> str:
 
 
 def _foot(fit: LinearFit) -> str:
-    errors = "" if fit.ridge is not None else f"; standard errors {fit.standard_errors}"
+    errors = "" if fit.ridge is not None or fit.least_norm else f"; standard errors {fit.standard_errors}"
     return f"{number(fit.n)} rows, R² {number(fit.r2)}{errors}"
 
 

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from unbend.data import Source, Table, column_names, open_source, open_table
 from unbend.data.distributed import connected, on_workers
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.columns import column_moments
+from unbend.regression.few_rows import of_few_rows
 from unbend.regression.least_squares import least_squares
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
+from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.quadratic import quadratic
 from unbend.regression.reading import table_moments
@@ -28,9 +32,12 @@ from unbend.regression.refusals import (
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.rows import TableBlocks
 from unbend.regression.sandwich import Kind, Sandwich
+from unbend.regression.solution import Solution
 from unbend.regression.state import FitState
 
 CLASSICAL = Sandwich()
+WIDE = 2000
+"""Cross products of more columns take more than 32 MB: they are formed only if there are rows enough."""
 
 
 def fit(
@@ -62,7 +69,8 @@ def fit(
     ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
         classes)
     level : of the confidence intervals
-    collinear : "error", or "drop" to leave out columns that follow from earlier ones
+    collinear : where columns follow from others or outnumber the rows: "error"; "drop" to leave out those that follow
+        from earlier ones; "least norm" for the smallest coefficients of all that fit equally well
     covariance : of the coefficients: "classical"; "HC0" to "HC3" if the noise may differ from row to row; "HAC" if it
         may also be correlated from row to row
     lags : how many rows apart noise may be correlated, for "HAC"; None chooses by the number of rows
@@ -101,11 +109,16 @@ def fit(
             if save is not None:
                 state.save(save, force=force)
             return found
-        unused, gather = (*column_names(exclude), *cluster), column_moments if degree == 1 else None
+        unused, gather = (*column_names(exclude), *cluster), _narrow_moments if degree == 1 else None
         table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather)
         if table.classes is not None and len(table.classes) > 1:
             return _fit_classes(table, degree, ridge, level, collinear, errors)
         return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
+
+
+def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None) -> Moments | int:
+    """The moments of columns while they are surveyed; none of very many, of which there may be more than rows."""
+    return column_moments(columns, first) if len(columns) <= WIDE else 0
 
 
 def _refuse_what_needs_rows(errors: Sandwich, classes: bool | None) -> None:
@@ -173,16 +186,27 @@ def fit_table(
     refuse_table(table)
     terms = quadratic(table.coding) if degree == 2 else None
     names = table.names if terms is None else terms.names
+    blocks = TableBlocks(table, terms)
+    if table.n < len(names) + 2:
+        solution = of_few_rows(table, blocks(), names, ridge, collinear)
+        return linear_fit(Origin.of(table), terms, _estimated(solution, errors), level)
     moments = table_moments(table, terms)
     if moments.centred[-1, -1] <= 0:
-        constant = table.classes[0] if table.classes else float(moments.mean[-1])
-        raise constant_target(table.target, moments.n, constant)
-    if ridge is not None and ridge != 0:
+        raise constant_target(table, moments.n, float(moments.mean[-1]))
+    if ridge:
         return linear_fit(Origin.of(table), terms, solve_ridge(moments, ridge, names), level)
-    if moments.n < len(names) + 2:
-        raise too_few_rows(moments.n, len(names))
     optional = [j >= table.p for j in range(len(names))]
-    blocks = TableBlocks(table, terms)
     readings = "as many as it takes" if table.cheap else "few"
     solution, *_ = least_squares(moments, names, blocks, collinear=collinear, optional=optional, readings=readings)
+    _estimated(solution, errors)
     return linear_fit(Origin.of(table), terms, solution, level, errors.covariance(solution, table, terms))
+
+
+def _estimated(solution: Solution, errors: Sandwich) -> Solution:
+    """The solution, if it has what a covariance other than the classical one is of."""
+    if solution.root is None and not errors.plain:
+        raise UsageError(
+            "coefficients of least norm have no standard errors, so there is no covariance to choose",
+            try_="leave --covariance and --cluster out, or let columns be left out: --collinear drop",
+        )
+    return solution

@@ -12,7 +12,9 @@ from dataclasses import replace
 import numpy as np
 
 from unbend.exact import Double
+from unbend.regression.least_norm import least_norm_of_triangle
 from unbend.regression.ordinary import Collinear, ordinary
+from unbend.regression.rank import relations
 from unbend.regression.slices import product, squares
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
@@ -50,6 +52,8 @@ def from_sums(
     """
     about = sums if intercept else sums.about_origin()
     triangle = triangle_of_sums(about)
+    if collinear == "least norm" and (found := relations(triangle)):
+        return least_norm_of_triangle(triangle, names, found, intercept=intercept)
     solution = ordinary(triangle, names, collinear=collinear, optional=optional)
     if not intercept:
         solution = replace(solution, effective_df=solution.effective_df - 1.0, has_intercept=False)

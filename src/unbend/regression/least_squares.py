@@ -17,6 +17,7 @@ import numpy as np
 from unbend.errors import SelfCheckError
 from unbend.exact import Double
 from unbend.regression.covariance import coefficient_axes
+from unbend.regression.least_norm import least_norm_of_triangle
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear, ordinary_each
 from unbend.regression.polynomial import Polynomial
@@ -84,6 +85,9 @@ def least_squares(
     if found or solutions[0].condition > REFINABLE:
         triangle = row_triangle(moments, blocks, intercept, triangle.targets)
         found = [relation if terms is None else terms.relation(relation) for relation in relations(triangle)]
+        if found and collinear == "least norm":
+            of_triangle = partial(least_norm_of_triangle, intercept=intercept, weight=moments.weight)
+            return tuple(of_triangle(triangle, names, found, target=j) for j in range(triangle.targets))
         each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found)
         solutions = _finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):

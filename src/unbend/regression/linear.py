@@ -88,6 +88,11 @@ class LinearFit(Result):
     terms: Polynomial | Quadratic | None = field(repr=False, metadata={"json": False})
 
     @property
+    def least_norm(self) -> bool:
+        """Whether the coefficients are the smallest of all that fit equally well, as the columns do not say which."""
+        return self.ridge is None and self.solution.root is None
+
+    @property
     def names(self) -> tuple[str, ...]:
         """Names of the columns, without the intercept."""
         return self.solution.names
@@ -191,10 +196,10 @@ def linear_fit(
     n = solution.n
     uncertainty = classical(solution) if uncertainty is None else uncertainty
     df = solution.df_resid
-    variance = solution.rss / df
+    variance = solution.rss / df if df > 0 else float("nan")
     f, f_df = _f(solution, uncertainty)
     with np.errstate(divide="ignore"):
-        log_likelihood = float(-n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1))
+        log_likelihood = float(-n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1)) if df > 0 else float("nan")
     return LinearFit(
         source=origin.source,
         target=origin.target,
@@ -234,7 +239,7 @@ def linear_fit(
 def _f(solution: Solution, uncertainty: Covariance) -> tuple[float | None, tuple[float, float] | None]:
     """F that all coefficients are 0 and its degrees of freedom; None for ridge or where it cannot be had."""
     k = solution.effective_df - solution.has_intercept
-    if solution.strength is not None:
+    if solution.strength is not None or solution.df_resid <= 0:
         return None, None
     if uncertainty.kind == "classical":
         with np.errstate(divide="ignore"):

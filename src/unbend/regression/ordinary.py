@@ -16,7 +16,7 @@ from unbend.regression.rank import Relation, independent, relations
 from unbend.regression.solution import Solution, intercepts_of
 from unbend.regression.triangle import Triangle, triangle_of, upper_factor
 
-Collinear = Literal["error", "drop"]
+Collinear = Literal["error", "drop", "least norm"]
 
 
 def ordinary(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -51,7 +51,11 @@ def _gathered(table: Table) -> Moments | None:
 def refuse_unsquarable(moments: Moments, names: tuple[str, ...]) -> None:
     """Raise DataError if the squares of a column's numbers have overflowed or lost digits to underflow."""
     squares = np.diag(moments.products)
-    varying = (moments.sums != 0) | (squares > 0)
+    refuse_sizes(squares, (moments.sums != 0) | (squares > 0), names)
+
+
+def refuse_sizes(squares: np.ndarray, varying: np.ndarray, names: Sequence[str]) -> None:
+    """`refuse_unsquarable` for sums of squares (q,) of columns that vary or not (q,)."""
     for wrong, size, unit in (
         (~np.isfinite(squares), "large", "a larger unit (values below 1e150)"),
         (varying & (squares < SMALLEST), "small", "a smaller unit (values above 1e-140)"),

@@ -53,12 +53,16 @@ def refuse_constant_columns(table: Table) -> None:
         )
 
 
-def constant_target(target: str, n: int, value: float | str) -> DataError:
+def constant_target(table: Table, n: int, value: float) -> DataError:
     """The error for a target that is the same in every row."""
-    shown = value if isinstance(value, str) else f"{value:.6g}"
+    return only_value(table.target, n, table.classes[0] if table.classes else f"{value:.6g}")
+
+
+def only_value(target: str, n: int, value: str) -> DataError:
+    """The same by what the target is called, and its value as it is shown."""
     return DataError(
         f"the target {target} is the same in every row: there is nothing to explain",
-        where=f"{n} complete rows, all {shown}",
+        where=f"{n} complete rows, all {value}",
         try_="choose another target",
     )
 

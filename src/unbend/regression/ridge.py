@@ -107,35 +107,68 @@ def ridge(
         If the strength is negative, not finite, or another word.
     """
     p = len(moments.shift) - 1
-    centred, mean = moments.centred, moments.mean
+    centred = moments.centred
     spread = np.sqrt(np.maximum(np.diag(centred), 0.0) / moments.weight)
     kept = np.flatnonzero(spread[:p] > 0)
     unit = spread[kept] if standardise else np.ones(len(kept))
     scaled = centred[np.ix_(kept, kept)] / np.outer(unit, unit)
     spectrum = _spectrum(moments, scaled, centred[kept, p] / unit, float(centred[p, p]), int(intercept))
     left_out = None if rows is None else LeftOut.of(rows, moments, spectrum, kept, unit)
-    chosen = _strength(spectrum, strength, left_out)
+    chosen = strength_of(spectrum, strength, left_out)
     coef = np.zeros(p)
     coef[kept] = spectrum.coefficients(chosen) / unit
-    condition = float((spectrum.values.max(initial=0) + chosen) / (spectrum.values.min(initial=0) + chosen))
-    how = CHOSEN.get(str(strength), "strength as given")
+    return solution_of(
+        spectrum,
+        chosen,
+        tuple(names) if names is not None else tuple(f"x{j}" for j in range(p)),
+        coef,
+        np.array([moments.shift, moments.offset]),
+        spread[:p],
+        n=moments.n,
+        tss=float(centred[p, p]),
+        standardise=standardise,
+        method=f"eigenvalues of shifted moments, {CHOSEN.get(str(strength), 'strength as given')}",
+        intercept=intercept,
+    )
+
+
+def solution_of(
+    spectrum: Spectrum,
+    strength: float,
+    names: Sequence[str],
+    coef: np.ndarray,
+    mean: np.ndarray,
+    spread: np.ndarray,
+    *,
+    n: int,
+    tss: float,
+    standardise: bool,
+    method: str,
+    intercept: bool,
+) -> Solution:
+    """The solution at a strength, of coefficients (p,) of the columns as they are.
+
+    `mean` are the means in two parts, (2, p + 1), the target's last, and `spread` the standard deviations (p,).
+    """
+    shift, offset = mean
+    condition = float((spectrum.values.max(initial=0) + strength) / (spectrum.values.min(initial=0) + strength))
     on = "standardised columns" if standardise else "the columns as they are"
     return Solution(
-        names=tuple(names) if names is not None else tuple(f"x{j}" for j in range(p)),
+        names=tuple(names),
         coef=coef,
-        intercept=intercept_of(moments.shift, moments.offset, coef),
-        n=moments.n,
-        mean=mean[:p],
-        y_mean=float(mean[p]),
-        rss=spectrum.rss(chosen),
-        tss=float(centred[p, p]),
-        effective_df=spectrum.effective_df(chosen),
+        intercept=intercept_of(shift, offset, coef),
+        n=n,
+        mean=(shift + offset)[:-1],
+        y_mean=float(shift[-1] + offset[-1]),
+        rss=spectrum.rss(strength),
+        tss=tss,
+        effective_df=spectrum.effective_df(strength),
         root=None,
-        length=spread[:p] * np.sqrt(moments.weight),
+        length=spread * np.sqrt(spectrum.n),
         squared=True,
         condition=condition,
-        method=f"ridge on {on}, eigenvalues of shifted moments, {how}",
-        strength=chosen,
+        method=f"ridge on {on}, {method}",
+        strength=strength,
         has_intercept=intercept,
     )
 
@@ -189,7 +222,8 @@ def _spectrum(moments: Moments, gram: np.ndarray, cross: np.ndarray, tss: float,
     return Spectrum(moments.weight, values, vectors, along, max(apart, 0.0), free)
 
 
-def _strength(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None) -> float:
+def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None) -> float:
+    """The strength that is given, or that has the least error of the kind that is asked for."""
     if strength == "gcv":
         return spectrum.best_strength(spectrum.gcv)
     if strength == "loo" and left_out is not None:

@@ -36,7 +36,8 @@ class Solution:
     y_mean : mean of the target
     rss, tss : sum of squared residuals, and about the mean
     effective_df : parameters that the fit uses, the intercept included
-    root : (p, k) with root rootᵀ = inverse of the centred cross products; None for ridge
+    root : (p, k) with root rootᵀ = inverse of the centred cross products; None for ridge and for
+        coefficients of least norm
     length : (p,) root of the centred sum of squares of each column
     squared : whether it was computed from squares, which carry half the digits
     condition : of the columns, centred and each of length 1 (1-norm estimate); for ridge of the penalised problem
@@ -95,7 +96,11 @@ class Solution:
     @property
     def rank(self) -> int:
         """How many coefficients were determined; for ridge, how many columns vary."""
-        return int(np.count_nonzero(self.length > 0)) if self.root is None else self.root.shape[1]
+        if self.root is not None:
+            return self.root.shape[1]
+        if self.strength is None:
+            return round(self.effective_df - self.has_intercept)
+        return int(np.count_nonzero(self.length > 0))
 
     @property
     def df_resid(self) -> float:

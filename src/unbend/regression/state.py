@@ -27,7 +27,7 @@ from unbend.regression.moments import Block
 from unbend.regression.ordinary import Collinear
 from unbend.regression.quadratic import Quadratic, quadratic
 from unbend.regression.reading import refuse_unsquarable
-from unbend.regression.refusals import constant_target, refuse_options, refuse_table, too_few_rows
+from unbend.regression.refusals import only_value, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.rows import TableBlocks
 from unbend.regression.sums import Sums
@@ -137,7 +137,7 @@ class FitState:
         moments = self.sums.moments()
         refuse_unsquarable(moments, (*self.names, self.target))
         if self.sums.centred.hi[-1, -1] <= self.sums.error[-1]:
-            raise constant_target(self.target, n, float(self.sums.mean.hi[-1]))
+            raise only_value(self.target, n, f"{float(self.sums.mean.hi[-1]):.6g}")
         if ridge:
             return linear_fit(self.origin, self.terms, solve_ridge(moments, ridge, self.names), level)
         if n < p + 2:

@@ -49,6 +49,8 @@ def _plain_words(fit: LinearFit) -> str:
     explained = f"The columns explain {number(100 * fit.r2, 3)} % of the variance of {fit.target}."
     if fit.ridge is not None:
         return f"{explained} Ridge pulls the coefficients towards 0 to predict better; they are no longer unbiased."
+    if fit.df_resid <= 0:
+        return f"{fit.n} rows cannot contradict {fit.p} columns: the fit is exact, which says nothing of other rows."
     rows = [(row, term) for row, term in zip(fit.coefficients[1:], fit.coding.terms, strict=False) if row.t == row.t]
     if not rows or fit.degree != 1:
         return explained
@@ -69,7 +71,7 @@ def _step(fit: LinearFit, term: Term) -> str:
 
 def table_of(fit: LinearFit) -> Table:
     """The coefficients: with standard errors, t, p and intervals, or for ridge as they are shrunken."""
-    return _shrunken(fit) if fit.ridge is not None else _coefficients(fit)
+    return _coefficients(fit) if fit.ridge is None and not fit.least_norm else _shrunken(fit)
 
 
 def _coefficients(fit: LinearFit) -> Table:
@@ -90,11 +92,20 @@ def _shrunken(fit: LinearFit) -> Table:
     rows: list[list[Cell]] = [["intercept", fit.intercept, None]]
     rows += [[name, float(b), float(e)] for name, b, e in zip(fit.names, fit.coef, effects, strict=True)]
     columns = [Column("", "left"), Column("estimate"), Column("per standard deviation")]
-    return Table(columns, rows, title="Coefficients, shrunken")
+    return Table(
+        columns, rows, title="Coefficients, shrunken" if fit.ridge is not None else "Coefficients of least norm"
+    )
 
 
 def _notes(fit: LinearFit) -> list[str]:
-    notes = [*fit.notes, *(f"Left out because it follows from the others: {sentence}." for sentence in fit.dropped)]
+    why = "Follows from the others" if fit.least_norm else "Left out because it follows from the others"
+    notes = [*fit.notes, *(f"{why}: {sentence}." for sentence in fit.dropped)]
+    if fit.least_norm:
+        notes.append(
+            f"Infinitely many coefficients fit equally well, as {fit.p} columns have {number(fit.solution.rank)} "
+            "directions that these rows determine; of all, these have the least sum of squares, for the columns in "
+            "their units. They have no standard errors."
+        )
     if fit.ridge is not None:
         notes.append(
             f"Ridge strength {number(fit.ridge)} on standardised columns: {number(fit.effective_df)} effective "

@@ -47,6 +47,36 @@ class Sums:
         found, error = squares(rows, None if block.weights is None else _weighted(rows, block.weights))
         return cls(len(z), shift, found, error)
 
+    @classmethod
+    def of_moments(cls, moments: Moments) -> Sums:
+        """The sums that moments are, with the rounding that they have."""
+        whole = np.block(
+            [[np.atleast_2d(moments.weight), moments.sums[None]], [moments.sums[:, None], moments.products]]
+        )
+        rounded = float(np.finfo(float).eps) * np.diag(whole)
+        return cls(moments.n, moments.shift, Double.of(whole), rounded)
+
+    def with_targets(self, coef: Double, rss: np.ndarray) -> Sums:
+        """The same with targets of which these are the solutions, to the last digits: what moments round is mended.
+
+        Parameters
+        ----------
+        coef : (1 + p, k) intercepts and coefficients of the columns as they are
+        rss : (k,) weighted sums of squared residuals
+        """
+        p, k = coef.shape[0] - 1, coef.shape[1]
+        shift = self.shift
+        base = coef[0] + (coef[1:] * shift[:p, None]).sum(axis=0) - shift[p:]
+        about = Double(np.vstack([base.hi, coef.hi[1:]]), np.vstack([base.lo, coef.lo[1:]]))
+        hi, lo = self.products.hi.copy(), self.products.lo.copy()
+        for i in range(k):
+            cross = (self.products[: 1 + p, : 1 + p] * about[:, i]).sum(axis=1)
+            at, own = 1 + p + i, (about[:, i] * cross).sum() + rss[i]
+            hi[at, : 1 + p] = hi[: 1 + p, at] = cross.hi
+            lo[at, : 1 + p] = lo[: 1 + p, at] = cross.lo
+            hi[at, at], lo[at, at] = own.hi, own.lo
+        return replace(self, products=Double(hi, lo))
+
     @property
     def weight(self) -> float:
         """Sum of the weights."""

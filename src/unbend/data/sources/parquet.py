@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from unbend.data.parallel import cores
 from unbend.data.source import BLOCK, Source, source, unreadable_as_data_error
 
 BYTES_AT_A_TIME = 1 << 17
@@ -50,7 +51,7 @@ class ParquetSource:
             ) as file,
         ):
             groups = None if self.groups is None else list(self.groups)
-            yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=False)
+            yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=cores() > 1)
 
 
 @source(suffixes=(".parquet", ".pq"))

@@ -5,17 +5,25 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any, Literal, get_args
+
+import numpy as np
 
 from unbend.errors import DataError, UsageError
+from unbend.exact import Double
 from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.from_sums import from_sums
+from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.least_squares import least_squares
+from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
+
+Choice = Literal["warn", "drop", "error", "least norm"]
+"""What can be done where columns follow from earlier ones."""
 
 
 class LinearRegression(UpdatedModel):
@@ -29,7 +37,8 @@ class LinearRegression(UpdatedModel):
     ----------
     fit_intercept : whether there is an intercept
     collinear : what to do where columns follow from earlier ones: "warn" and "drop" give them a coefficient of 0, the
-        one with a `CollinearWarning`, the other without; "error" refuses them
+        one with a `CollinearWarning`, the other without; "error" refuses them; "least norm" takes the smallest
+        coefficients of all that fit equally well, also of fewer rows than columns
 
     Attributes
     ----------
@@ -48,9 +57,9 @@ class LinearRegression(UpdatedModel):
     (2.15, 1, 2.0)
     """
 
-    collinear: Literal["warn", "drop", "error"]
+    collinear: Choice
 
-    def __init__(self, *, fit_intercept: bool = True, collinear: Literal["warn", "drop", "error"] = "warn") -> None:
+    def __init__(self, *, fit_intercept: bool = True, collinear: Choice = "warn") -> None:
         self.fit_intercept = fit_intercept
         self.collinear = collinear
 
@@ -68,23 +77,42 @@ class LinearRegression(UpdatedModel):
         """
         self._refuse_options()
         sample = take_anywhere(self, X, y, sample_weight)
-        found = solutions(sample, self.fit_intercept, self._collinear)
-        self._forget_sums()
-        self._keep(found, sample.flat)
+        moments = None if self._outnumbered(sample) else sample.moments(self.fit_intercept)
+        self._keep(self._solutions(sample, moments), sample.flat)
+        self._begin(moments)
         self._warn()
         return self
 
     @property
     def _collinear(self) -> Collinear:
-        return "error" if self.collinear == "error" else "drop"
+        return "drop" if self.collinear == "warn" else self.collinear
 
     def _refuse_options(self) -> None:
-        if self.collinear not in ("warn", "drop", "error"):
-            raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
+        if self.collinear not in get_args(Choice):
+            raise UsageError(f"collinear must be {', '.join(get_args(Choice))}, not {self.collinear}")
 
     def _warn(self) -> None:
         if self.collinear == "warn":
             warn_of(self.dropped_)
+
+    def _outnumbered(self, sample: Sample | Partitioned) -> bool:
+        """Whether the rows are to be solved as they are, as there are no more of them than columns."""
+        few = isinstance(sample, Sample) and len(sample.x) <= len(sample.names) + 1
+        return few and self.collinear == "least norm"
+
+    def _solutions(self, sample: Sample | Partitioned, moments: Moments | None) -> Sequence[Solution]:
+        if moments is None and isinstance(sample, Sample):
+            rows = [sample.of_rows(j) for j in range(sample.y.shape[1])]
+            return [least_norm_of_rows(one, sample.names, self.fit_intercept) for one in rows]
+        return solutions(sample, self.fit_intercept, self._collinear, moments)
+
+    def _sums_of(self, moments: Moments) -> Sums:
+        coef = Double.of(
+            np.array([[one.intercept, *one.coef] for one in self.solutions_]).T,
+            np.array([np.zeros(1 + len(one.coef)) if one.low is None else one.low for one in self.solutions_]).T,
+        )
+        rss = np.array([one.rss for one in self.solutions_]) * moments.weight / moments.n
+        return Sums.of_moments(moments).with_targets(coef, rss)
 
     def _settle(self, sums: Sums, flat: bool) -> None:
         self._refuse_options()
@@ -108,7 +136,9 @@ def warn_of(relations: Sequence[str]) -> None:
         warnings.warn(f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=3)
 
 
-def solutions(sample: Sample | Partitioned, intercept: bool, collinear: Collinear) -> tuple[Solution, ...]:
+def solutions(
+    sample: Sample | Partitioned, intercept: bool, collinear: Collinear, moments: Moments | None = None
+) -> tuple[Solution, ...]:
     """Least squares for each target of a sample.
 
     Raises
@@ -116,7 +146,7 @@ def solutions(sample: Sample | Partitioned, intercept: bool, collinear: Collinea
     DataError
         If columns are collinear and may not be dropped.
     """
-    moments = sample.moments(intercept)
+    moments = sample.moments(intercept) if moments is None else moments
     with estimators_advice():
         return least_squares(moments, sample.names, sample.blocks, collinear=collinear, intercept=intercept)
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
+from unbend.regression.dual import dual_ridge
 from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
@@ -66,11 +68,19 @@ class Ridge(UpdatedModel):
             If the arguments cannot be used.
         """
         sample = take_anywhere(self, X, y, sample_weight)
-        moments = sample.moments(self.fit_intercept)
-        found = [self._solve(sample, moments, j) for j in range(len(moments.shift) - len(sample.names))]
-        self._forget_sums()
+        if isinstance(sample, Sample) and len(sample.x) < len(sample.names):
+            moments, found = None, [self._dual(sample, j) for j in range(sample.y.shape[1])]
+        else:
+            moments = sample.moments(self.fit_intercept)
+            found = [self._solve(sample, moments, j) for j in range(len(moments.shift) - len(sample.names))]
         self._keep(found, sample.flat)
+        self._begin(moments)
         return self
+
+    @available_if(lambda self: self.alpha != "loo")
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Go on with more rows, as `LinearRegression.partial_fit`; not for "loo", which needs all rows at once."""
+        return super().partial_fit(X, y, sample_weight)
 
     def _keep(self, solutions: Sequence[Solution], flat: bool) -> None:
         super()._keep(solutions, flat)
@@ -81,6 +91,15 @@ class Ridge(UpdatedModel):
     def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
         moments = (sums if self.fit_intercept else sums.about_origin()).moments()
         return ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
+
+    def _dual(self, sample: Sample, target: int) -> Solution:
+        return dual_ridge(
+            sample.of_rows(target),
+            self.alpha,
+            sample.names,
+            standardise=self.standardise,
+            intercept=self.fit_intercept,
+        )
 
     def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
         p, rows = len(sample.names), None

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 import numpy as np
 
 from unbend.errors import UsageError
-from unbend.regression.estimators.linear_regression import LinearRegression
+from unbend.regression.estimators.linear_regression import Choice, LinearRegression
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import added_to
 from unbend.regression.moments import Block
@@ -53,14 +53,14 @@ class RollingRegression(LinearRegression):
         window: int = 100,
         *,
         fit_intercept: bool = True,
-        collinear: Literal["warn", "drop", "error"] = "warn",
+        collinear: Choice = "warn",
     ) -> None:
         super().__init__(fit_intercept=fit_intercept, collinear=collinear)
         self.window = window
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Begin anew with these rows; the last `window` of them count."""
-        for name in ("sums_", "rows_", "solutions_"):
+        for name in ("sums_", "rows_", "solutions_", "_moments"):
             self.__dict__.pop(name, None)
         return self.partial_fit(X, y, sample_weight)
 

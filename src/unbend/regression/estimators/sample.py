@@ -68,6 +68,17 @@ class Sample:
         refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
         return total
 
+    def of_rows(self, target: int) -> Block:
+        """All rows with one target, in float64, for what needs them together.
+
+        Raises
+        ------
+        ValueError
+            If a number of x is missing or infinite, in scikit-learn's words.
+        """
+        assert_all_finite(self.x, input_name="X")
+        return Block(self.x.astype(np.float64, copy=False), self.y[:, [target]], self.weights)
+
     def of_target(self, moments: Moments, target: int) -> Moments:
         """The moments of [x | one target]."""
         p = self.x.shape[1]

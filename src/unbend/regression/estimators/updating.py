@@ -16,7 +16,7 @@ from sklearn.utils.validation import assert_all_finite
 from unbend.errors import UsageError
 from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.sample import Sample, names_of, take
-from unbend.regression.moments import Block
+from unbend.regression.moments import Block, Moments
 from unbend.regression.reading import refuse_unsquarable
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
@@ -31,9 +31,12 @@ class UpdatedModel(InferredModel):
     """
 
     sums_: Sums
+    _moments: Moments | None
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Go on with more rows: afterwards the model is that of the rows of all calls, as if `fit` had seen them.
+        """Go on with more rows: afterwards the model is that of the rows of all calls, as if `fit` had seen them all.
+
+        After `fit` it goes on from the rows that this has seen.
 
         Parameters
         ----------
@@ -42,7 +45,7 @@ class UpdatedModel(InferredModel):
         Raises
         ------
         UsageError
-            After `fit`, which keeps no sums.
+            After a `fit` of fewer rows than columns, which has no sums.
         ValueError
             If the rows have other columns or targets than those before.
         """
@@ -52,17 +55,20 @@ class UpdatedModel(InferredModel):
         return self
 
     def _sums_so_far(self) -> Sums | None:
-        """The sums of the rows before, None before the first."""
-        if hasattr(self, "solutions_") and not hasattr(self, "sums_"):
+        """The sums of the rows before, by `partial_fit` or by `fit`; None before the first."""
+        if hasattr(self, "sums_") or not hasattr(self, "solutions_"):
+            return getattr(self, "sums_", None)
+        moments = getattr(self, "_moments", None)
+        if moments is None:
             raise UsageError(
-                "this model comes from fit, which keeps nothing that more rows could be added to",
+                "this model comes from a fit of fewer rows than columns, to which rows cannot be added",
                 try_="call partial_fit from the first rows on",
             )
-        return getattr(self, "sums_", None)
+        return self._sums_of(moments)
 
     def _more_rows(self, x: Any, y: Any, sample_weight: Any) -> Sample:
         """Rows of the same columns and targets as those before."""
-        started = hasattr(self, "sums_")
+        started = hasattr(self, "solutions_")
         sample = take(self, x, y, sample_weight, least=1, reset=not started)
         assert_all_finite(sample.x, input_name="X")
         if started and (sample.flat, sample.y.shape[1]) != (self.coef_.ndim == 1, len(np.atleast_2d(self.coef_))):
@@ -81,10 +87,16 @@ class UpdatedModel(InferredModel):
         refuse_unsquarable(moments, (*names, *(f"target {j - p}" for j in targets)))
         self._keep([self._of_sums(sums.of_columns([*range(p), j]), names) for j in targets], flat)
         self.sums_ = sums
+        self._moments = None
 
-    def _forget_sums(self) -> None:
-        """A fit of other rows begins."""
+    def _begin(self, moments: Moments | None) -> None:
+        """A fit of other rows, which has these moments if it needed any."""
         self.__dict__.pop("sums_", None)
+        self._moments = moments
+
+    def _sums_of(self, moments: Moments) -> Sums:
+        """What `partial_fit` goes on from after `fit`."""
+        return Sums.of_moments(moments)
 
     @abstractmethod
     def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:

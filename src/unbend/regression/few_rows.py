@@ -1,0 +1,49 @@
+"""Tables with no more rows than columns: ridge from the products of the rows, or the coefficients of least norm."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+
+from unbend.data import Table
+from unbend.regression.dual import dual_ridge
+from unbend.regression.least_norm import least_norm_of_rows
+from unbend.regression.moments import Block
+from unbend.regression.ordinary import Collinear
+from unbend.regression.reading import refuse_sizes
+from unbend.regression.refusals import constant_target, too_few_rows
+from unbend.regression.solution import Solution
+
+
+def of_few_rows(
+    table: Table,
+    blocks: Iterable[Block],
+    names: Sequence[str],
+    ridge: float | Literal["gcv"] | None,
+    collinear: Collinear,
+) -> Solution:
+    """The solution that is asked for; the rows are taken into memory.
+
+    Raises
+    ------
+    DataError
+        If neither is asked for, or the target does not vary, or squares of the numbers overflow or vanish.
+    """
+    if not ridge and collinear != "least norm":
+        raise too_few_rows(table.n, len(names))
+    rows = together(blocks)
+    if (rows.y == rows.y[0]).all():
+        raise constant_target(table, len(rows.y), float(rows.y[0, 0]))
+    with np.errstate(over="ignore"):
+        squares = np.append(*(np.square(part - part[0]).sum(axis=0) for part in rows[:2]))
+    refuse_sizes(squares, np.append(*((part != part[0]).any(axis=0) for part in rows[:2])), (*names, table.target))
+    return dual_ridge(rows, ridge, names) if ridge else least_norm_of_rows(rows, names)
+
+
+def together(blocks: Iterable[Block]) -> Block:
+    """All rows as one block."""
+    parts = list(blocks)
+    weights = None if parts[0].weights is None else np.concatenate([np.asarray(one.weights) for one in parts])
+    return Block(np.vstack([one.x for one in parts]), np.vstack([one.y for one in parts]), weights)
