@@ -128,6 +128,11 @@ def supposed(source: Source) -> Source:
     return source if suppose is None else suppose(source)
 
 
+def rows_of(source: Source) -> int | None:
+    """How many rows there are, if the source knows without reading them: it has an attribute `rows` then."""
+    return getattr(source, "rows", None)
+
+
 def as_written(source: Source, columns: Collection[str]) -> Source:
     """The same rows, with the text of the numbers in these columns where the source is text.
 
@@ -233,6 +238,11 @@ class ArrowTable:
     name: str
     table: pa.Table
     in_memory = True
+
+    @property
+    def rows(self) -> int:
+        """How many there are."""
+        return self.table.num_rows
 
     @property
     def schema(self) -> pa.Schema:

@@ -19,7 +19,8 @@ import pyarrow as pa
 from unbend.data.columns import as_numbers, as_text, ascending, distinct, is_missing, matches, of_numpy
 from unbend.data.distributed import Parts
 from unbend.data.parallel import added
-from unbend.data.source import Source, block_rows
+from unbend.data.source import Source, block_rows, rows_of
+from unbend.data.watching import watched
 from unbend.errors import DataError
 
 LEVELS = 200
@@ -290,7 +291,8 @@ def _one_source(
         sorting=OrderTally(),
         missing=dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0),
     )
-    blocks = (found.see(batch) for batch in source.batches(block_rows(len(source.schema))))
+    batches = watched(source.batches(block_rows(len(source.schema))), rows_of(source))
+    blocks = (found.see(batch) for batch in batches)
     if gather is None or texts or not numbers:
         deque(blocks, maxlen=0)
     else:

@@ -24,6 +24,7 @@ from unbend.data.columns import (
 )
 from unbend.data.source import Source, as_written, block_rows, slices, with_types
 from unbend.data.survey import sortable, survey
+from unbend.data.watching import watched
 from unbend.errors import DataError
 from unbend.exact import Double
 
@@ -225,7 +226,7 @@ class Table:
     def _complete(self, rows: int) -> Iterator[pa.RecordBatch]:
         start = 0
         source = as_written(self.source, self._numbers()) if self.decimals else self.source
-        for batch in source.batches(rows):
+        for batch in watched(source.batches(rows), self.n_read):
             numbered = batch.append_column(ROW_NUMBER, of_numpy(np.arange(start, start + batch.num_rows)))
             start += batch.num_rows
             whole = ~np.any([is_missing(batch.column(name)) for name in self._used()], axis=0)

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from unbend.data.source import BLOCK, Source, as_written, open_source, source, suffixes, supposed
+from unbend.data.source import BLOCK, Source, as_written, open_source, rows_of, source, suffixes, supposed
 from unbend.errors import DataError
 
 
@@ -26,6 +26,12 @@ class Files:
     def schema(self) -> pa.Schema:
         """The columns of the first file, in the types that hold the values of all files."""
         return _common_schema(self.parts)
+
+    @property
+    def rows(self) -> int | None:
+        """How many there are, if every file knows."""
+        counts = [rows_of(part) for part in self.parts]
+        return None if None in counts else sum(count or 0 for count in counts)
 
     def supposed(self) -> Files:
         """The same rows with the types that the first rows of the files have; reading it may raise OtherTypes."""

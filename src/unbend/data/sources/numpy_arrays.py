@@ -32,6 +32,11 @@ class Arrays:
     notes: tuple[str, ...] = ()
 
     @property
+    def rows(self) -> int:
+        """How many there are."""
+        return len(next(iter(self.columns.values()), ()))
+
+    @property
     def in_memory(self) -> bool:
         """Whether no column is mapped from a file."""
         return not any(isinstance(column, np.memmap) for column in self.columns.values())
@@ -44,8 +49,7 @@ class Arrays:
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
-        length = len(next(iter(self.columns.values()), ()))
-        for start in range(0, length, rows):
+        for start in range(0, self.rows, rows):
             yield _batch(self.columns, start, start + rows)
 
 

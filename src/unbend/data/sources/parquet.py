@@ -27,6 +27,7 @@ class ParquetSource:
     path: Path
     schema: pa.Schema
     groups: tuple[int, ...] | None = None
+    rows: int | None = None
 
     @property
     def name(self) -> str:
@@ -40,7 +41,7 @@ class ParquetSource:
         rows = np.cumsum([footer.row_group(i).num_rows for i in range(footer.num_row_groups)], dtype=np.int64)
         part = np.unique(rows * len(self.schema) // NUMBERS_IN_A_PART, return_inverse=True)[1]
         groups = [tuple(np.flatnonzero(part == i).tolist()) for i in range(max(part, default=-1) + 1)]
-        return [replace(self, groups=some) for some in groups] if len(groups) > 1 else [self]
+        return [replace(self, groups=some, rows=None) for some in groups] if len(groups) > 1 else [self]
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
@@ -57,5 +58,5 @@ class ParquetSource:
 @source(suffixes=(".parquet", ".pq"))
 def open_parquet(path: Path) -> Source:
     """Read the footer of a Parquet file."""
-    with unreadable_as_data_error(path.name, "Parquet"):
-        return ParquetSource(path, pq.read_schema(path))
+    with unreadable_as_data_error(path.name, "Parquet"), pq.ParquetFile(path) as file:
+        return ParquetSource(path, file.schema_arrow, rows=file.metadata.num_rows)
