@@ -73,7 +73,7 @@ def test_numbers_too_small_to_square(frame: pd.DataFrame) -> None:
 @pytest.mark.parametrize(
     "options",
     [
-        {"degree": 3},
+        {"degree": 0},
         {"level": 1.0},
         {"collinear": "ignore"},
         {"ridge": -1.0},

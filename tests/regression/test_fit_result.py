@@ -40,7 +40,7 @@ def test_summary_of_an_ordinary_fit(frame: pd.DataFrame) -> None:
     assert "Clearest: one more of size, all else equal, goes with 1.966 of price" in plain
     (notes,) = (block.items for block in result.document() if isinstance(block, Bullets))
     assert notes[0] == "1 of 120 rows has a missing value and is left out (missing: size 1)."
-    assert notes[-1].startswith("Computed by Cholesky factor of shifted moments. Condition number 1")
+    assert notes[-1].startswith("Computed by Cholesky factor of shifted moments, then one reading with residuals")
 
 
 def test_summary_names_the_base_of_a_category(frame: pd.DataFrame) -> None:

@@ -113,7 +113,7 @@ def test_separated_classes(frame: pd.DataFrame) -> None:
 
 
 @pytest.mark.parametrize(
-    "options", [{"ridge": "gcv"}, {"ridge": -1.0}, {"covariance": "HC1"}, {"cluster": "region"}, {"degree": 3}]
+    "options", [{"ridge": "gcv"}, {"ridge": -1.0}, {"covariance": "HC1"}, {"cluster": "region"}, {"degree": 0}]
 )
 def test_options_that_do_not_fit(frame: pd.DataFrame, options: dict) -> None:
     with pytest.raises(UsageError):

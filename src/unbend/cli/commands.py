@@ -141,7 +141,13 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @unbend.command()
 @options.data
 @options.target
-@click.option("--degree", type=click.IntRange(1, 2), default=1, metavar="1|2", help="2 adds squares and products.")
+@click.option(
+    "--degree",
+    type=click.IntRange(1),
+    default=1,
+    metavar="K",
+    help="All powers and products up to degree K, such as 2.",
+)
 @click.option("--ridge", type=options.Strength(), help="Shrink the coefficients; auto chooses how much.")
 @click.option(
     "--collinear",
@@ -150,6 +156,9 @@ def bends(model: str, data: str, **how: Any) -> Result:
     show_default=True,
     help="What to do with a column that the others determine.",
 )
+@options.weights
+@click.option("--no-intercept", "intercept", flag_value=False, default=True, help="The fit passes through the origin.")
+@click.option("--digits", is_flag=True, help="Read decimals as they are written; show all digits that are right.")
 @options.covariance
 @options.lags
 @options.cluster

@@ -1,6 +1,6 @@
 """Linear and ridge regression in closed form, and logistic regression, from a stream of rows."""
 
-from unbend.regression.fitting import fit, fit_table
+from unbend.regression.fitting import fit
 from unbend.regression.inference import Coefficient, Prediction
 from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit
@@ -11,6 +11,7 @@ from unbend.regression.reading import table_moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 from unbend.regression.state import FitState
+from unbend.regression.table_fit import fit_table
 
 __all__ = [
     "Coefficient",

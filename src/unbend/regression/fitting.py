@@ -10,32 +10,26 @@ import numpy as np
 
 from unbend.data import Source, Table, column_names, open_source, open_table
 from unbend.data.distributed import connected, on_workers
+from unbend.data.naming import column_name
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.columns import column_moments
-from unbend.regression.few_rows import of_few_rows
-from unbend.regression.least_squares import least_squares
-from unbend.regression.linear import LinearFit, Origin, linear_fit
+from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
-from unbend.regression.quadratic import quadratic
-from unbend.regression.reading import table_moments
+from unbend.regression.polynomial import polynomial
 from unbend.regression.refusals import (
-    constant_target,
     refuse_clusters,
     refuse_constant_columns,
     refuse_options,
-    refuse_table,
+    refuse_weights,
     too_few_rows,
 )
-from unbend.regression.ridge import ridge as solve_ridge
-from unbend.regression.rows import TableBlocks
 from unbend.regression.sandwich import Kind, Sandwich
-from unbend.regression.solution import Solution
 from unbend.regression.state import FitState
+from unbend.regression.table_fit import fit_table
 
-CLASSICAL = Sandwich()
 WIDE = 2000
 """Cross products of more columns take more than 32 MB: they are formed only if there are rows enough."""
 
@@ -54,18 +48,21 @@ def fit(
     order: str | None = None,
     exclude: Sequence[str] = (),
     classes: bool | None = None,
+    weights: str | None = None,
+    intercept: bool = True,
+    digits: bool = False,
     save: str | Path | None = None,
     update: str | Path | FitState | None = None,
     force: bool = False,
     scheduler: str | None = None,
 ) -> LinearFit | LogisticFit:
-    """Linear regression with an intercept; logistic regression where the target is a class.
+    """Linear regression; logistic regression where the target is a class.
 
     Parameters
     ----------
     data : a path, a folder, a glob, a frame, a `Source`; a DataFrame or an Array of Dask, or a dict of Arrays
     target : the column to explain
-    degree : 2 adds squares and products
+    degree : 2 adds squares and products, more adds all powers and products up to it
     ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
         classes)
     level : of the confidence intervals
@@ -79,6 +76,11 @@ def fit(
     order : for "HAC", the column that the rows are sorted by; it is no feature. None keeps their order
     exclude : columns that are not used
     classes : False refuses a target that is text; True takes numbers for classes
+    weights : a column that rows are weighted by, as precisions: the variance of the noise is inversely proportional to
+        them. It is no feature, and rows of weight 0 are left out (not for classes)
+    intercept : whether there is one; without, R² and F are about 0 (not for classes)
+    digits : decimals are read as they are written, not as the nearest binary number, and the coefficients are right to
+        15 digits whatever the columns (not for classes)
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
     update : a saved fit: these rows come on top of those that it has seen, in its columns, coding and degree
     force : `save` overwrites a file that unbend did not make
@@ -97,11 +99,12 @@ def fit(
     errors = Sandwich(covariance, lags, cluster)
     if order is not None and errors.kind != "HAC":
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
+    plain = weights is None and intercept and not digits
     with connected(scheduler):
         source = open_source(data) if scheduler is None else on_workers(data)
         refuse_clusters(cluster, target, source)
         if save is not None or update is not None:
-            _refuse_what_needs_rows(errors, classes)
+            _refuse_what_needs_rows(errors, classes, plain and degree <= 2)
             if save is not None:
                 refuse(Path(save), force=force)
             state = _kept(source, target, degree, column_names(exclude), update)
@@ -109,11 +112,24 @@ def fit(
             if save is not None:
                 state.save(save, force=force)
             return found
-        unused, gather = (*column_names(exclude), *cluster), _narrow_moments if degree == 1 else None
-        table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather)
+        weights = column_name(weights)
+        refuse_weights(weights, target, source)
+        unused = (*column_names(exclude), *cluster, *column_names(weights))
+        gather = _narrow_moments if degree == 1 and weights is None and intercept else None
+        table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather, decimals=digits)
         if table.classes is not None and len(table.classes) > 1:
-            return _fit_classes(table, degree, ridge, level, collinear, errors)
-        return fit_table(table, degree=degree, ridge=ridge, level=level, collinear=collinear, errors=errors)
+            _refuse_what_is_linear(table.target, errors, plain)
+            return _fit_classes(table, degree, ridge, level, collinear)
+        return fit_table(
+            table,
+            degree=degree,
+            ridge=ridge,
+            level=level,
+            collinear=collinear,
+            errors=errors,
+            weights=weights,
+            intercept=intercept,
+        )
 
 
 def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None) -> Moments | int:
@@ -121,8 +137,13 @@ def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None)
     return column_moments(columns, first) if len(columns) <= WIDE else 0
 
 
-def _refuse_what_needs_rows(errors: Sandwich, classes: bool | None) -> None:
+def _refuse_what_needs_rows(errors: Sandwich, classes: bool | None, plain: bool) -> None:
     """Raise UsageError for what a fit that keeps sums instead of rows cannot give."""
+    if not plain:
+        raise UsageError(
+            "a saved fit has an intercept, no weights, a degree of 1 or 2, and numbers as float64",
+            try_="leave --weights, --no-intercept, --digits and higher degrees out, or --save and --update",
+        )
     if not errors.plain:
         raise UsageError(
             "a saved fit keeps no rows, so its standard errors are classical",
@@ -148,65 +169,28 @@ def _kept(
     return before.more(source)
 
 
-def _fit_classes(
-    table: Table,
-    degree: int,
-    ridge: float | Literal["gcv"] | None,
-    level: float,
-    collinear: Collinear,
-    errors: Sandwich,
-) -> LogisticFit:
-    refuse_options(degree, level, collinear)
+def _refuse_what_is_linear(target: str, errors: Sandwich, plain: bool) -> None:
+    """Raise UsageError for what only a linear regression has."""
     if not errors.plain:
         raise UsageError(
-            f"{table.target} is a class: logistic regression has its standard errors from the likelihood only",
+            f"{target} is a class: logistic regression has its standard errors from the likelihood only",
             try_="leave --covariance and --cluster out",
         )
+    if not plain:
+        raise UsageError(
+            f"{target} is a class: logistic regression has an intercept, no weights, and numbers as float64 here",
+            try_="leave --weights, --no-intercept and --digits out\n"
+            "or in Python: unbend.LogisticRegression(fit_intercept=False), fit(X, y, sample_weight)",
+        )
+
+
+def _fit_classes(
+    table: Table, degree: int, ridge: float | Literal["gcv"] | None, level: float, collinear: Collinear
+) -> LogisticFit:
+    refuse_options(degree, level, collinear)
     refuse_constant_columns(table)
-    terms = quadratic(table.coding) if degree == 2 else None
+    terms = polynomial(table.coding, degree) if degree > 1 else None
     p = table.p if terms is None else len(terms.names)
     if not ridge and table.n < p + 2:
         raise too_few_rows(table.n, p, "--ridge 1")
     return fit_classes(table, ridge=ridge, level=level, collinear=collinear, terms=terms)
-
-
-def fit_table(
-    table: Table,
-    *,
-    degree: int = 1,
-    ridge: float | Literal["gcv"] | None = None,
-    level: float = 0.95,
-    collinear: Collinear = "error",
-    errors: Sandwich = CLASSICAL,
-) -> LinearFit:
-    """`fit` for a table that is open already; `errors` says which standard errors."""
-    refuse_options(degree, level, collinear)
-    if ridge and not errors.plain:
-        raise UsageError("ridge has no standard errors, so there is no covariance to choose", try_="leave one out")
-    refuse_table(table)
-    terms = quadratic(table.coding) if degree == 2 else None
-    names = table.names if terms is None else terms.names
-    blocks = TableBlocks(table, terms)
-    if table.n < len(names) + 2:
-        solution = of_few_rows(table, blocks(), names, ridge, collinear)
-        return linear_fit(Origin.of(table), terms, _estimated(solution, errors), level)
-    moments = table_moments(table, terms)
-    if moments.centred[-1, -1] <= 0:
-        raise constant_target(table, moments.n, float(moments.mean[-1]))
-    if ridge:
-        return linear_fit(Origin.of(table), terms, solve_ridge(moments, ridge, names), level)
-    optional = [j >= table.p for j in range(len(names))]
-    readings = "as many as it takes" if table.cheap else "few"
-    solution, *_ = least_squares(moments, names, blocks, collinear=collinear, optional=optional, readings=readings)
-    _estimated(solution, errors)
-    return linear_fit(Origin.of(table), terms, solution, level, errors.covariance(solution, table, terms))
-
-
-def _estimated(solution: Solution, errors: Sandwich) -> Solution:
-    """The solution, if it has what a covariance other than the classical one is of."""
-    if solution.root is None and not errors.plain:
-        raise UsageError(
-            "coefficients of least norm have no standard errors, so there is no covariance to choose",
-            try_="leave --covariance and --cluster out, or let columns be left out: --collinear drop",
-        )
-    return solution

@@ -28,9 +28,9 @@ from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, RowFactor, Triangle, triangle_of
 from unbend.regression.trust import digits_each, rounding_errors
 
-Readings = Literal["as many as it takes", "few", "as few as possible"]
-"""What a reading of the rows costs: nothing much, as from memory; much, as from a large file; or more than digits are
-worth."""
+Readings = Literal["whatever it takes", "as many as it takes", "few", "as few as possible"]
+"""What a reading of the rows costs: nothing that counts; little, as from memory; much, as from a large file; or more
+than digits are worth."""
 
 ENOUGH = 1e-14
 """Rounding of the largest effect of a column, as a share of all effects, with which one reading is enough."""
@@ -92,7 +92,8 @@ def least_squares(
         solutions = _finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
         few = readings == "few"
-        rows = None if few or not _cheap(moments.n, len(names)) else _rows(solutions[0], terms)
+        errors = readings == "whatever it takes" or (not few and _cheap(moments.n, len(names)))
+        rows = _rows(solutions[0], terms) if errors else None
         bits = LAST_BIT if terms is None else BEYOND
         solutions = refined(solutions, triangle, moments, blocks, most=1 if few else MOST, bits=bits, rows=rows)
     if terms is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
 import numpy as np
@@ -14,8 +14,7 @@ from unbend.document import Block
 from unbend.regression import export, summary
 from unbend.regression.covariance import Covariance, classical
 from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
-from unbend.regression.polynomial import Polynomial
-from unbend.regression.quadratic import Quadratic
+from unbend.regression.polynomial import Terms
 from unbend.regression.solution import Solution
 from unbend.result import Result
 
@@ -47,6 +46,7 @@ class LinearFit(Result):
     effective_df : parameters that the fit uses, the intercept included
     level : of the confidence intervals
     notes : what was done to the data
+    decimals : whether numbers were read as they are written, so that all digits are wanted
     uncertainty : the same, as predictions need it
     coding : how the columns are coded from the table
     solution, terms : what `predict` needs
@@ -82,10 +82,11 @@ class LinearFit(Result):
     effective_df: float
     level: float
     notes: tuple[str, ...]
+    decimals: bool
     uncertainty: Covariance = field(repr=False, metadata={"json": False})
     coding: Coding = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
-    terms: Polynomial | Quadratic | None = field(repr=False, metadata={"json": False})
+    terms: Terms | None = field(repr=False, metadata={"json": False})
 
     @property
     def least_norm(self) -> bool:
@@ -172,22 +173,28 @@ class LinearFit(Result):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a solution comes from, for people: names of source and target, what was done, how columns are coded."""
+    """Where a solution comes from, for people: names of source and target, what was done, how columns are coded, and
+    whether numbers were read as they are written."""
 
     source: str
     target: str
     notes: tuple[str, ...]
     coding: Coding
+    decimals: bool = False
 
     @classmethod
     def of(cls, table: Table) -> Origin:
         """A table."""
-        return cls(table.source.name, table.target, table.notes, table.coding)
+        return cls(table.source.name, table.target, table.notes, table.coding, table.decimals)
+
+    def with_note(self, note: str) -> Origin:
+        """The same with one more sentence on what was done."""
+        return replace(self, notes=(*self.notes, note))
 
 
 def linear_fit(
     origin: Origin,
-    terms: Polynomial | Quadratic | None,
+    terms: Terms | None,
     solution: Solution,
     level: float,
     uncertainty: Covariance | None = None,
@@ -229,6 +236,7 @@ def linear_fit(
         effective_df=solution.effective_df,
         level=level,
         notes=origin.notes,
+        decimals=origin.decimals,
         uncertainty=uncertainty,
         coding=origin.coding,
         solution=solution,

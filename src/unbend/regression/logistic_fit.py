@@ -16,7 +16,7 @@ from unbend.document import Block, Bullets, Cell, Column, Details, Heading, Para
 from unbend.errors import UsageError
 from unbend.regression.logistic import LogisticSolution, logistic
 from unbend.regression.ordinary import Collinear
-from unbend.regression.quadratic import Quadratic
+from unbend.regression.polynomial import Terms
 from unbend.regression.reading import design_blocks, table_moments
 from unbend.regression.summary import p_value
 from unbend.result import Result
@@ -92,7 +92,7 @@ class LogisticFit(Result):
     notes: tuple[str, ...]
     coding: Coding = field(repr=False, metadata={"json": False})
     solution: LogisticSolution = field(repr=False, metadata={"json": False})
-    terms: Quadratic | None = field(repr=False, metadata={"json": False})
+    terms: Terms | None = field(repr=False, metadata={"json": False})
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Probabilities (n, K) of the classes at coded rows x (squares and products are added here)."""
@@ -109,7 +109,7 @@ def fit_classes(
     ridge: float | Literal["gcv"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
-    terms: Quadratic | None = None,
+    terms: Terms | None = None,
 ) -> LogisticFit:
     """Logistic regression of a table whose target is a class.
 
@@ -140,7 +140,7 @@ def fit_classes(
 
 
 def _fit(
-    table: Rows, classes: tuple[str, ...], terms: Quadratic | None, solution: LogisticSolution, level: float
+    table: Rows, classes: tuple[str, ...], terms: Terms | None, solution: LogisticSolution, level: float
 ) -> LogisticFit:
     free = solution.gamma.size
     df = free - len(solution.gamma)

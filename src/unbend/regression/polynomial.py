@@ -25,6 +25,7 @@ from unbend.data import Coding, Term
 from unbend.errors import UsageError
 from unbend.exact import Double
 from unbend.regression.moments import Block, rounded_mean
+from unbend.regression.quadratic import Quadratic
 from unbend.regression.rank import PART, Relation, tidy
 from unbend.regression.triangle import power_of_two
 
@@ -179,6 +180,10 @@ class Polynomial:
         weights = {i: tidy(float(total[i] / own)) for i in kept}
         constant = weights.pop(0, 0.0)
         return Relation(found.column, tuple(i - 1 for i in weights), tuple(weights.values()), constant)
+
+
+Terms = Polynomial | Quadratic
+"""What columns are expanded to."""
 
 
 def polynomial(coding: Coding | Sequence[str], degree: int, *, products_only: bool = False) -> Polynomial:

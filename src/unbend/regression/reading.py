@@ -9,19 +9,19 @@ import numpy as np
 from unbend.data import Table
 from unbend.errors import DataError
 from unbend.regression.moments import Block, Moments
-from unbend.regression.quadratic import Quadratic
+from unbend.regression.polynomial import Terms
 from unbend.regression.rows import TableBlocks
 
 SMALLEST = 1e-280
 """Smaller sums of squares have lost digits to underflow."""
 
 
-def design_blocks(table: Table, terms: Quadratic | None = None) -> Iterator[Block]:
+def design_blocks(table: Table, terms: Terms | None = None) -> Iterator[Block]:
     """The columns (with squares and products if `terms` is given) and the target, block by block, without weights."""
     return TableBlocks(table, terms)()
 
 
-def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
+def table_moments(table: Table, terms: Terms | None = None) -> Moments:
     """One reading of a table, or none where its moments were gathered while it was opened.
 
     Raises
@@ -29,10 +29,10 @@ def table_moments(table: Table, terms: Quadratic | None = None) -> Moments:
     DataError
         If squares of the numbers overflow or vanish.
     """
-    total = _gathered(table) if terms is None else None
+    total = gathered_moments(table) if terms is None else None
     total = total or TableBlocks(table, terms).added(block_moments, shared=True)
     if total is None:
-        raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+        raise rows_are_gone(table)
     refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
     return total
 
@@ -43,7 +43,13 @@ def block_moments(block: Block, first: Moments | None = None) -> Moments:
         return Moments.of_block(block, None if first is None else first.shift)
 
 
-def _gathered(table: Table) -> Moments | None:
+def rows_are_gone(table: Table) -> DataError:
+    """The error for a table that had complete rows when it was opened."""
+    return DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+
+
+def gathered_moments(table: Table) -> Moments | None:
+    """What was gathered while the table was opened, if that is moments."""
     found = table.gathered
     return found.total.of_columns(found.columns) if found and isinstance(found.total, Moments) else None
 

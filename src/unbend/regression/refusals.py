@@ -8,8 +8,8 @@ from unbend.errors import DataError, UsageError
 
 def refuse_options(degree: int, level: float, collinear: str) -> None:
     """Raise UsageError for a value that an option has not."""
-    if degree not in (1, 2):
-        raise UsageError(f"degree {degree} is not offered", try_="choose 1, or 2 with squares and products")
+    if not isinstance(degree, int) or degree < 1:
+        raise UsageError(f"the degree must be a whole number from 1, not {degree}")
     if not 0 < level < 1:
         raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
     if collinear not in ("error", "drop", "least norm"):
@@ -27,6 +27,20 @@ def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> No
                 where=f"its columns are {', '.join(source.schema.names[:20])}",
                 try_="choose one of them: --cluster NAME",
             )
+
+
+def refuse_weights(weights: str | None, target: str, source: Source) -> None:
+    """Raise if the column of weights is the target, or is not there."""
+    if weights is None:
+        return
+    if weights == target:
+        raise UsageError(f"{target} is the target: rows cannot be weighted by it")
+    if weights not in source.schema.names:
+        raise DataError(
+            f"no column {weights!r} in {source.name}",
+            where=f"its columns are {', '.join(source.schema.names[:20])}",
+            try_="choose one of them: --weights NAME",
+        )
 
 
 def refuse_table(table: Table) -> None:

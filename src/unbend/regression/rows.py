@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from unbend.data.parallel import Sum, added
 from unbend.data.source import ArrowTable
 from unbend.errors import DataError
 from unbend.regression.moments import Block
-from unbend.regression.quadratic import Quadratic
+from unbend.regression.polynomial import Terms
 
 Blocks = Callable[[], Iterable[Block]]
 """Reads the same rows again."""
@@ -34,7 +34,7 @@ class TableBlocks:
     """
 
     table: Table
-    terms: Quadratic | None = None
+    terms: Terms | None = None
     weights: str | None = None
 
     def __call__(self) -> Iterator[Block]:
@@ -89,9 +89,9 @@ def weighted(block: Block, rows: Rows, column: str) -> Block:
 
 
 def kept(blocks: Blocks) -> Blocks:
-    """The same rows, read once and kept."""
-    rows = list(blocks())
-    return lambda: iter(rows)
+    """The same rows, kept when they are first read."""
+    rows = cache(lambda: list(blocks()))
+    return lambda: iter(rows())
 
 
 def added_where_they_are(

@@ -17,7 +17,7 @@ from unbend.data.columns import kind_of
 from unbend.errors import DataError, UsageError
 from unbend.regression.covariance import Covariance, classical, row_axes
 from unbend.regression.meat import Autocorrelated, Clustered, Heteroskedastic, Meat
-from unbend.regression.quadratic import Quadratic
+from unbend.regression.polynomial import Terms
 from unbend.regression.solution import Solution
 
 Kind = Literal["classical", "HC0", "HC1", "HC2", "HC3", "HAC"]
@@ -70,7 +70,7 @@ class Sandwich:
         """Whether the classical assumptions are kept."""
         return self.kind == "classical" and not self.cluster
 
-    def covariance(self, solution: Solution, table: Table, terms: Quadratic | None = None) -> Covariance:
+    def covariance(self, solution: Solution, table: Table, terms: Terms | None = None) -> Covariance:
         """The covariance of a solution, by one more reading of its rows (none for the classical one).
 
         Checked against: R sandwich `vcovHC` and `NeweyWest(prewhite=FALSE, adjust=TRUE)`, 1e-8; statsmodels, 1e-10.
@@ -84,7 +84,7 @@ class Sandwich:
         return _heteroskedastic(self.kind, solution, table, terms)
 
 
-def _read(meats: list[Meat], solution: Solution, table: Table, terms: Quadratic | None) -> None:
+def _read(meats: list[Meat], solution: Solution, table: Table, terms: Terms | None) -> None:
     for rows in table.blocks():
         x = rows.x if terms is None else terms.expand(rows.x)
         u, residual = row_axes(solution, x), rows.y - solution.predict(x)
@@ -92,7 +92,7 @@ def _read(meats: list[Meat], solution: Solution, table: Table, terms: Quadratic 
             meat.see(u, residual, rows)
 
 
-def _heteroskedastic(kind: str, solution: Solution, table: Table, terms: Quadratic | None) -> Covariance:
+def _heteroskedastic(kind: str, solution: Solution, table: Table, terms: Terms | None) -> Covariance:
     meat = Heteroskedastic({"HC2": 1, "HC3": 2}.get(kind, 0))
     _read([meat], solution, table, terms)
     df = solution.df_resid
@@ -110,7 +110,7 @@ def automatic_lags(n: int) -> int:
     return int(4 * (n / 100) ** (2 / 9))
 
 
-def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: Quadratic | None) -> Covariance:
+def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: Terms | None) -> Covariance:
     n, df = solution.n, solution.df_resid
     used = min(automatic_lags(n), n - 1) if lags is None else lags
     if used >= n:
@@ -125,7 +125,7 @@ def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: Q
     return Covariance("HAC", n / df * meat.sum(), df, note)
 
 
-def _clustered(columns: tuple[str, ...], solution: Solution, table: Table, terms: Quadratic | None) -> Covariance:
+def _clustered(columns: tuple[str, ...], solution: Solution, table: Table, terms: Terms | None) -> Covariance:
     for name in columns:
         if kind_of(table.source.schema.field(name).type) == "other":
             raise DataError(f"rows cannot be clustered by {name}: it is a list, a structure or bytes")

@@ -81,6 +81,8 @@ class FitState:
             If the data cannot be read, or the target is a class.
         """
         refuse_options(degree, 0.95, "error")
+        if degree > 2:
+            raise UsageError(f"a saved fit of degree {degree} is not offered", try_="choose 1 or 2")
         return cls.of_table(open_table(data, target, exclude=exclude), degree)
 
     @classmethod

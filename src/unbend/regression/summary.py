@@ -21,13 +21,17 @@ def document(fit: LinearFit) -> list[Block]:
         Paragraph(_header(fit), grade="measured on these rows"),
         Paragraph(_plain_words(fit), tone="strong"),
         table_of(fit),
+        *([_in_full(fit)] if fit.decimals else []),
         Bullets(_notes(fit)),
-        Details("more numbers", [_statistics(fit)]),
+        Details(
+            "more numbers", [_statistics(fit), *([] if fit.decimals or fit.ridge is not None else [_in_full(fit)])]
+        ),
     ]
 
 
 def _header(fit: LinearFit) -> str:
     terms = "" if fit.degree == 1 else " (with squares and products)"
+    terms = terms if fit.degree < 3 else f" (powers and products up to degree {fit.degree})"
     text = (
         f"{fit.n} rows of {fit.source}, {fit.p} {'column' if fit.p == 1 else 'columns'}{terms}. "
         f"R² {number(fit.r2)}, adjusted {number(fit.adj_r2)}; residual standard deviation {number(fit.sigma)}"
@@ -78,7 +82,21 @@ def _coefficients(fit: LinearFit) -> Table:
     percent = number(100 * fit.level, 3)
     columns = [Column("", "left"), Column("estimate"), Column("std. error"), Column("t", digits=3)]
     columns += [Column("p", digits=2), Column(f"{percent} % from"), Column("to")]
-    return Table(columns, [_row(fit, row) for row in fit.coefficients], title="Coefficients")
+    return Table(columns, [_row(fit, row) for row in _rows(fit)], title="Coefficients")
+
+
+def _rows(fit: LinearFit) -> tuple[Coefficient, ...]:
+    """The intercept, if there is one, and every column."""
+    return fit.coefficients if fit.solution.has_intercept else fit.coefficients[1:]
+
+
+def _in_full(fit: LinearFit) -> Table:
+    """The coefficients with all digits, and how many of them rounding leaves."""
+    columns = [Column("", "left"), Column("estimate", digits=15), Column("std. error", digits=15)]
+    columns += [Column("digits"), Column("of error")]
+    known = [row for row in _rows(fit) if row.name not in fit.solution.dropped]
+    rows: list[list[Cell]] = [[row.name, row.estimate, row.se, row.digits, row.se_digits] for row in known]
+    return Table(columns, rows, title="In full", note="Digits: how many decimal digits rounding leaves.")
 
 
 def _row(fit: LinearFit, row: Coefficient) -> list[Cell]:
@@ -89,7 +107,7 @@ def _row(fit: LinearFit, row: Coefficient) -> list[Cell]:
 
 def _shrunken(fit: LinearFit) -> Table:
     effects = fit.coef * fit.solution.length / np.sqrt(fit.n)
-    rows: list[list[Cell]] = [["intercept", fit.intercept, None]]
+    rows: list[list[Cell]] = [["intercept", fit.intercept, None]] if fit.solution.has_intercept else []
     rows += [[name, float(b), float(e)] for name, b, e in zip(fit.names, fit.coef, effects, strict=True)]
     columns = [Column("", "left"), Column("estimate"), Column("per standard deviation")]
     return Table(
@@ -111,6 +129,8 @@ def _notes(fit: LinearFit) -> list[str]:
             f"Ridge strength {number(fit.ridge)} on standardised columns: {number(fit.effective_df)} effective "
             "parameters. Classical standard errors and intervals do not hold for shrunken coefficients: none are given."
         )
+    if not fit.solution.has_intercept:
+        notes.append("There is no intercept: R², F and the total sum of squares are about 0, not about the mean.")
     if fit.uncertainty.note:
         notes.append(fit.uncertainty.note)
     notes.append(
