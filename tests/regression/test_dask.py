@@ -151,6 +151,17 @@ def test_an_estimator_of_a_frame(frame: pd.DataFrame) -> None:
     assert np.allclose(ours.inference().se, one.inference().se, rtol=1e-12, atol=0)
 
 
+def test_an_estimator_of_columns_that_dask_cuts_in_different_ways(files: Path) -> None:
+    rows = dd.read_parquet(str(files / "*.parquet"))
+    x, y = rows[["time", "rate", "member"]], rows[["y", "rate"]]
+    ours = unbend.LinearRegression().fit(x, y, rows["rate"])
+    here = [one.compute() for one in (x, y, rows["rate"])]
+    assert np.allclose(ours.coef_, unbend.LinearRegression().fit(*here).coef_, rtol=1e-12, atol=1e-15)
+    model = unbend.LinearRegression().fit(rows[["time"]], rows["y"])
+    there = rows[["time"]].map_partitions(model.predict, meta=("y", float)).compute()
+    assert np.allclose(there, model.predict(here[0][["time"]]))
+
+
 def test_what_an_estimator_refuses(frame: pd.DataFrame) -> None:
     rows = dd.from_pandas(frame, npartitions=4)
     x, y = rows[["time", "age"]], rows["y"]
@@ -159,7 +170,7 @@ def test_what_an_estimator_refuses(frame: pd.DataFrame) -> None:
     with pytest.raises(ValueError, match="y must be one as well"):
         unbend.LinearRegression().fit(x, frame["y"])
     with pytest.raises(ValueError, match="must have the same partitions; they have 4, 2"):
-        unbend.LinearRegression().fit(x, dd.from_pandas(frame["y"], npartitions=2))
+        unbend.LinearRegression().fit(x.to_dask_array(lengths=True), dd.from_pandas(frame["y"], npartitions=2))
     with pytest.raises(UsageError, match="leave-one-out"):
         unbend.Ridge("loo").fit(rows[["time", "rate"]], y)
 

@@ -91,10 +91,10 @@ class Parts:
 
         With `shared`, `first` is what the first rows gave, which got None: from it the parts know what all must share.
         """
-        named = [(self._named(i), part) for i, part in enumerate(self.parts)]
-        heads = (computed(_of_part, part, name, self.schema, HEAD, step, None) for name, part in named if shared)
+        named = [(part, self._named(i)) for i, part in enumerate(self.parts)]
+        heads = (computed(_of_part, part, name, self.schema, HEAD, step, None) for part, name in named if shared)
         first = next((head for head in heads if getattr(head, "n", head is not None)), None)
-        return summed(_of_part, [(part, name, self.schema, None) for name, part in named], (step, first))
+        return summed(_of_part, named, (self.schema, None, step, first))
 
     def _named(self, i: int) -> str:
         return f"part {i + 1} of {len(self.parts)} of {self.name}"
@@ -120,6 +120,8 @@ def parts_of(source: Source) -> tuple[Source, ...]:
 
 def conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch in the columns and types of a schema; text where the schema has text."""
+    if batch.schema.equals(schema):
+        return batch
     columns = [batch.column(name) for name in schema.names]
     cast = [
         column if column.type == field.type else (as_text(column) if kind_of(field.type) == "text" else column)

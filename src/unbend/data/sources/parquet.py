@@ -16,8 +16,9 @@ from unbend.data.source import BLOCK, Source, source, unreadable_as_data_error
 BYTES_AT_A_TIME = 1 << 17
 """Of each column; the default reads whole row groups, and with `pre_buffer` a file of 1.6 GB takes 1.7 GB."""
 
-NUMBERS_IN_A_PART = 10_000_000
-"""About how many numbers one worker reads at a time, 80 MB: little beside a worker's memory, much beside a message."""
+NUMBERS_IN_A_PART = 50_000_000
+"""About how many numbers make a part for a worker, which reads them in blocks: some tenths of a second of work, which
+is much beside a message and little to lose."""
 
 
 @dataclass(frozen=True)

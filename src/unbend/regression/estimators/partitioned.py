@@ -98,7 +98,8 @@ def partitioned(sample: Sample, x: Any, y: Any, sample_weight: Any = None) -> Pa
     given = [x, y] if sample_weight is None else [x, y, sample_weight]
     if not all(map(is_dask, given)):
         raise ValueError("X, y and sample_weight must all be collections of Dask, in the same partitions")
-    promises = [_promises(one) for one in given]
+    frames = [not hasattr(one, "chunks") for one in given]
+    promises = _together(given) if all(frames) else [_promises(one) for one in given]
     if len({len(one) for one in promises}) > 1:
         counts = ", ".join(str(len(one)) for one in promises)
         raise ValueError(f"X, y and sample_weight must have the same partitions; they have {counts}")
@@ -107,15 +108,43 @@ def partitioned(sample: Sample, x: Any, y: Any, sample_weight: Any = None) -> Pa
     return Partitioned(rows, sample.y.shape[1], sample.names, sample.flat)
 
 
+def _promises(collection: Any) -> Sequence[Any]:
+    return row_blocks(collection) if hasattr(collection, "chunks") else collection.to_delayed()
+
+
+def _together(frames: Sequence[Any]) -> list[list[Any]]:
+    """The partitions of several frames, as Dask makes them for one frame of all their columns.
+
+    Alone, frames of the same files may be cut in different ways, as few columns make larger partitions.
+    """
+    from dask.delayed import delayed
+
+    columns = [list(one.columns) if one.ndim == 2 else [None] for one in frames]
+    others = {
+        f"\0{i}.{j}": one if name is None else one[name]
+        for i, (one, names) in enumerate(zip(frames, columns, strict=True))
+        for j, name in enumerate(names)
+        if i
+    }
+    parts = frames[0].assign(**others).to_delayed()
+    of_first = [[delayed(_columns)(part, columns[0]) for part in parts]]
+    return of_first + [
+        [delayed(_columns)(part, [f"\0{i}.{j}" for j in range(len(names))], names == [None]) for part in parts]
+        for i, names in enumerate(columns)
+        if i
+    ]
+
+
+def _columns(part: Any, names: list[str], flat: bool = False) -> np.ndarray:
+    found = part[names].to_numpy()
+    return found[:, 0] if flat else found
+
+
 def _few_rows(collection: Any) -> Any:
     """A few made-up rows of the type of a collection."""
     if hasattr(collection, "_meta_nonempty"):
         return collection._meta_nonempty
     return np.ones((2, *collection.shape[1:]), dtype=collection.dtype)
-
-
-def _promises(collection: Any) -> Sequence[Any]:
-    return row_blocks(collection) if hasattr(collection, "chunks") else collection.to_delayed()
 
 
 def _of_partition(x: Any, y: Any, weights: Any, most: int | None, part: Callable[[Block, Any], Any], first: Any) -> Any:
