@@ -1,4 +1,4 @@
-"""Sums that go on without their rows: merged, added to, taken from, saved; the digits are those of one fit of all rows."""
+"""Sums that go on without their rows: merged, added to, taken from, saved; the digits are those of one fit of all."""
 
 import json
 import pickle

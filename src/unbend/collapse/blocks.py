@@ -219,8 +219,8 @@ def certificate_blocks(certificate: Certificate) -> list[Block]:
     return [
         Paragraph(
             f"For every finite input: composed in float64 and rounded once, each of the {len(certificate.promises)} "
-            f"rewritten stretches gives what the original gives but for {number(certificate.relative, 2)} of the sum of "
-            "the absolute values that it adds up."
+            f"rewritten stretches gives what the original gives but for {number(certificate.relative, 2)} of the sum "
+            "of the absolute values that it adds up."
         ),
         Paragraph(
             f"On {seen.inputs} inputs {what} at most {number(seen.collapsed_error, 2)} from the float64 evaluation, "
