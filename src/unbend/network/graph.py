@@ -167,7 +167,7 @@ class Network:
             if node.op_type in ("QuantizeLinear", "DynamicQuantizeLinear"):
                 found.update(read[:1])
             elif node.op_type == "DequantizeLinear" or found.intersection(read):
-                found.update(value.name for value in node.outputs if value.name in self.constants)
+                found.update(name for value in node.outputs if (name := value.name or "") in self.constants)
         return frozenset(found)
 
     @cached_property

@@ -78,7 +78,9 @@ class Ridge(UpdatedModel):
         return self
 
     @available_if(lambda self: self.alpha != "loo")
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    def partial_fit(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, X: Any, y: Any, sample_weight: Any = None
+    ) -> Self:
         """Go on with more rows, as `LinearRegression.partial_fit`; not for "loo", which needs all rows at once."""
         return super().partial_fit(X, y, sample_weight)
 
