@@ -31,6 +31,7 @@ class UpdatedModel(InferredModel):
     """
 
     sums_: Sums
+    n_features_in_: int
     _moments: Moments | None
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
