@@ -152,7 +152,10 @@ def test_options_reach_the_verb(fits):
     expected = {"degree": 2, "ridge": "gcv", "collinear": "drop", "exclude": ("a", "b"), "level": 0.9}
     expected |= {"covariance": "classical", "lags": None, "cluster": (), "order": None}
     expected |= {"save": None, "update": None, "force": False, "scheduler": None}
-    assert fits == [(("rows.csv", "y"), expected)]
+    expected |= {"weights": None, "intercept": True, "digits": False}
+    [(given, options)] = fits
+    assert given == ("rows.csv", "y")
+    assert {name: options[name] for name in expected} == expected
 
 
 def test_standard_errors_reach_the_verb(fits):
