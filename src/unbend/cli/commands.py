@@ -140,7 +140,8 @@ def bends(model: str, data: str, **how: Any) -> Result:
 
 @unbend.command()
 @options.data
-@options.target
+@options.target_or_formula
+@options.formula
 @click.option(
     "--degree",
     type=click.IntRange(1),
@@ -169,10 +170,12 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @options.update
 @options.scheduler
 @shows()
-def fit(data: str, target: str, force: bool, **how: Any) -> Result:
+def fit(data: str, target: str | None, force: bool, **how: Any) -> Result:
     """Linear regression on the columns of DATA; logistic if the target is a class."""
     from unbend.regression import fit as verb
 
+    if target is None and how["formula"] is None:
+        raise click.UsageError("missing option '--target' (or '--formula')", click.get_current_context())
     return verb(data, target, force=force, **how)
 
 

@@ -111,6 +111,10 @@ model = click.argument("model", type=Input(others=TABLES))
 maybe_model = click.argument("model", type=Input(others=TABLES), required=False)
 data = click.argument("data", type=Input(others=NETWORKS))
 target = click.option("--target", type=ColumnName(), required=True, metavar="NAME", help="The column to predict.")
+target_or_formula = click.option("--target", type=ColumnName(), metavar="NAME", help="The column to predict.")
+formula = click.option(
+    "--formula", metavar="TEXT", help="Instead of a target, such as 'y ~ a*b + C(region) + poly(x, 3)'."
+)
 maybe_target = click.option(
     "--target", type=ColumnName(), metavar="NAME", help="A column of DATA that is not an input of the model."
 )
@@ -125,7 +129,7 @@ classes = click.option(
 )
 covariance = click.option(
     "--covariance",
-    type=click.Choice(["classical", "HC0", "HC1", "HC2", "HC3", "HAC"], case_sensitive=False),
+    type=click.Choice(["classical", "HC0", "HC1", "HC2", "HC3", "HC4", "HAC"], case_sensitive=False),
     default="classical",
     show_default=True,
     help="Standard errors for noise that differs from row to row (HC) and remembers earlier rows (HAC).",

@@ -215,7 +215,7 @@ def _table(plan: _Plan, found: Survey, unfit: list[str], unusable: list[str]) ->
     return Table(
         source=plan.source,
         target=plan.target,
-        coding=Coding(_treatment(plan, found, levels), levels),
+        coding=getattr(plan.source, "coding", Coding)(_treatment(plan, found, levels), levels),
         features=tuple(plan.kinds),
         classes=classes,
         n=found.n,

@@ -13,6 +13,7 @@ from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
 from unbend.errors import UsageError
 from unbend.output import refuse
+from unbend.regression.by_formula import named, of_formula
 from unbend.regression.columns import column_moments
 from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
@@ -36,8 +37,9 @@ WIDE = 2000
 
 def fit(
     data: Any,
-    target: str,
+    target: str | None = None,
     *,
+    formula: str | None = None,
     degree: int = 1,
     ridge: float | Literal["gcv"] | None = None,
     level: float = 0.95,
@@ -62,13 +64,15 @@ def fit(
     ----------
     data : a path, a folder, a glob, a frame, a `Source`; a DataFrame or an Array of Dask, or a dict of Arrays
     target : the column to explain
+    formula : instead of a target, such as "y ~ a*b + C(region) + poly(x, 3)"; as formulaic reads it (the extra
+        `formula`)
     degree : 2 adds squares and products, more adds all powers and products up to it
     ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
         classes)
     level : of the confidence intervals
     collinear : where columns follow from others or outnumber the rows: "error"; "drop" to leave out those that follow
         from earlier ones; "least norm" for the smallest coefficients of all that fit equally well
-    covariance : of the coefficients: "classical"; "HC0" to "HC3" if the noise may differ from row to row; "HAC" if it
+    covariance : of the coefficients: "classical"; "HC0" to "HC4" if the noise may differ from row to row; "HAC" if it
         may also be correlated from row to row
     lags : how many rows apart noise may be correlated, for "HAC"; None chooses by the number of rows
     cluster : one or two columns; the noise may be correlated in any way among rows that agree in one. They are no
@@ -99,9 +103,16 @@ def fit(
     errors = Sandwich(covariance, lags, cluster)
     if order is not None and errors.kind != "HAC":
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
-    plain = weights is None and intercept and not digits
+    if formula is None:
+        target = named(target)
     with connected(scheduler):
         source = open_source(data) if scheduler is None else on_workers(data)
+        if formula is not None:
+            kept = (*cluster, *column_names(order), *column_names(weights))
+            refused = {"degree": degree != 1, "exclude": exclude, "save": save, "update": update, "digits": digits}
+            source, target, constant = of_formula(source, formula, target, kept=kept, refused=refused)
+            intercept = intercept and constant
+        target, plain = named(target), weights is None and intercept and not digits
         refuse_clusters(cluster, target, source)
         if save is not None or update is not None:
             _refuse_what_needs_rows(errors, classes, plain and degree <= 2)
