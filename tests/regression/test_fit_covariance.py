@@ -24,7 +24,7 @@ def se(result) -> np.ndarray:
     return np.array([row.se for row in result.coefficients])
 
 
-@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3", "HAC"])
+@pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3", "HC4", "HAC"])
 @pytest.mark.parametrize(
     "name", ["airquality", "cars", "lifecyclesavings", "longley", "mtcars", "stackloss", "swiss", "usdistlag"]
 )
@@ -79,6 +79,16 @@ def assert_same(result, other) -> None:
 @pytest.mark.parametrize("kind", ["HC0", "HC1", "HC2", "HC3"])
 def test_statsmodels_heteroskedastic(firms: pd.DataFrame, kind: str) -> None:
     assert_same(fit(firms[["size", "age", "y"]], "y", covariance=kind), statsmodels_fit(firms, kind))
+
+
+def test_hc4_is_its_formula(firms: pd.DataFrame) -> None:
+    frame = firms[["size", "age", "y"]].assign(size=firms["size"] - 1e6)
+    x, y = sm.add_constant(frame[["size", "age"]]).to_numpy(), frame["y"].to_numpy()
+    bread = np.linalg.inv(x.T @ x)
+    leverage, residual = np.einsum("ij,jk,ik->i", x, bread, x), y - x @ (bread @ (x.T @ y))
+    omega = residual**2 / (1 - leverage) ** np.minimum(4, leverage / leverage.mean())
+    expected = np.sqrt(np.diag(bread @ (x.T * omega) @ x @ bread))
+    np.testing.assert_allclose(se(fit(frame, "y", covariance="HC4")), expected, rtol=1e-9)
 
 
 @pytest.mark.parametrize("lags", [None, 0, 1, 7])

@@ -23,7 +23,7 @@ class Covariance:
 
     Attributes
     ----------
-    kind : "classical", "HC0" to "HC3", "HAC" or "cluster"
+    kind : "classical", "HC0" to "HC4", "HAC" or "cluster"
     whitened : (1 + k, 1 + k) in the coordinates u; a number stands for that multiple of the identity
     df : degrees of freedom of t, F and the intervals
     note : a sentence that says what was assumed, "" for classical

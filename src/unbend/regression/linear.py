@@ -14,6 +14,7 @@ from unbend.document import Block
 from unbend.regression import export, summary
 from unbend.regression.covariance import Covariance, classical
 from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
+from unbend.regression.influence import Influence, influence
 from unbend.regression.polynomial import Terms
 from unbend.regression.solution import Solution
 from unbend.result import Result
@@ -33,7 +34,7 @@ class LinearFit(Result):
     df_resid : n less the parameters used
     r2, adj_r2 : share of the variance explained
     f, f_df, f_p : F test that all coefficients are 0; None for ridge, or with no more clusters than coefficients
-    standard_errors : which: "classical", "HC0" to "HC3", "HAC" or "cluster"
+    standard_errors : which: "classical", "HC0" to "HC4", "HAC" or "cluster"
     df_t : degrees of freedom of t and of the intervals; clusters less 1 if clustered, else `df_resid`
     sigma : standard deviation of the residuals
     rss, tss : sums of squares: of the residuals, about the mean
@@ -149,6 +150,10 @@ class LinearFit(Result):
         """Predictions at coded rows x with confidence and prediction intervals (at the fit's level if None)."""
         design = x if self.terms is None else self.terms.expand(x)
         return prediction(self.solution, design, self.level if level is None else level, self.uncertainty)
+
+    def influence(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Influence:
+        """Residuals, leverages and what follows, of the coded rows x (n, p) and targets y (n,) that were fitted."""
+        return influence(self.solution, x, y, weights, None if self.terms is None else self.terms.expand)
 
     def tidy(self) -> pa.Table:
         """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high."""

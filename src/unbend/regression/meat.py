@@ -33,21 +33,27 @@ class Meat(Protocol):
 
 
 class Heteroskedastic:
-    """Σ e² u uᵀ, each residual enlarged by (1 − leverage) to the power of −`power` / 2.
+    """Σ e² u uᵀ, each squared residual over (1 − leverage) to a power: 0 for HC0 and HC1, 1 for HC2, 2 for HC3.
 
-    Source: White (1980), Econometrica 48, 817-838; MacKinnon and White (1985), Journal of Econometrics 29, 305-325.
+    For HC4 it is the leverage over the average leverage, 4 at most.
+
+    Source: White (1980), Econometrica 48, 817-838; MacKinnon and White (1985), Journal of Econometrics 29, 305-325;
+    Cribari-Neto (2004), Computational Statistics and Data Analysis 45, 215-233.
     """
 
-    def __init__(self, power: int) -> None:
-        self.power = power
+    def __init__(self, kind: str, average: float) -> None:
+        self.kind, self.average = kind, average
         self._sum: Any = 0.0
 
     def see(self, u: np.ndarray, residual: np.ndarray, rows: Rows) -> None:
         """Take in a block of rows."""
-        free = 1.0 - np.square(u).sum(axis=1)
-        if self.power and (free <= PINNED).any():
-            raise _pinned(int(rows.index[np.argmin(free)]), self.power)
-        scores = u * (residual * free ** (-self.power / 2) if self.power else residual)[:, None]
+        if self.kind not in ("HC0", "HC1"):
+            leverage = np.square(u).sum(axis=1)
+            if (leverage >= 1.0 - PINNED).any():
+                raise _pinned(int(rows.index[np.argmax(leverage)]), self.kind)
+            power = np.minimum(4.0, leverage / self.average) if self.kind == "HC4" else {"HC2": 1, "HC3": 2}[self.kind]
+            residual = residual * (1.0 - leverage) ** (-power / 2)
+        scores = u * residual[:, None]
         self._sum += scores.T @ scores
 
     def sum(self) -> np.ndarray:
@@ -139,9 +145,9 @@ def _labels(columns: Sequence[pa.Array]) -> tuple[list[tuple[str, ...]], np.ndar
     return [tuple(name[i] for name, i in zip(names, kind, strict=True)) for kind in kinds], member.reshape(-1)
 
 
-def _pinned(row: int, power: int) -> DataError:
+def _pinned(row: int, kind: str) -> DataError:
     return DataError(
-        f"HC{power + 1} is not defined here: one row has a leverage of 1, so the fit passes through it whatever it is",
+        f"{kind} is not defined here: one row has a leverage of 1, so the fit passes through it whatever it is",
         where=f"row {row} (the first row is 0)",
         try_="take HC1: --covariance HC1\nor leave out the column that only this row determines",
     )

@@ -1,8 +1,9 @@
 """Covariances that ask less of the noise, by a second reading: robust to its size, its memory, or its clusters.
 
-The estimate stays what it is; what changes is how far it is trusted. `HC0` to `HC3` allow every row its own variance
-(`HC3` is the one for small samples), `HAC` (Newey and West) also correlation of rows that are near in order, and
-clusters allow any correlation within a cluster. Two-way: V₁ + V₂ − V₁₂ (Cameron, Gelbach and Miller 2011).
+The estimate stays what it is; what changes is how far it is trusted. `HC0` to `HC4` allow every row its own variance
+(`HC3` is the one for small samples, `HC4` for rows of high leverage), `HAC` (Newey and West) also correlation of rows
+that are near in order, and clusters allow any correlation within a cluster. Two-way: V₁ + V₂ − V₁₂ (Cameron, Gelbach
+and Miller 2011).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from unbend.regression.meat import Autocorrelated, Clustered, Heteroskedastic, M
 from unbend.regression.polynomial import Terms
 from unbend.regression.solution import Solution
 
-Kind = Literal["classical", "HC0", "HC1", "HC2", "HC3", "HAC"]
+Kind = Literal["classical", "HC0", "HC1", "HC2", "HC3", "HC4", "HAC"]
 FEW = 40
 """With fewer clusters than this, intervals of clustered standard errors are known to be too short."""
 NEGATIVE = 1e-12
@@ -93,7 +94,7 @@ def _read(meats: list[Meat], solution: Solution, table: Table, terms: Terms | No
 
 
 def _heteroskedastic(kind: str, solution: Solution, table: Table, terms: Terms | None) -> Covariance:
-    meat = Heteroskedastic({"HC2": 1, "HC3": 2}.get(kind, 0))
+    meat = Heteroskedastic(kind, solution.effective_df / solution.n)
     _read([meat], solution, table, terms)
     df = solution.df_resid
     factor = solution.n / df if kind == "HC1" else 1.0

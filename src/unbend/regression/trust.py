@@ -2,9 +2,10 @@
 
 With G = root rootᵀ the inverse of the centred cross products, a factor of the rows gives an error of
 u (|root_j| (|y| + Σ |b_k| |x_k|) + Σ |G_jk| |x_k| |r|); moments, which round squares, one of
-u |root_j| s (|y| + Σ |b_k| |x_k|) with s² = Σ |root_k|² |x_k|². Lengths are about the mean. The intercept is
-y_mean − mean · b, so its row of root is mean · root, and the rounding of y_mean comes on top. Refinement
-(`unbend.regression.refine`) has a bound of its own.
+u Σ |G_jk| |x_k| (|y| + Σ |b_k| |x_k|). Lengths are about the mean. The intercept is y_mean − mean · b, so its row of
+root is mean · root, and the rounding of y_mean comes on top. With many columns |root_j| s stands for Σ |G_jk| |x_k|,
+s² = Σ |root_k|² |x_k|², as G would take as long as the fit. Refinement (`unbend.regression.refine`) has a bound of its
+own.
 
 Source: Higham (2002), Accuracy and Stability of Numerical Algorithms, sections 20.1 and 20.4.
 """
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 NOTHING = 1e-8
 """A coefficient that moves the target by less than this share of its spread is judged as if it moved it by that."""
+FEW = 256
+"""Columns up to which the inverse of their cross products is formed for the bound."""
 
 
 def rounding_errors(solution: Solution) -> np.ndarray:
@@ -38,10 +41,15 @@ def rounding_errors(solution: Solution) -> np.ndarray:
 
 def _of_factor(solution: Solution, root: np.ndarray, total: float) -> np.ndarray:
     rows = row_lengths(root, solution.mean)
-    inflated = inflation(root, solution.length)
+    spread = _spread(solution, root) if len(root) <= FEW else rows * inflation(root, solution.length)
     if solution.squared:
-        return EPS * rows * inflated * total
-    return EPS * rows * (total + inflated * np.sqrt(solution.rss))
+        return EPS * spread * total
+    return EPS * (rows * total + spread * np.sqrt(solution.rss))
+
+
+def _spread(solution: Solution, root: np.ndarray) -> np.ndarray:
+    """Σ |G_jk| |x_k| for the intercept and each coefficient; (1 + p,)."""
+    return np.abs(np.vstack([solution.mean @ root, root]) @ root.T) @ solution.length
 
 
 def row_lengths(root: np.ndarray, mean: np.ndarray) -> np.ndarray:

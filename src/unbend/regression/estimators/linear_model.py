@@ -11,8 +11,10 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unbend.data import Coding, Term
 from unbend.errors import DataError
-from unbend.regression.estimators.sample import WIDTHS, parts
+from unbend.regression.estimators.sample import WIDTHS, names_of, parts, take
+from unbend.regression.influence import Influence, influence
 from unbend.regression.linear import LinearFit, Origin, linear_fit
+from unbend.regression.polynomial import Polynomial
 from unbend.regression.solution import Solution
 
 
@@ -70,9 +72,37 @@ class InferredModel(LinearModel):
             If no residual is left to estimate the noise from, or if the target does not vary.
         """
         check_is_fitted(self)
-        coding = Coding(tuple(Term(name, name) for name in self.solutions_[0].names), {})
-        fits = [linear_fit(self._origin(j, coding), None, one, level) for j, one in enumerate(self.solutions_)]
+        names = self.solutions_[0].names if self._terms is None else names_of(self)
+        coding = Coding(tuple(Term(name, name) for name in names), {})
+        fits = [linear_fit(self._origin(j, coding), self._terms, one, level) for j, one in enumerate(self.solutions_)]
         return fits[0] if self.coef_.ndim == 1 else tuple(fits)
+
+    def influence(self, X: Any, y: Any, sample_weight: Any = None) -> Influence | tuple[Influence, ...]:
+        """Residuals, leverages and what follows, of the rows that were fitted; one a target.
+
+        Raises
+        ------
+        DataError
+            If no residual is left to estimate the noise from, or if the coefficients have no leverages (ridge).
+        ValueError
+            If the arguments cannot be used.
+        """
+        check_is_fitted(self)
+        sample = take(self, X, y, sample_weight, reset=False)
+        for j, one in enumerate(self.solutions_):
+            self._origin(j, Coding((), {}))
+            if one.root is None:
+                raise DataError("these coefficients have no leverages", try_="fit without a penalty: LinearRegression")
+        expand = None if self._terms is None else self._terms.expand
+        found = tuple(
+            influence(one, sample.x, sample.y[:, j], sample.weights, expand) for j, one in enumerate(self.solutions_)
+        )
+        return found[0] if self.coef_.ndim == 1 else found
+
+    @property
+    def _terms(self) -> Polynomial | None:
+        """Powers and products that the columns are expanded to."""
+        return None
 
     def _origin(self, target: int, coding: Coding) -> Origin:
         one = self.solutions_[target]

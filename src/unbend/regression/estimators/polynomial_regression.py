@@ -77,5 +77,9 @@ class PolynomialRegression(InferredModel):
         warn_of([said for name, said in zip(found[0].dropped, self.dropped_, strict=True) if name in columns])
         return self
 
+    @property
+    def _terms(self) -> Polynomial:
+        return self._polynomial
+
     def _columns(self, x: np.ndarray) -> np.ndarray:
         return self._polynomial.expand(x)
