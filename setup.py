@@ -10,7 +10,7 @@ setup(
         Extension(
             "unbend.exact._passes",
             sources=["src/unbend/exact/_passes.c"],
-            depends=["src/unbend/exact/_kernel.h"],
+            depends=["src/unbend/exact/_odds.h", "src/unbend/exact/_kernel.h"],
             define_macros=[("Py_LIMITED_API", "0x030B0000")],
             # What a rounding left is part of the result, so no product and sum may be rounded as one unless told to.
             extra_compile_args=["-O3", "-g0", "-ffp-contract=off"],

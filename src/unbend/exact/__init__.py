@@ -9,7 +9,9 @@ from unbend.exact.compiled import COMPILED
 from unbend.exact.double import Double
 from unbend.exact.error_free import two_prod, two_sum
 from unbend.exact.gradient import Gradient, gradient
+from unbend.exact.odds import compiled_odds, odds
 from unbend.exact.products import products
 from unbend.exact.text import decimals
 
-__all__ = ["COMPILED", "Double", "Gradient", "decimals", "gradient", "products", "two_prod", "two_sum"]
+__all__ = ["COMPILED", "Double", "Gradient", "compiled_odds", "decimals", "gradient", "odds", "products"]
+__all__ += ["two_prod", "two_sum"]

@@ -294,8 +294,11 @@ FN void NAME(weigh)(Py_ssize_t n, const double *from, const double *w, double *t
         NAME(store)(to + i * W, NAME(load)(from + i * W) * SET1(w[i]));
 }
 
+#include "_odds.h"
+
 static const Kernel NAME(kernel) = {
     W, NAME(chunk), NAME(settle), NAME(columns), NAME(lengths), NAME(block), NAME(panel), NAME(weigh),
+    NAME(odds), NAME(odds_sums), NAME(odds_products),
 };
 
 #undef FN

@@ -6,6 +6,7 @@
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,16 @@ typedef struct {
     double *x, *x_low, *y, *y_low, *w, *r, *r_low, *wr, *wr_low;
 } Chunk;
 
+/* Rows of a chunk as above, weights of rows and of the Hessian, and what is summed: W lanes for each number. `right` is
+   room for the columns times their weights, NULL where no Hessian is wanted. */
+typedef struct {
+    Py_ssize_t rows, p;
+    int weighted;
+    double b0, log_loss;
+    const double *b;
+    double *x, *right, *y, *w, *residual, *spread, *totals, *gradient, *first, *products;
+} Odds;
+
 typedef struct {
     int width;
     void (*chunk)(const Chunk *, const double *b0, const double *b, double *sums);
@@ -34,6 +45,9 @@ typedef struct {
                   double *out, Py_ssize_t across);
     void (*panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, int live, double *to);
     void (*weigh)(Py_ssize_t n, const double *from, const double *w, double *to);
+    void (*odds)(Odds *o);
+    void (*odds_sums)(const Odds *o);
+    void (*odds_products)(const Odds *o);
 } Kernel;
 
 typedef struct {
@@ -526,6 +540,102 @@ static PyObject *products(PyObject *module, PyObject *arguments)
     return finish(a, PRODUCT_ARRAYS, status);
 }
 
+/* ---- odds ------------------------------------------------------------------------------------------------------------ */
+
+enum { OX, OY, OWEIGHTS, OSHIFT, OBETA, OTOTALS, OGRADIENT, OHESSIAN, ODDS_ARRAYS };
+enum { ODDS_CACHE = 2560 }; /* numbers of x in a chunk, of which there are two copies */
+
+static double lanes_sum(const double *at)
+{
+    double sum = 0.0;
+    for (int lane = 0; lane < kernel->width; lane++)
+        sum += at[lane];
+    return sum;
+}
+
+/* totals: the loss and the largest log-odds. gradient (1 + p) and hessian (1 + p, 1 + p), the ones first. */
+static void odds_out(const Odds *o, double *totals, double *gradient, double *hessian)
+{
+    Py_ssize_t p = o->p, w = kernel->width, across = p + 1;
+    totals[0] = o->log_loss + lanes_sum(o->totals);
+    totals[1] = 0.0;
+    for (int lane = 0; lane < w; lane++)
+        if (!(o->totals[w + lane] <= totals[1]))
+            totals[1] = o->totals[w + lane];
+    gradient[0] = lanes_sum(o->totals + 2 * w);
+    for (Py_ssize_t j = 0; j < p; j++)
+        gradient[1 + j] = lanes_sum(o->gradient + j * w);
+    if (!hessian)
+        return;
+    hessian[0] = lanes_sum(o->totals + 3 * w);
+    for (Py_ssize_t j = 0; j < p; j++)
+        hessian[1 + j] = hessian[(1 + j) * across] = lanes_sum(o->first + j * w);
+    for (Py_ssize_t i = 0; i < p; i++)
+        for (Py_ssize_t j = i; j < p; j++)
+            hessian[(1 + i) * across + 1 + j] = hessian[(1 + j) * across + 1 + i] = lanes_sum(o->products + (i * p + j) * w);
+}
+
+static int run_odds(Array *a)
+{
+    Py_ssize_t n = a[OX].rows, p = a[OX].columns, lanes = kernel->width, rows = 256;
+    int squares = a[OHESSIAN].data != NULL;
+    while (rows > 32 && rows * p > ODDS_CACHE)
+        rows /= 2;
+    void *keep;
+    Py_ssize_t wide_size = rows * p;
+    double *at = scratch(rows * (2 * p + 4) + lanes * (4 + 2 * p + p * p) + wide_size, &keep);
+    if (!at)
+        return -1;
+    const double *shift = whole(&a[OSHIFT]), *beta = whole(&a[OBETA]);
+    Odds o = {.rows = rows, .p = p, .b0 = beta[0], .b = beta + 1, .weighted = a[OWEIGHTS].data != NULL};
+    o.totals = at, at += 4 * lanes;
+    o.gradient = at, at += p * lanes;
+    o.first = at, at += p * lanes;
+    o.products = at, at += p * p * lanes;
+    o.x = at, at += rows * p;
+    o.right = squares ? at : NULL, at += rows * p;
+    o.y = at, o.w = at + rows, o.residual = at + 2 * rows, o.spread = at + 3 * rows;
+    at += 4 * rows;
+    for (Py_ssize_t first = 0; first < n; first += rows) {
+        Py_ssize_t m = n - first < rows ? n - first : rows;
+        columns_of(&a[OX], first, m, rows, o.x, at);
+        for (Py_ssize_t j = 0; j < p; j++)
+            for (Py_ssize_t i = 0; i < m && shift[j] != 0.0; i++)
+                o.x[j * rows + i] -= shift[j];
+        target_of(&a[OY], first, m, rows, 0, o.y);
+        weights_of(&a[OWEIGHTS], first, m, rows, o.w);
+        kernel->odds(&o);
+        kernel->odds_sums(&o);
+        if (squares)
+            kernel->odds_products(&o);
+    }
+    odds_out(&o, whole(&a[OTOTALS]), whole(&a[OGRADIENT]), whole(&a[OHESSIAN]));
+    free(keep);
+    return 0;
+}
+
+static PyObject *odds(PyObject *module, PyObject *arguments)
+{
+    Array a[ODDS_ARRAYS];
+    (void)module;
+    int status = get_all(arguments, a, ODDS_ARRAYS, 3);
+    Py_ssize_t n = a[OX].rows, p = a[OX].columns;
+    if (!status
+        && (!a[OX].data || !a[OY].data || !whole(&a[OSHIFT]) || !whole(&a[OBETA]) || !whole(&a[OTOTALS])
+            || !whole(&a[OGRADIENT]) || (a[OHESSIAN].data && !whole(&a[OHESSIAN])) || !is(&a[OY], n, 1)
+            || !is(&a[OWEIGHTS], n, 1) || !is(&a[OSHIFT], p, 1) || !is(&a[OBETA], 1 + p, 1) || !is(&a[OTOTALS], 2, 1)
+            || !is(&a[OGRADIENT], 1 + p, 1) || !is(&a[OHESSIAN], 1 + p, 1 + p)))
+        status = refuse();
+    if (!status) {
+        Py_BEGIN_ALLOW_THREADS
+        status = run_odds(a);
+        Py_END_ALLOW_THREADS
+        if (status)
+            PyErr_NoMemory();
+    }
+    return finish(a, ODDS_ARRAYS, status);
+}
+
 /* ---- the module ---------------------------------------------------------------------------------------------------------- */
 
 /* use(name) → the name of the kernel used until now. */
@@ -553,6 +663,7 @@ static PyMethodDef METHODS[] = {
     {"gradient", gradient, METH_VARARGS, "See unbend.exact.gradient."},
     {"lengths", lengths, METH_VARARGS, "See unbend.exact.squared_lengths."},
     {"products", products, METH_VARARGS, "See unbend.exact.products."},
+    {"odds", odds, METH_VARARGS, "See unbend.exact.odds."},
     {"use", use, METH_O, "Use the kernel of this name; returns the name of the one before."},
     {NULL, NULL, 0, NULL},
 };

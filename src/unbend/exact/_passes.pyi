@@ -24,3 +24,13 @@ def products(
     products: np.ndarray,
 ) -> None: ...
 def lengths(x: np.ndarray, mean: np.ndarray, root: np.ndarray, lengths: np.ndarray) -> None: ...
+def odds(
+    x: np.ndarray,
+    y: np.ndarray,
+    weights: np.ndarray | None,
+    shift: np.ndarray,
+    beta: np.ndarray,
+    totals: np.ndarray,
+    gradient: np.ndarray,
+    hessian: np.ndarray | None,
+) -> None: ...

@@ -14,6 +14,7 @@ from functools import cached_property
 import numpy as np
 from scipy.special import log_softmax
 
+from unbend.exact import compiled_odds, odds
 from unbend.regression.moments import Block
 
 PLAIN = 1e4
@@ -115,12 +116,15 @@ def read(
     to = axes.shifted_back if plain else np.eye(gamma.shape[1])
     beta = gamma @ to.T if plain else gamma
     found = _empty(classes, beta.shape[1], hessian)
-    sums = _of_two if classes == 2 else _of_many
-    for x, y, weights in _pieces(blocks()):
-        rows = (x - axes.shift if axes.shift.any() else x) if plain else axes.rows(x)
-        sums(found, rows, y, weights, beta, plain)
-        found.n += len(x)
-        found.weighted |= weights is not None
+    if classes == 2 and plain and compiled_odds(len(axes.mean)):
+        _in_one_pass(found, axes, blocks(), beta[0])
+    else:
+        sums = _of_two if classes == 2 else _of_many
+        for x, y, weights in _pieces(blocks()):
+            rows = (x - axes.shift if axes.shift.any() else x) if plain else axes.rows(x)
+            sums(found, rows, y, weights, beta, plain)
+            found.n += len(x)
+            found.weighted |= weights is not None
     found.gradient = found.gradient @ to
     if found.hessian is not None:
         found.hessian = np.einsum("ajbk,jm,kn->ambn", _mirrored(found.hessian), to, to, optimize=True)
@@ -147,6 +151,23 @@ def _pieces(blocks: Iterable[Block]) -> Iterator[tuple[np.ndarray, np.ndarray, n
         for start in range(0, len(block.x), size):
             part = slice(start, start + size)
             yield block.x[part], block.y[part, 0], None if block.weights is None else block.weights[part]
+
+
+def _in_one_pass(found: Reading, axes: Axes, blocks: Iterable[Block], beta: np.ndarray) -> None:
+    """Add the sums of rows of two classes, in a compiled pass."""
+    for block in blocks:
+        y = block.y[:, :1]
+        loss, largest, gradient, hessian = odds(
+            block.x, y, block.weights, axes.shift, beta, hessian=found.hessian is not None
+        )
+        total = float(len(y)) if block.weights is None else float(block.weights.sum())
+        of_second = float(y.sum() if block.weights is None else block.weights @ y[:, 0])
+        found._add(loss, largest, np.array([total - of_second, of_second]))
+        found.gradient[0] += gradient
+        if found.hessian is not None and hessian is not None:
+            found.hessian[0, :, 0, :] += hessian
+        found.n += len(y)
+        found.weighted |= block.weights is not None
 
 
 def _of_two(

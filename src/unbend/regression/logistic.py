@@ -28,7 +28,7 @@ SUSPICIOUS = 10.0
 """Log-odds beyond which it is asked whether the classes are separated."""
 NEAR = 1e-3
 """A Hessian serves for a second step where the first would gain less than this share of the loss."""
-SAMPLE, WORTH, ROUGH = 500, 10, 1.0
+SAMPLE, WORTH, ROUGH = 1000, 10, 1.0
 """Rows for each coefficient to start from, if there are `WORTH` times as many, and how near to their optimum is enough:
 its noise is half a unit of likelihood for each coefficient."""
 FAR = 4.0
@@ -245,8 +245,9 @@ class _Newton:
             gain = -float(state.gradient @ step)
             ended = gain <= close * max(state.loss, 1.0)
             if ended:
-                self.has_optimum = self._proved(state, gain)
-                return self._read(state.gamma + step.reshape(self.shape))
+                state = self._read(state.gamma + step.reshape(self.shape))
+                self.has_optimum = self._proved(state)
+                return state
             again = state.hessian is not None and gain <= NEAR * state.loss
             after = self._shorter(state, step, gain, hessian=not again)
             if after is None:
@@ -254,11 +255,13 @@ class _Newton:
             state, hessian = after, hessian if after.hessian is None else after.hessian
         return None
 
-    def _proved(self, state: _State, gain: float) -> bool:
+    def _proved(self, state: _State) -> bool:
         if state.hessian is None or state.reading.weighted:
             return False
-        least = float(np.linalg.eigvalsh(state.hessian)[0])
-        return 8.0 * gain <= least
+        values, vectors = np.linalg.eigh(state.hessian)
+        if values[0] <= 0:
+            return False
+        return 8.0 * float(np.square(state.gradient @ vectors) @ (1.0 / values)) <= values[0]
 
     def _shorter(self, state: _State, step: np.ndarray, gain: float, *, hessian: bool) -> _State | None:
         """The state after the step, halved until the loss falls."""
