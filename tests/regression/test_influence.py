@@ -71,6 +71,15 @@ def test_ridge_has_none(rows) -> None:
         Ridge(1.0).fit(*rows).influence(*rows)
 
 
+def test_numbers_that_are_missing(rows) -> None:
+    x, y = rows
+    model = LinearRegression().fit(x, y)
+    x = x.astype(float)
+    x.iloc[17, 3] = np.nan
+    with pytest.raises(ValueError, match="NaN"):
+        model.influence(x, y)
+
+
 def test_memory_is_that_of_the_results() -> None:
     rng = np.random.default_rng(0)
     x = rng.normal(size=(300_000, 20))

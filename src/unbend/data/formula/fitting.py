@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from unbend.data.columns import as_text, is_missing, kind_of, of_numpy
 from unbend.data.formula.model import Model, frame, quiet
-from unbend.data.formula.parsing import Parsed, called_in, tree_of, words_in
+from unbend.data.formula.parsing import Parsed, called_in, formulaic_of, tree_of, words_in
 from unbend.data.formula.state import Call, PowerSums, recorder, state_of
 from unbend.data.source import Source
 from unbend.data.survey import LEVELS
@@ -87,11 +87,9 @@ def _first_rows(batch: pa.RecordBatch, known: dict[str, set[str]]) -> Iterator[l
 
 def _calls(expression: str, data: pd.DataFrame) -> list[Call]:
     """The call of a transform in an expression, with the numbers that it gets from these rows."""
-    from formulaic import Formula
-
     calls: list[Call] = []
     with quiet():
-        Formula(f"0 + {expression}").get_model_matrix(data, context=recorder(calls), na_action="ignore")
+        formulaic_of(f"0 + {expression}").get_model_matrix(data, context=recorder(calls), na_action="ignore")
     return calls
 
 
@@ -111,10 +109,8 @@ def _specified(formula: Parsed, side: Any, few: pd.DataFrame, states: Mapping[st
 
 def _key(expression: str, few: pd.DataFrame) -> str:
     """What formulaic keeps the state of an expression under: names with blanks are changed in it."""
-    from formulaic import Formula
-
     with quiet():
-        spec = Formula(f"0 + {expression}").get_model_matrix(few, context={}, na_action="ignore").model_spec
+        spec: Any = formulaic_of(f"0 + {expression}").get_model_matrix(few, context={}, na_action="ignore").model_spec
     return next(iter(spec.transform_state))
 
 

@@ -79,13 +79,12 @@ def parsed(text: str) -> Parsed:
         If formulaic is not installed or cannot read it, or if it uses a function that must see all rows at once.
     """
     try:
-        from formulaic import Formula
         from formulaic.errors import FormulaicError
         from formulaic.formula import SimpleFormula
     except ImportError as error:
         raise UsageError("a formula needs the package formulaic", try_="pip install 'unbend[formula]'") from error
     try:
-        formula = Formula(text)
+        formula = formulaic_of(text)
     except FormulaicError as error:
         raise UsageError(f"cannot read the formula {text}", where=str(error).splitlines()[0]) from error
     left, right = (None, formula) if isinstance(formula, SimpleFormula) else (formula.lhs, formula.rhs)
@@ -95,6 +94,14 @@ def parsed(text: str) -> Parsed:
     for expression in found.expressions:
         _refuse_many_rows(expression)
     return found
+
+
+def formulaic_of(text: str) -> Any:
+    """The formula as formulaic reads it, of whichever of its classes that is."""
+    import formulaic
+
+    make: Any = formulaic.Formula
+    return make(text)
 
 
 def _refuse_many_rows(expression: str) -> None:

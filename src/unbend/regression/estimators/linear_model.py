@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
 
 from unbend.data import Coding, Term
 from unbend.errors import DataError
@@ -88,7 +88,7 @@ class InferredModel(LinearModel):
             If the arguments cannot be used.
         """
         check_is_fitted(self)
-        sample = take(self, X, y, sample_weight, reset=False)
+        sample = take(self, X, y, sample_weight, reset=False, finite=False)
         for j, one in enumerate(self.solutions_):
             self._origin(j, Coding((), {}))
             if one.root is None:
@@ -97,6 +97,8 @@ class InferredModel(LinearModel):
         found = tuple(
             influence(one, sample.x, sample.y[:, j], sample.weights, expand) for j, one in enumerate(self.solutions_)
         )
+        if not np.isfinite(found[0].residual.sum()):
+            assert_all_finite(sample.x, input_name="X")
         return found[0] if self.coef_.ndim == 1 else found
 
     @property
