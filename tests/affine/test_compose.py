@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from affine_forms import ALL, EXACT, a, same
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unbend.affine import (
@@ -42,7 +42,6 @@ def composed(steps: list[LinearMap]) -> LinearMap:
     return product
 
 
-@settings(deadline=None)
 @given(chains())
 def test_a_chain_keeps_its_matrix_however_it_is_bracketed(steps):
     matrix = steps[0].dense()
@@ -55,7 +54,6 @@ def test_a_chain_keeps_its_matrix_however_it_is_bracketed(steps):
     same(right, matrix)
 
 
-@settings(deadline=None)
 @given(chains())
 def test_composing_again_changes_nothing(steps):
     product = composed(steps)

@@ -30,7 +30,7 @@ def assert_same(found: LinearMap, expected: np.ndarray, x: np.ndarray) -> None:
     np.testing.assert_allclose(image, expected, rtol=0, atol=1e-10)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_product_of_convolutions_is_what_they_do_one_after_the_other(data: st.DataObject) -> None:
     size = data.draw(st.tuples(st.integers(6, 9), st.integers(6, 9)))
@@ -44,7 +44,7 @@ def test_a_product_of_convolutions_is_what_they_do_one_after_the_other(data: st.
     assert_same(compose(second, first), second.apply(first.apply(x)), x)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.data())
 def test_a_sum_of_convolutions_is_the_sum_of_their_images(data: st.DataObject) -> None:
     source = (1, 4, *data.draw(st.tuples(st.integers(6, 9), st.integers(6, 9))))

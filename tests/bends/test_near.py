@@ -97,7 +97,7 @@ def differs(network, found, x: np.ndarray, j: int, end: float) -> tuple[float, f
 
 
 @given(seed=st.integers(0, 2**32 - 1), column=st.integers(0, 3), share=st.floats(-1, 1))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_deep_networks_are_the_regression_anywhere_in_the_range(seed, column, share):
     network, x = random_network(seed)
     found = tangent(network, x, network.output.name)

@@ -13,7 +13,7 @@ CANCELLED = 0.05
 """Where outputs cancel to almost nothing, rounding is measured against this share of the input."""
 
 
-@settings(max_examples=400, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10_000_000))
 def test_collapse(seed):
     model = random_model(seed)
@@ -26,7 +26,7 @@ def test_collapse(seed):
     assert not collapse(found.to_onnx()).changed
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(st.integers(0, 10_000_000))
 def test_evaluation_in_float64_agrees_with_onnxruntime(seed):
     import onnxruntime

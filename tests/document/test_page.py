@@ -119,7 +119,7 @@ def skeleton(page: Any) -> list[str]:
     return [tag for tag, _ in page.elements if tag not in ("mi", "mn", "span")]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(name=st.text(st.characters(exclude_categories=()), min_size=1, max_size=12))
 def test_a_name_is_only_ever_text(name: str, read_html: Read) -> None:
     page = read_html(render_page(everywhere(name), name))

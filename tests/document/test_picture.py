@@ -83,7 +83,7 @@ def test_a_label_is_shown_as_it_is(label: str) -> None:
     assert texts(render_svg(draws(literal(label))))[-1] == visible(label)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.text(st.characters(exclude_categories=()), min_size=1, max_size=20))
 @example("$" * 5)
 @example("\\" * 3 + "$a$")

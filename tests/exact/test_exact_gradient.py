@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unbend.exact import Double, Gradient, compiled, gradient
@@ -77,7 +77,6 @@ cases = st.composite(lambda draw: random_case(draw, np.random.default_rng(draw(s
 
 
 @given(cases)
-@settings(deadline=None)
 def test_sums_are_those_of_exact_arithmetic(case: Case) -> None:
     ones, sizes = sums(case)
     found = case.found()
@@ -88,7 +87,6 @@ def test_sums_are_those_of_exact_arithmetic(case: Case) -> None:
 
 
 @given(cases)
-@settings(deadline=None)
 def test_residuals_are_rounded_once(case: Case) -> None:
     residuals = np.full(case.y.shape, np.nan)
     case.found(residuals=residuals)

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from unbend.exact import products
@@ -33,7 +33,6 @@ LAYOUTS = {
     st.booleans(),
     st.integers(0, 10**6),
 )
-@settings(deadline=None)
 def test_products_are_those_of_exact_arithmetic(
     n: int, p: int, k: int, scale: float, layout: str, weighted: bool, seed: int
 ) -> None:

@@ -43,7 +43,7 @@ def test_method_follows_the_condition_number(nist, condition: float, method: str
 
 
 @given(st.floats(0, 9), st.floats(-3, 3), st.floats(0, 1), st.integers(0, 10**6))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_promised_digits_are_kept(nist, condition: float, noise: float, mean: float, seed: int) -> None:
     rng = np.random.default_rng(seed)
     x = spread_of(10.0**condition, 12, 3, rng) + 10.0 ** (mean * (9 - condition)) * rng.normal(size=3)
@@ -56,7 +56,7 @@ def test_promised_digits_are_kept(nist, condition: float, noise: float, mean: fl
 
 
 @given(st.lists(st.integers(1, 39), max_size=5), st.integers(0, 99))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_row_factors_merge_in_any_blocks(cuts: list[int], seed: int) -> None:
     rng = np.random.default_rng(seed)
     z = rng.normal(size=(40, 4)) * [1, 1e6, 1e-6, 1] + [0, 1e9, 1, 5]

@@ -4,13 +4,13 @@ import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.linalg import hilbert
 
 from unbend import LinearRegression
 
-CALM = settings(max_examples=20, deadline=None)
+CALM = settings(max_examples=20)
 seeds = st.integers(0, 10**6)
 
 
@@ -95,6 +95,7 @@ def test_nearly_all_and_nearly_nothing_explained(nist, share: float) -> None:
 
 
 @given(seeds, st.booleans())
+@example(271, True)  # the inverse of the cross products began at a wrong intercept
 @CALM
 def test_weights(nist, seed: int, intercept: bool) -> None:
     rng = np.random.default_rng(seed)

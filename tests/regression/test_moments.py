@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -23,7 +23,6 @@ def of_blocks(z: np.ndarray, cuts: list[int], order: np.random.Generator) -> Mom
 
 
 @given(tables, st.lists(st.integers(0, 29), max_size=4), st.integers(0, 99))
-@settings(deadline=None)
 def test_blocks_merge_in_any_order(z: np.ndarray, cuts: list[int], seed: int) -> None:
     merged, whole = of_blocks(z, cuts, np.random.default_rng(seed)), Moments.of(z, Moments.of(z[:1]).shift)
     assert merged.n == whole.n
@@ -33,7 +32,6 @@ def test_blocks_merge_in_any_order(z: np.ndarray, cuts: list[int], seed: int) ->
 
 
 @given(tables)
-@settings(deadline=None)
 def test_moments_are_what_numpy_computes(z: np.ndarray) -> None:
     moments = Moments.of(z)
     np.testing.assert_allclose(moments.mean, z.mean(axis=0), rtol=0, atol=1e-11)
@@ -42,7 +40,6 @@ def test_moments_are_what_numpy_computes(z: np.ndarray) -> None:
 
 
 @given(tables, tables)
-@settings(deadline=None)
 def test_different_shifts_merge(a: np.ndarray, b: np.ndarray) -> None:
     b = np.resize(b, (len(b), a.shape[1]))
     merged, whole = Moments.of(a) + Moments.of(b), Moments.of(np.vstack([a, b]))
@@ -50,7 +47,6 @@ def test_different_shifts_merge(a: np.ndarray, b: np.ndarray) -> None:
 
 
 @given(tables, st.integers(1, 29))
-@settings(deadline=None)
 def test_taking_rows_out_leaves_the_other_rows(z: np.ndarray, cut: int) -> None:
     cut = cut % len(z)
     whole = Moments.of(z)

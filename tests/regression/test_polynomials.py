@@ -43,7 +43,7 @@ def test_years_have_all_their_digits(nist, degree: int) -> None:
 
 
 @given(st.integers(0, 10**6), st.booleans(), st.floats(0, 4))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_two_columns_up_to_degree_three(nist, seed: int, intercept: bool, far: float) -> None:
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(25, 2)) + 10.0**far * rng.normal(size=2)
@@ -107,7 +107,7 @@ def test_degree_two_is_the_quadratic() -> None:
 
 
 @given(st.integers(1, 3), st.integers(1, 4), st.integers(0, 10**6))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_coefficients_find_their_way_back(p: int, degree: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
     terms = polynomial([f"x{j}" for j in range(p)], degree)

@@ -20,7 +20,6 @@ from functools import cached_property, partial
 import numpy as np
 
 from unbend.exact import Double, Gradient, gradient
-from unbend.regression.covariance import coefficient_axes
 from unbend.regression.moments import Block, Moments
 from unbend.regression.rows import Blocks, summed
 from unbend.regression.solution import Solution
@@ -126,10 +125,12 @@ class Newton:
         along = self.root.T @ about_mean
         slopes, energy = self.root @ along, np.square(along).sum(axis=0)
         base = (total / self.weight - (self.mean[:, None] * slopes).sum(axis=0)).to_float()
-        return Step(np.vstack([base * self.intercept, slopes]), energy, self._error_after(slopes, energy))
+        level = np.abs(total.hi) / np.sqrt(self.weight)
+        return Step(np.vstack([base * self.intercept, slopes]), energy, self._error_after(slopes, energy, level))
 
-    def _error_after(self, slopes: np.ndarray, energy: np.ndarray) -> np.ndarray:
-        moved = self.length @ np.abs(slopes)
+    def _error_after(self, slopes: np.ndarray, energy: np.ndarray, level: np.ndarray) -> np.ndarray:
+        """What the factor's rounding leaves of a step, and that of the means, which is in proportion to its `level`."""
+        moved = self.length @ np.abs(slopes) + self._inflation * level
         error = 2 * EPS * self.rows[:, None] * (moved + self._inflation * (moved if self.squared else np.sqrt(energy)))
         error[0] += EPS**2 * (np.abs(self.mean.hi) @ np.abs(slopes))
         return error
@@ -192,7 +193,7 @@ def refined(
     )
     read = partial(_residuals, blocks, mean, moments.weight)
     ended = newton.run(start, read, partial(_enough, newton, spread, bits), most)
-    inverse = None if rows is None else _inverse(newton, solutions[0], blocks, rows)
+    inverse = None if rows is None else _inverse(newton, blocks, rows)
     coef, rss, tss = ended.at, ended.rss, ended.tss
     noise = newton.noise(coef.hi[1:], spread, np.sqrt(rss.hi))
     error, explained = ended.step.error + noise, (tss - rss).to_float()
@@ -257,10 +258,9 @@ def _left(sums: Gradient) -> Left:
     return Left(right, sums.squares, sums.squares)
 
 
-def _inverse(newton: Newton, solution: Solution, blocks: Blocks, rows: Double) -> np.ndarray:
+def _inverse(newton: Newton, blocks: Blocks, rows: Double) -> np.ndarray:
     """(m,) r (inverse of the cross products of [1 x]) rᵀ for each row r of `rows` (m, 1 + p)."""
-    axes = coefficient_axes(solution)
-    start = axes @ (axes.T @ rows.hi.T)
+    start = newton.step(rows.T).move
 
     def read(inverse: Double) -> Left:
         left = _left(summed(blocks, partial(_of_columns, inverse)))
