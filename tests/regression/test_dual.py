@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.linear_model import Ridge as SklearnRidge
 
 import unbend
 from unbend.cli import main
@@ -196,3 +197,32 @@ def test_on_the_command_line(frame: pd.DataFrame, tmp_path: Path, capsys: pytest
     frame.to_csv(tmp_path / "rows.csv", index=False)
     assert main(["fit", str(tmp_path / "rows.csv"), "--target", "y", "--collinear", "least-norm", "--json"]) == 0
     assert "least norm" in json.loads(capsys.readouterr().out)["method"]
+
+
+@pytest.mark.parametrize("options", [{"ridge": 0.7}, {"collinear": "least norm"}])
+def test_rows_of_weight_0_do_not_count(options: dict) -> None:
+    rng = np.random.default_rng(5)
+    rows = pd.DataFrame(rng.normal(size=(40, 13)), columns=[*"abcdefghijkl", "y"]).assign(w=rng.uniform(1, 2, 40))
+    some = rows.assign(w=np.where(np.arange(40) < 8, rows.w, 0.0))
+    found, without = (fit(part, "y", weights="w", **options) for part in (some, rows[:8]))
+    np.testing.assert_allclose(found.coef, without.coef, rtol=1e-10)
+    assert (found.n, without.n) == (8, 8)
+
+
+def test_few_rows_through_the_origin() -> None:
+    rng = np.random.default_rng(6)
+    x, y = rng.normal(size=(8, 12)), rng.normal(size=8)
+    rows = pd.DataFrame(x, columns=[*"abcdefghijkl"]).assign(y=y)
+    found = fit(rows, "y", intercept=False, collinear="least norm")
+    np.testing.assert_allclose(found.coef, np.linalg.lstsq(x, y, rcond=None)[0], rtol=1e-10)
+    spread = np.sqrt(np.square(x).mean(axis=0))
+    other = SklearnRidge(0.7, fit_intercept=False).fit(x / spread, y)
+    np.testing.assert_allclose(
+        fit(rows, "y", intercept=False, ridge=0.7).coef, np.ravel(other.coef_) / spread, rtol=1e-10
+    )
+
+
+def test_rows_that_just_determine_the_coefficients(frame: pd.DataFrame) -> None:
+    text = " ".join(str(fit(frame[["a", "b", "y"]][:3], "y", collinear="least norm")).split())
+    assert "3 rows determine the coefficients and leave no residual" in text
+    assert "Infinitely many" not in text

@@ -226,3 +226,22 @@ def test_products_that_say_nothing_new_are_left_out(x, y) -> None:
 def test_degrees_that_cannot_be(x, y, degree) -> None:
     with pytest.raises(UsageError):
         PolynomialRegression(degree).fit(x, y)
+
+
+def test_a_warning_is_of_the_line_that_asked() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    doubled, y = np.column_stack([x, x[:, 0]]), x.sum(axis=1) ** 2
+    for call in (
+        lambda: LinearRegression().fit(doubled, y),
+        lambda: LinearRegression().partial_fit(doubled, y),
+        lambda: PolynomialRegression().fit(doubled, y),
+    ):
+        with pytest.warns(CollinearWarning) as caught:
+            call()
+        assert caught[0].filename == __file__
+
+
+def test_a_level_that_is_no_share() -> None:
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        LinearRegression().fit(x, x[:, 0] ** 2).inference(95)

@@ -182,7 +182,7 @@ def test_a_row_that_pins_the_fit(firms: pd.DataFrame) -> None:
         ({"cluster": ["firm", "year", "age"]}, "one or two columns"),
         ({"cluster": "y"}, "is the target"),
         ({"lags": 3}, "lags are for"),
-        ({"covariance": "HAC", "lags": -1}, "less than none"),
+        ({"covariance": "HAC", "lags": -1}, "whole number from 0, not -1"),
         ({"covariance": "HAC", "lags": 5000}, "need more than 900 rows"),
         ({"order": "year"}, "matters only to"),
         ({"covariance": "HC3", "ridge": 1.0}, "ridge has no standard errors"),

@@ -102,7 +102,7 @@ def test_collinear_columns_are_named(case: str, mean: float) -> None:
     make, sentence = COLLINEAR[case]
     with pytest.raises(DataError) as caught:
         fit(table(np.column_stack([a, b, c, make(a, b, c)]), rng.normal(size=90), "a b c d"), "y")
-    assert caught.value.what == "the coefficients are not determined: 1 of the columns follow from the others"
+    assert caught.value.what == "the coefficients are not determined: one of the columns follows from the others"
     assert caught.value.where == sentence
     assert "--exclude d" in caught.value.try_
 

@@ -94,3 +94,44 @@ def test_too_many_products() -> None:
 def test_ridge_names_default_to_numbers() -> None:
     z = np.random.default_rng(0).normal(size=(9, 3))
     assert ridge(Moments.of(z), 1.0).names == ("x0", "x1")
+
+
+def test_one_collinear_column_is_one(frame: pd.DataFrame) -> None:
+    error = refused(frame.assign(again=frame["a"]), "y")
+    assert error.what == "the coefficients are not determined: one of the columns follows from the others"
+    assert "2 of the columns follow" in refused(frame.assign(again=frame["a"], more=frame["b"] - 1), "y").what
+
+
+def test_one_row_too_few_through_the_origin(frame: pd.DataFrame) -> None:
+    error = refused(frame[:2], "y", intercept=False)
+    assert error.what == "2 rows cannot determine 2 columns and leave a residual"
+    assert error.where == "a regression on 2 columns needs at least 3 complete rows"
+
+
+def test_weights_that_are_text(frame: pd.DataFrame) -> None:
+    error = refused(frame.assign(w=list("ab") * 10), "y", weights="w")
+    assert error.what == "rows cannot be weighted by w: it holds no numbers"
+
+
+@pytest.mark.parametrize("rows", [20, 3])
+def test_weights_that_are_all_0(frame: pd.DataFrame, rows: int) -> None:
+    error = refused(frame[:rows].assign(w=0), "y", weights="w", ridge=1.0)
+    assert error.what == "every row of pandas DataFrame has weight 0"
+
+
+def test_numbers_with_too_many_values_for_classes(frame: pd.DataFrame) -> None:
+    error = refused(frame, "y", classes=True)
+    assert error.what == "the target y has too many different numbers to be a class"
+    assert error.try_.startswith("leave --classes out")
+
+
+@pytest.mark.parametrize("option", ["cluster", "weights", "exclude"])
+def test_a_misspelt_column_is_guessed(frame: pd.DataFrame, option: str) -> None:
+    error = refused(frame.assign(region=1.0), "y", **{option: "regoin"})
+    assert error.try_ == f"did you mean region? --{option} region"
+
+
+@pytest.mark.parametrize("options", [{"degree": True}, {"ridge": True}, {"covariance": "HAC", "lags": 2.5}])
+def test_options_of_another_kind(frame: pd.DataFrame, options: dict) -> None:
+    with pytest.raises(UsageError):
+        fit(frame, "y", **options)

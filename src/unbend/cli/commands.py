@@ -157,6 +157,7 @@ def bends(model: str, data: str, **how: Any) -> Result:
     show_default=True,
     help="What to do with a column that the others determine.",
 )
+@options.classes
 @options.weights
 @click.option("--no-intercept", "intercept", flag_value=False, default=True, help="The fit passes through the origin.")
 @click.option("--digits", is_flag=True, help="Read decimals as they are written; show all digits that are right.")

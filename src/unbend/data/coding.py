@@ -43,16 +43,22 @@ class Coding:
         """Names of the coded columns, such as `age` and `region=north`."""
         return tuple(term.name for term in self.terms)
 
-    def encode(self, batch: pa.RecordBatch) -> np.ndarray:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a table that it needs."""
+        return tuple(dict.fromkeys(term.column for term in self.terms))
+
+    def encode(self, batch: pa.RecordBatch, start: int | None = None) -> np.ndarray:
         """The coded columns of a batch; (n, len(terms)) float64 in C order, NaN where a value is missing.
 
         Raises
         ------
         DataError
-            If a category has a level that the coding does not know.
+            If a category has a level that the coding does not know; it names the row if the first one's number is
+            given.
         """
         x = np.empty((batch.num_rows, len(self.terms)))
-        indicators = self._indicators(batch)
+        indicators = self._indicators(batch, start)
         for j, term in enumerate(self.terms):
             x[:, j] = as_numbers(batch.column(term.column)) if term.level is None else indicators(term)
         return x
@@ -69,10 +75,10 @@ class Coding:
                 x.hi[:, j] = indicators(term)
         return x
 
-    def _indicators(self, batch: pa.RecordBatch) -> Callable[[Term], np.ndarray]:
+    def _indicators(self, batch: pa.RecordBatch, start: int | None = None) -> Callable[[Term], np.ndarray]:
         """The function that gives the column of a level."""
         used = {term.column for term in self.terms if term.level is not None}
-        numbers = {column: level_codes(batch, column, self.levels[column]) for column in self.levels if column in used}
+        numbers = {name: level_codes(batch, name, self.levels[name], start) for name in self.levels if name in used}
         return lambda term: indicator(numbers[term.column], self.levels[term.column].index(term.level or ""))
 
 
@@ -81,13 +87,14 @@ def indicator(numbers: np.ndarray, number: int) -> np.ndarray:
     return np.where(np.isnan(numbers), np.nan, numbers == number)
 
 
-def level_codes(batch: pa.RecordBatch, column: str, levels: tuple[str, ...]) -> np.ndarray:
-    """The number of each row's level, NaN where the value is missing; (n,) float64."""
+def level_codes(batch: pa.RecordBatch, column: str, levels: tuple[str, ...], start: int | None = None) -> np.ndarray:
+    """The number of each row's level, NaN where the value is missing; (n,) float64. The first row is row `start`."""
     texts = as_text(batch.column(column))
     numbers = codes(texts, levels)
     unknown = np.flatnonzero(numbers < 0)
     if len(unknown):
-        raise unknown_level(column, texts[int(unknown[0])].as_py(), levels)
+        at = int(unknown[0])
+        raise unknown_level(column, texts[at].as_py(), levels, None if start is None else start + at)
     return numbers
 
 

@@ -105,7 +105,7 @@ def _plan(
 ) -> tuple[_Plan, list[str]]:
     """What to read, by the kinds of the columns alone, and what is left out and why."""
     asked = [("--target", [target]), ("--exclude", exclude), ("--order", [order])]
-    _refuse_unknown(source, [(option, name) for option, names in asked for name in names if name is not None])
+    refuse_unknown(source, [(option, name) for option, names in asked for name in names if name is not None])
     if target is not None and target in (*exclude, order):
         raise UsageError(f"{target} is the target: it cannot be excluded or be the order as well")
     if order and kind_of(source.schema.field(order).type) == "other":
@@ -119,7 +119,7 @@ def _plan(
     return plan, [*getattr(source, "notes", ()), *unusable.values()]
 
 
-def _refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
+def refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
     """Raise for the first name, of those asked for under an option, that is no column."""
     names = source.schema.names
     for option, name in asked:
@@ -250,9 +250,14 @@ def _classes(plan: _Plan, found: Survey) -> tuple[str, ...] | None:
         return None
     levels = found.texts[plan.target].levels
     if len(levels) > CLASSES or (len(levels) > 2 and len(levels) > 0.9 * found.n):
-        raise _not_numeric(
-            plan.target, f"it has {_count(len(levels))} different values in {found.n} rows", plan.source.name
-        )
+        values = f"{_count(len(levels))} different values in {found.n} rows"
+        if kind_of(plan.source.schema.field(plan.target).type) == "number":
+            raise DataError(
+                f"the target {plan.target} has too many different numbers to be a class",
+                where=f"column {plan.target} of {plan.source.name}: {values}",
+                try_="leave --classes out: it is explained as a number then",
+            )
+        raise _not_numeric(plan.target, f"it has {values}", plan.source.name)
     return in_natural_order(levels)
 
 

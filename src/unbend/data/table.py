@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from shlex import quote
 from typing import Any
@@ -199,13 +199,7 @@ class Table:
         )
 
     def _refuse_other_columns(self, other: Source) -> None:
-        lacking = [name for name in self._used() if name not in other.schema.names]
-        if lacking:
-            raise DataError(
-                f"{other.name} lacks {len(lacking)} of the columns that were fitted: {', '.join(lacking)}",
-                where=f"it has {', '.join(other.schema.names)}",
-                try_="give a table with the same columns",
-            )
+        refuse_lacking(other, self._used())
         numbers = set(self._used()) - set(self.coding.levels) - {self.target if self.classes else "", self.order}
         for name in sorted(numbers):
             if kind_of(other.schema.field(name).type) not in ("number", "boolean", "empty"):
@@ -250,6 +244,17 @@ class Table:
         if self.target and self.classes is None:
             return as_double(batch.column(self.target))
         return Double.of(self._target(batch))
+
+
+def refuse_lacking(source: Source, columns: Sequence[str]) -> None:
+    """Raise DataError if a source has not all columns that were fitted."""
+    lacking = [name for name in columns if name not in source.schema.names]
+    if lacking:
+        raise DataError(
+            f"{source.name} lacks {len(lacking)} of the columns that were fitted: {', '.join(lacking)}",
+            where=f"it has {', '.join(source.schema.names)}",
+            try_="give a table with the same columns",
+        )
 
 
 def _row_of(source: Source, column: str, level: str) -> int | None:

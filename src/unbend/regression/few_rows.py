@@ -12,8 +12,8 @@ from unbend.regression.dual import dual_ridge
 from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.moments import Block
 from unbend.regression.ordinary import Collinear
-from unbend.regression.reading import refuse_sizes
-from unbend.regression.refusals import constant_target, too_few_rows
+from unbend.regression.reading import refuse_sizes, rows_are_gone
+from unbend.regression.refusals import constant_target, no_weight, too_few_rows
 from unbend.regression.solution import Solution
 
 
@@ -23,8 +23,11 @@ def of_few_rows(
     names: Sequence[str],
     ridge: float | Literal["gcv"] | None,
     collinear: Collinear,
+    *,
+    intercept: bool = True,
+    weights: str | None = None,
 ) -> Solution:
-    """The solution that is asked for; the rows are taken into memory.
+    """The solution that is asked for; the rows are taken into memory, those of weight 0 left out.
 
     Raises
     ------
@@ -32,14 +35,18 @@ def of_few_rows(
         If neither is asked for, or the target does not vary, or squares of the numbers overflow or vanish.
     """
     if not ridge and collinear != "least norm":
-        raise too_few_rows(table.n, len(names))
+        raise too_few_rows(table.n, len(names), intercept=intercept)
     rows = together(blocks)
+    if not len(rows.y):
+        raise rows_are_gone(table) if weights is None else no_weight(table, weights)
     if (rows.y == rows.y[0]).all():
         raise constant_target(table, len(rows.y), float(rows.y[0, 0]))
     with np.errstate(over="ignore"):
         squares = np.append(*(np.square(part - part[0]).sum(axis=0) for part in rows[:2]))
     refuse_sizes(squares, np.append(*((part != part[0]).any(axis=0) for part in rows[:2])), (*names, table.target))
-    return dual_ridge(rows, ridge, names) if ridge else least_norm_of_rows(rows, names)
+    if ridge:
+        return dual_ridge(rows, ridge, names, intercept=intercept)
+    return least_norm_of_rows(rows, names, intercept)
 
 
 def together(blocks: Iterable[Block]) -> Block:

@@ -7,7 +7,8 @@ and intervals in small samples) is normal; `unbend check` asks whether that may 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.special import stdtr, stdtrit
@@ -46,6 +47,11 @@ class Prediction:
     mean_high: np.ndarray
     low: np.ndarray
     high: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Prediction]) -> Prediction:
+        """Those of several blocks of rows, one after the other."""
+        return cls(*(np.concatenate([np.empty(0), *(getattr(part, f.name) for part in parts)]) for f in fields(cls)))
 
 
 def prediction(solution: Solution, x: np.ndarray, level: float, covariance: Covariance | None = None) -> Prediction:

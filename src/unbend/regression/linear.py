@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,9 @@ from unbend.regression import export, summary
 from unbend.regression.covariance import Covariance, classical
 from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
 from unbend.regression.influence import Influence, influence
+from unbend.regression.new_rows import of_each_block
 from unbend.regression.polynomial import Terms
+from unbend.regression.refusals import refuse_level
 from unbend.regression.solution import Solution
 from unbend.result import Result
 
@@ -142,14 +144,37 @@ class LinearFit(Result):
     def _column(self, name: str) -> np.ndarray:
         return np.array([getattr(row, name) for row in self.coefficients[1:]])
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Predictions (n,) at coded rows x, as `Table.coding` gives them (squares and products are added here)."""
-        return self.solution.predict(x if self.terms is None else self.terms.expand(x))
+    def predict(self, data: Any) -> np.ndarray:
+        """Predictions (n,) at the rows of a file or a frame, NaN where a value is missing; or at coded rows (n, p).
 
-    def predict_interval(self, x: np.ndarray, level: float | None = None) -> Prediction:
-        """Predictions at coded rows x with confidence and prediction intervals (at the fit's level if None)."""
-        design = x if self.terms is None else self.terms.expand(x)
-        return prediction(self.solution, design, self.level if level is None else level, self.uncertainty)
+        Raises
+        ------
+        DataError
+            If a column is not there or of another kind, or a category has a level that the fitted rows did not have.
+        """
+        found = of_each_block(self.coding, data, lambda x: self.solution.predict(self._expanded(x)))
+        return np.concatenate([np.empty(0), *found])
+
+    def predict_interval(self, data: Any, level: float | None = None) -> Prediction:
+        """The same with confidence and prediction intervals (at the fit's level if None).
+
+        Raises
+        ------
+        DataError
+            As `predict` does.
+        UsageError
+            If the level is not between 0 and 1.
+        """
+        level = self.level if level is None else level
+        refuse_level(level)
+        return Prediction.joined(
+            of_each_block(
+                self.coding, data, lambda x: prediction(self.solution, self._expanded(x), level, self.uncertainty)
+            )
+        )
+
+    def _expanded(self, x: np.ndarray) -> np.ndarray:
+        return x if self.terms is None else self.terms.expand(x)
 
     def influence(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Influence:
         """Residuals, leverages and what follows, of the coded rows x (n, p) and targets y (n,) that were fitted."""

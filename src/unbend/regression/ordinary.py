@@ -66,8 +66,9 @@ def ordinary_each(
 def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataError:
     """The error that names the collinear columns and what they are made of."""
     worst = [names[relation.column] for relation in found]
+    follow = "one of the columns follows" if len(found) == 1 else f"{len(found)} of the columns follow"
     return DataError(
-        f"the coefficients are not determined: {len(found)} of the columns follow from the others",
+        f"the coefficients are not determined: {follow} from the others",
         where="\n".join(relation.sentence(names) for relation in found[:10]),
         try_=f"leave one of them out: --exclude {quote(worst[0])}\nor let unbend do it: --collinear drop",
     )

@@ -3,44 +3,56 @@
 from __future__ import annotations
 
 from unbend.data import Source, Table
+from unbend.data.columns import kind_of
+from unbend.data.opening import refuse_unknown
 from unbend.errors import DataError, UsageError
 
 
 def refuse_options(degree: int, level: float, collinear: str) -> None:
     """Raise UsageError for a value that an option has not."""
-    if not isinstance(degree, int) or degree < 1:
+    if not isinstance(degree, int) or isinstance(degree, bool) or degree < 1:
         raise UsageError(f"the degree must be a whole number from 1, not {degree}")
-    if not 0 < level < 1:
-        raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
+    refuse_level(level)
     if collinear not in ("error", "drop", "least norm"):
         raise UsageError(f"collinear must be error, drop or least norm, not {collinear}")
+
+
+def refuse_level(level: float) -> None:
+    """Raise UsageError for a level of intervals that is no share."""
+    if not 0 < level < 1:
+        raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
 
 
 def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> None:
     """Raise if a column to cluster by is the target, or is not there."""
     if target in cluster:
         raise UsageError(f"{target} is the target: rows cannot be clustered by it")
-    for name in cluster:
-        if name not in source.schema.names:
-            raise DataError(
-                f"no column {name!r} in {source.name}",
-                where=f"its columns are {', '.join(source.schema.names[:20])}",
-                try_="choose one of them: --cluster NAME",
-            )
+    refuse_unknown(source, [("--cluster", name) for name in cluster])
 
 
 def refuse_weights(weights: str | None, target: str, source: Source) -> None:
-    """Raise if the column of weights is the target, or is not there."""
+    """Raise if the column of weights is the target, is not there, or holds no numbers."""
     if weights is None:
         return
     if weights == target:
         raise UsageError(f"{target} is the target: rows cannot be weighted by it")
-    if weights not in source.schema.names:
+    refuse_unknown(source, [("--weights", weights)])
+    kind = kind_of(source.schema.field(weights).type)
+    if kind not in ("number", "boolean"):
         raise DataError(
-            f"no column {weights!r} in {source.name}",
-            where=f"its columns are {', '.join(source.schema.names[:20])}",
-            try_="choose one of them: --weights NAME",
+            f"rows cannot be weighted by {weights}: it holds no numbers",
+            where=f"column {weights} of {source.name}",
+            try_="choose a column of numbers from 0: --weights NAME",
         )
+
+
+def no_weight(table: Table, weights: str) -> DataError:
+    """The error for rows that all have weight 0."""
+    return DataError(
+        f"every row of {table.source.name} has weight 0",
+        where=f"column {weights}, {table.n} complete rows",
+        try_="choose another column: --weights NAME",
+    )
 
 
 def refuse_table(table: Table) -> None:
@@ -81,11 +93,12 @@ def only_value(target: str, n: int, value: str) -> DataError:
     )
 
 
-def too_few_rows(n: int, p: int, shrink: str = "--ridge auto") -> DataError:
+def too_few_rows(n: int, p: int, shrink: str = "--ridge auto", *, intercept: bool = True) -> DataError:
     """The error for fewer rows than parameters and a residual."""
+    rows, columns = "one row" if n == 1 else f"{n} rows", "one column" if p == 1 else f"{p} columns"
     return DataError(
-        f"{n} rows cannot determine {p} columns and an intercept and leave a residual",
-        where=f"a regression on {p} columns needs at least {p + 2} complete rows",
+        f"{rows} cannot determine {columns}{' and an intercept' if intercept else ''} and leave a residual",
+        where=f"a regression on {columns} needs at least {p + 1 + intercept} complete rows",
         try_=f"shrink the coefficients: {shrink}\n"
         "or take the smallest coefficients of those that fit: --collinear least-norm\n"
         "or leave columns out with --exclude, or add rows",

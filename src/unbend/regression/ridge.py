@@ -228,7 +228,7 @@ def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | N
         return spectrum.best_strength(spectrum.gcv)
     if strength == "loo" and left_out is not None:
         return spectrum.best_strength(left_out.error)
-    if isinstance(strength, str) or not 0 < strength < np.inf:
+    if isinstance(strength, (str, bool)) or not 0 < strength < np.inf:
         raise UsageError(
             f"the ridge strength must be a positive number or gcv, not {strength}",
             try_="leave-one-out needs every row's leverage; gcv is its rotation-invariant form and needs only moments"

@@ -9,6 +9,7 @@ and Miller 2011).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Literal, get_args
 
 import numpy as np
@@ -60,9 +61,11 @@ class Sandwich:
             )
         if len(set(self.cluster)) != len(self.cluster) or len(self.cluster) > 2:
             raise UsageError(f"clusters are by one or two columns, not by {', '.join(self.cluster)}")
-        if self.lags is not None and (self.kind != "HAC" or self.lags < 0):
+        if self.lags is not None and (self.kind != "HAC" or not isinstance(self.lags, Integral) or self.lags < 0):
             raise UsageError(
-                "lags are for a covariance HAC" if self.kind != "HAC" else f"{self.lags} lags are less than none",
+                "lags are for a covariance HAC"
+                if self.kind != "HAC"
+                else f"lags are a whole number from 0, not {self.lags}",
                 try_="for noise that remembers 4 rows: --covariance HAC --lags 4",
             )
 

@@ -118,7 +118,9 @@ def _shrunken(fit: LinearFit) -> Table:
 def _notes(fit: LinearFit) -> list[str]:
     why = "Follows from the others" if fit.least_norm else "Left out because it follows from the others"
     notes = [*fit.notes, *(f"{why}: {sentence}." for sentence in fit.dropped)]
-    if fit.least_norm:
+    if fit.least_norm and fit.solution.rank == fit.p:
+        notes.append(f"{fit.n} rows determine the coefficients and leave no residual, so they have no standard errors.")
+    elif fit.least_norm:
         notes.append(
             f"Infinitely many coefficients fit equally well, as {fit.p} columns have {number(fit.solution.rank)} "
             "directions that these rows determine; of all, these have the least sum of squares, for the columns in "

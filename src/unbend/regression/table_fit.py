@@ -16,7 +16,7 @@ from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.polynomial import polynomial
 from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
-from unbend.regression.refusals import constant_target, refuse_options, refuse_table, too_few_rows
+from unbend.regression.refusals import constant_target, no_weight, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.rows import TableBlocks, kept
 from unbend.regression.sandwich import Sandwich
@@ -44,11 +44,12 @@ def fit_table(
     design = _design(table, degree, weights, intercept, centred=not free)
     p = len(design.names)
     if table.n < p + 1 + intercept:
-        if not intercept or weights is not None:
-            raise too_few_rows(table.n, p)
-        solution = _with_root(of_few_rows(table, design.blocks(), design.names, ridge, collinear), errors)
-        return linear_fit(Origin.of(table), design.terms, solution, level)
+        how = {"intercept": intercept, "weights": weights}
+        solution = _with_root(of_few_rows(table, design.blocks(), design.names, ridge, collinear, **how), errors)
+        return linear_fit(_origin(table, weights, solution.n), design.terms, solution, level)
     moments = _moments(table, design, weights)
+    if moments.n < p + 1 + intercept and not free:
+        raise too_few_rows(moments.n, p, intercept=intercept)
     origin = _origin(table, weights, moments.n)
     if ridge:
         penalised = solve_ridge(moments, ridge, design.names, intercept=intercept)
@@ -86,9 +87,9 @@ def _moments(table: Table, design: Design, weights: str | None) -> Moments:
     moments = (gathered_moments(table) if plain else None) or design.moments()
     if moments is None:
         raise rows_are_gone(table)
+    if moments.n == 0 and weights is not None:
+        raise no_weight(table, weights)
     refuse_unsquarable(moments, (*design.names, table.target))
-    if moments.n < len(design.names) + 1 + design.intercept:
-        raise too_few_rows(moments.n, len(design.names))
     if moments.centred[-1, -1] <= 0:
         raise constant_target(table, moments.n, float(moments.mean[-1]))
     return moments
@@ -107,7 +108,7 @@ def _origin(table: Table, weights: str | None, n: int) -> Origin:
         return origin
     none = table.n - n
     lost = f"; {none} {'row of weight 0 is' if none == 1 else 'rows of weight 0 are'} left out" if none else ""
-    said = f"Rows are weighted by {weights}, the noise being the less the more a row weighs{lost}."
+    said = f"Rows are weighted by {weights}: the variance of a row's noise is inversely proportional to it{lost}."
     return origin.with_note(said)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,11 +96,19 @@ class FormulaCoding(Coding):
 
     model: Model | None = field(default=None, repr=False)
 
-    def encode(self, batch: pa.RecordBatch) -> np.ndarray:
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns of a table that it needs."""
+        if self.model is None:
+            return super().columns
+        needed = set(map(str, self.model.spec.required_variables))
+        return tuple(name for name in self.model.formula.names if name in needed)
+
+    def encode(self, batch: pa.RecordBatch, start: int | None = None) -> np.ndarray:
         """The coded columns of a batch; (n, len(terms)) float64 in C order, NaN where a value is missing."""
         if self.model is None or set(self.names) <= set(batch.schema.names):
-            return super().encode(batch)
-        made = self.model.of(batch)
+            return super().encode(batch, start)
+        made = replace(self.model, left=None).of(batch, start)
         return np.column_stack([np.empty((batch.num_rows, 0)), *(made[name] for name in self.names)])
 
 

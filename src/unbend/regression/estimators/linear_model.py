@@ -15,6 +15,7 @@ from unbend.regression.estimators.sample import WIDTHS, names_of, parts, take
 from unbend.regression.influence import Influence, influence
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.polynomial import Polynomial
+from unbend.regression.refusals import refuse_level
 from unbend.regression.solution import Solution
 
 
@@ -70,8 +71,11 @@ class InferredModel(LinearModel):
         ------
         DataError
             If no residual is left to estimate the noise from, or if the target does not vary.
+        UsageError
+            If the level is not between 0 and 1.
         """
         check_is_fitted(self)
+        refuse_level(level)
         names = self.solutions_[0].names if self._terms is None else names_of(self)
         coding = Coding(tuple(Term(name, name) for name in names), {})
         fits = [linear_fit(self._origin(j, coding), self._terms, one, level) for j, one in enumerate(self.solutions_)]

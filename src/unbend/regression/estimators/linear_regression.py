@@ -91,9 +91,9 @@ class LinearRegression(UpdatedModel):
         if self.collinear not in get_args(Choice):
             raise UsageError(f"collinear must be {', '.join(get_args(Choice))}, not {self.collinear}")
 
-    def _warn(self) -> None:
+    def _warn(self, stacklevel: int = 4) -> None:
         if self.collinear == "warn":
-            warn_of(self.dropped_)
+            warn_of(self.dropped_, stacklevel=stacklevel)
 
     def _outnumbered(self, sample: Sample | Partitioned) -> bool:
         """Whether the rows are to be solved as they are, as there are no more of them than columns."""
@@ -117,7 +117,7 @@ class LinearRegression(UpdatedModel):
     def _settle(self, sums: Sums, flat: bool) -> None:
         self._refuse_options()
         super()._settle(sums, flat)
-        self._warn()
+        self._warn(5)
 
     def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
         per_row = sums.scaled(sums.n / sums.weight)
@@ -129,11 +129,13 @@ class CollinearWarning(UserWarning):
     """Columns follow from other columns, so the coefficients are one choice of many."""
 
 
-def warn_of(relations: Sequence[str]) -> None:
-    """Warn if columns were left out, and say which."""
+def warn_of(relations: Sequence[str], *, stacklevel: int = 3) -> None:
+    """Warn if columns were left out, and say which, at the line that called the estimator."""
     if relations:
         shown = "; ".join(relations[:5]) + ("; …" if len(relations) > 5 else "")
-        warnings.warn(f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=3)
+        warnings.warn(
+            f"left out because they follow from other columns: {shown}", CollinearWarning, stacklevel=stacklevel
+        )
 
 
 def solutions(
