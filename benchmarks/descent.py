@@ -69,7 +69,7 @@ def _standard(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def optimisers() -> tuple[Optimiser, ...]:
-    """Plain descent, momentum, Adam on all rows, and Adam as it is mostly used."""
+    """Plain descent, momentum, Adam on all rows, and SGD with momentum and Adam as they are mostly used."""
 
     def descent(momentum: float) -> Callable[[Any, Any, float], Any]:
         return lambda torch, weights, rate: torch.optim.SGD(weights, lr=rate, momentum=momentum)
@@ -81,6 +81,7 @@ def optimisers() -> tuple[Optimiser, ...]:
         Optimiser("gradient descent", (0.1, 0.3), descent(0.0)),
         Optimiser("momentum 0.9", (0.03, 0.1), descent(0.9)),
         Optimiser("Adam, all rows", (0.003, 0.03), adam),
+        Optimiser(f"SGD, batches of {BATCH}", (0.03,), descent(0.9), BATCH),
         Optimiser(f"Adam, batches of {BATCH}", (1e-3,), adam, BATCH),
     )
 

@@ -6,6 +6,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ class Answer:
     r2: float = np.nan
 
 
+Answers = dict[str, dict[str, "Answer"]]
+"""Of every solver, by the name of the set."""
+BOUND = "*the exact solution of the float64 arrays*"
 WORST = (
     "The worst of the eleven, first against the numbers as NIST writes them, then against the float64 arrays that all",
     "but the first are given: their powers are rounded, but for `PolynomialRegression`, which forms them itself.",
@@ -140,30 +144,32 @@ def _pyfixest(problem: Problem, _: np.ndarray) -> Answer:
     "pyfixest",
 )
 def nist() -> str:
-    """A table of the coefficients set by set, and one of everything, at worst, by what the numbers are taken for."""
+    """A table of the coefficients set by set, and one of everything at worst."""
     written = {name: as_written(name) for name in SETS}
     arrays = {name: _of_arrays(name) for name in SETS}
     answers, absent = _answers()
-    bound = {
-        name: Answer(arrays[name].estimates, arrays[name].errors, arrays[name].sigma, arrays[name].r2) for name in SETS
-    }
-    with_bound = {**answers, "*the exact solution of the float64 arrays*": bound}
     lines = ["Digits of the worst coefficient, against the numbers as NIST writes them:", ""]
-    lines += [f"| | {' | '.join(SETS)} |", "| --- |" + " ---: |" * len(SETS)]
-    lines += [_line(who, [_of(found[name], written[name])[0] for name in SETS]) for who, found in with_bound.items()]
-    lines += [
-        "",
-        "The worst of the eleven, against the numbers as they are written and against the float64 arrays that",
-    ]
-    lines += ["are given to all but the first (whose powers are rounded; for PolynomialRegression they are not):", ""]
-    heads = ("coefficient", "std. error", "residual sd", "R²")
-    lines += [f"| | {' | '.join(heads)} | {' | '.join(f'{head}, float64' for head in heads)} |"]
-    lines += ["| --- |" + " ---: |" * (2 * len(heads))]
-    lines += [
-        _line(who, [*_worst(found, written), *_worst(found, _posed(who, arrays))]) for who, found in answers.items()
-    ]
-    left_out = [f"Not installed here: {', '.join(absent)}."] if absent else []
-    return "\n".join([*lines, *(["", *left_out] if left_out else [])]) + "\n"
+    lines += _each_set(answers | {BOUND: {name: _as_answer(arrays[name]) for name in SETS}}, written)
+    lines += ["", *WORST, "", *_at_worst(answers, written, arrays)]
+    return "\n".join([*lines, *(["", f"Not installed here: {', '.join(absent)}."] if absent else [])]) + "\n"
+
+
+def _each_set(answers: Answers, truths: dict[str, Problem]) -> list[str]:
+    head = [f"| | {' | '.join(SETS)} |", "| --- |" + " ---: |" * len(SETS)]
+    return head + [_line(who, [_of(found[name], truths[name])[0] for name in SETS]) for who, found in answers.items()]
+
+
+def _at_worst(answers: Answers, written: dict[str, Problem], arrays: dict[str, Problem]) -> list[str]:
+    heads = ["coefficient", "std. error", "residual sd", "R²"]
+    heads += [f"{head}, float64" for head in heads]
+    lines = [f"| | {' | '.join(heads)} |", "| --- |" + " ---: |" * len(heads)]
+    for who, found in answers.items():
+        lines.append(_line(who, [*_worst(found, written), *_worst(found, _posed(who, arrays))]))
+    return lines
+
+
+def _as_answer(problem: Problem) -> Answer:
+    return Answer(problem.estimates, problem.errors, problem.sigma, problem.r2)
 
 
 def _of_arrays(name: str) -> Problem:
@@ -179,8 +185,6 @@ def _posed(who: str, arrays: dict[str, Problem]) -> dict[str, Problem] | None:
 
 
 def _of_powers(name: str) -> Problem:
-    from fractions import Fraction
-
     if name not in DEGREE:
         return _of_arrays(name)
     problem = certified(name)
@@ -188,7 +192,7 @@ def _of_powers(name: str) -> Problem:
     return exact(rows, problem.y)
 
 
-def _answers() -> tuple[dict[str, dict[str, Answer]], list[str]]:
+def _answers() -> tuple[Answers, list[str]]:
     """What every solver says of every set, and which are not installed."""
     found, absent = {}, []
     for who, solver in solvers():
@@ -208,7 +212,8 @@ def _answer(solver: Solver, problem: Problem) -> Answer:
             found = solver(problem, x)
         except (ArithmeticError, ValueError, np.linalg.LinAlgError):
             return Answer(None)
-    return found if np.size(found.estimates) == x.shape[1] else Answer(None)
+    told = 0 if found.estimates is None else len(found.estimates)
+    return found if told == x.shape[1] else Answer(None)
 
 
 def _of(answer: Answer, truth: Problem) -> list[float]:
