@@ -74,7 +74,6 @@ def test_weights_that_cannot_be(frame: pd.DataFrame, value: float, said: str) ->
     "options",
     [
         {"weights": "y"},
-        {"weights": "w", "covariance": "HC1"},
         {"weights": "w", "save": "never.unbend"},
         {"intercept": False, "save": "never.unbend"},
         {"digits": True, "save": "never.unbend"},

@@ -55,6 +55,13 @@ class Rows:
     x_low: np.ndarray | None = None
     y_low: np.ndarray | None = None
 
+    def where(self, some: np.ndarray) -> Rows:
+        """Those of the rows that are marked in `some` (n,) bool."""
+        if some.all():
+            return self
+        low = (None if part is None else part[some] for part in (self.x_low, self.y_low))
+        return Rows(self.x[some], self.y[some], self.index[some], self.batch.filter(of_numpy(some)), *low)
+
 
 @dataclass(frozen=True)
 class Gathered:

@@ -71,6 +71,22 @@ def weighted(block: Block, rows: Rows, column: str) -> Block:
     DataError
         If a weight is missing, negative or not finite.
     """
+    weights = weights_of(rows, column)
+    some = weights > 0
+    if some.all():
+        return block._replace(weights=weights)
+    low = (None if part is None else part[some] for part in (block.x_low, block.y_low))
+    return Block(block.x[some], block.y[some], weights[some], *low)
+
+
+def weights_of(rows: Rows, column: str) -> np.ndarray:
+    """The weights of rows, in a column of theirs; (n,).
+
+    Raises
+    ------
+    DataError
+        If a weight is missing, negative or not finite.
+    """
     weights = as_numbers(rows.batch.column(column))
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
@@ -81,11 +97,7 @@ def weighted(block: Block, rows: Rows, column: str) -> Block:
             where=f"row {int(rows.index[at])} (the first row is 0)",
             try_="weights are numbers from 0; a row of weight 0 is left out",
         )
-    some = weights > 0
-    if some.all():
-        return block._replace(weights=weights)
-    low = (None if part is None else part[some] for part in (block.x_low, block.y_low))
-    return Block(block.x[some], block.y[some], weights[some], *low)
+    return weights
 
 
 def kept(blocks: Blocks) -> Blocks:

@@ -20,6 +20,7 @@ from unbend.errors import DataError, UsageError
 from unbend.regression.covariance import Covariance, classical, row_axes
 from unbend.regression.meat import Autocorrelated, Clustered, Heteroskedastic, Meat
 from unbend.regression.polynomial import Terms
+from unbend.regression.rows import weights_of
 from unbend.regression.solution import Solution
 
 Kind = Literal["classical", "HC0", "HC1", "HC2", "HC3", "HC4", "HAC"]
@@ -74,31 +75,56 @@ class Sandwich:
         """Whether the classical assumptions are kept."""
         return self.kind == "classical" and not self.cluster
 
-    def covariance(self, solution: Solution, table: Table, terms: Terms | None = None) -> Covariance:
+    def covariance(
+        self, solution: Solution, table: Table, terms: Terms | None = None, weights: Weights | None = None
+    ) -> Covariance:
         """The covariance of a solution, by one more reading of its rows (none for the classical one).
 
-        Checked against: R sandwich `vcovHC` and `NeweyWest(prewhite=FALSE, adjust=TRUE)`, 1e-8; statsmodels, 1e-10.
+        Checked against: R sandwich `vcovHC` and `NeweyWest(prewhite=FALSE, adjust=TRUE)`, 1e-10; statsmodels OLS and
+        WLS, 1e-10.
         """
         if self.plain:
             return classical(solution)
+        fitted = _Fitted(solution, table, terms, weights)
         if self.cluster:
-            return _clustered(self.cluster, solution, table, terms)
-        if self.kind == "HAC":
-            return _autocorrelated(self.lags, solution, table, terms)
-        return _heteroskedastic(self.kind, solution, table, terms)
+            return _clustered(self.cluster, fitted)
+        return _autocorrelated(self.lags, fitted) if self.kind == "HAC" else _heteroskedastic(self.kind, fitted)
 
 
-def _read(meats: list[Meat], solution: Solution, table: Table, terms: Terms | None) -> None:
-    for rows in table.blocks():
-        x = rows.x if terms is None else terms.expand(rows.x)
-        u, residual = row_axes(solution, x), rows.y - solution.predict(x)
-        for meat in meats:
-            meat.see(u, residual, rows)
+@dataclass(frozen=True)
+class Weights:
+    """The column that rows are weighted by, and the mean of the weights of the rows that count."""
+
+    column: str
+    mean: float
 
 
-def _heteroskedastic(kind: str, solution: Solution, table: Table, terms: Terms | None) -> Covariance:
+@dataclass(frozen=True, eq=False)
+class _Fitted:
+    """A solution and its rows."""
+
+    solution: Solution
+    table: Table
+    terms: Terms | None
+    weights: Weights | None
+
+    def read(self, *meats: Meat) -> None:
+        """Let each see all rows; weighted rows are those of an unweighted fit, times the roots of their weights."""
+        for rows in self.table.blocks():
+            x = rows.x if self.terms is None else self.terms.expand(rows.x)
+            u, residual = row_axes(self.solution, x), rows.y - self.solution.predict(x)
+            if self.weights is not None:
+                share = weights_of(rows, self.weights.column) / self.weights.mean
+                some, root = share > 0, np.sqrt(share)
+                u, residual, rows = (u * root[:, None])[some], (residual * root)[some], rows.where(some)
+            for meat in meats:
+                meat.see(u, residual, rows)
+
+
+def _heteroskedastic(kind: str, fitted: _Fitted) -> Covariance:
+    solution = fitted.solution
     meat = Heteroskedastic(kind, solution.effective_df / solution.n)
-    _read([meat], solution, table, terms)
+    fitted.read(meat)
     df = solution.df_resid
     factor = solution.n / df if kind == "HC1" else 1.0
     return Covariance(
@@ -114,13 +140,14 @@ def automatic_lags(n: int) -> int:
     return int(4 * (n / 100) ** (2 / 9))
 
 
-def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: Terms | None) -> Covariance:
+def _autocorrelated(lags: int | None, fitted: _Fitted) -> Covariance:
+    solution, table = fitted.solution, fitted.table
     n, df = solution.n, solution.df_resid
     used = min(automatic_lags(n), n - 1) if lags is None else lags
     if used >= n:
         raise UsageError(f"{used} lags need more than {n} rows", try_="give fewer: --lags 4")
     meat = Autocorrelated(used)
-    _read([meat], solution, table, terms)
+    fitted.read(meat)
     order = f"in the order of {table.order}" if table.order else f"in the order of {table.source.name}"
     note = (
         f"Standard errors are HAC (Newey–West): the noise may differ from row to row and may be correlated up to "
@@ -129,12 +156,13 @@ def _autocorrelated(lags: int | None, solution: Solution, table: Table, terms: T
     return Covariance("HAC", n / df * meat.sum(), df, note)
 
 
-def _clustered(columns: tuple[str, ...], solution: Solution, table: Table, terms: Terms | None) -> Covariance:
+def _clustered(columns: tuple[str, ...], fitted: _Fitted) -> Covariance:
+    solution, table = fitted.solution, fitted.table
     for name in columns:
         if kind_of(table.source.schema.field(name).type) == "other":
             raise DataError(f"rows cannot be clustered by {name}: it is a list, a structure or bytes")
     meats = [Clustered([name]) for name in columns] + ([Clustered(columns)] if len(columns) == 2 else [])
-    _read([*meats], solution, table, terms)
+    fitted.read(*meats)
     for meat in meats[: len(columns)]:
         if meat.count < 2:
             raise DataError(

@@ -19,7 +19,7 @@ from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows
 from unbend.regression.refusals import constant_target, no_weight, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
 from unbend.regression.rows import TableBlocks, kept
-from unbend.regression.sandwich import Sandwich
+from unbend.regression.sandwich import Sandwich, Weights
 from unbend.regression.solution import Solution
 
 CLASSICAL = Sandwich()
@@ -38,7 +38,8 @@ def fit_table(
 ) -> LinearFit:
     """`fit` for a table that is open already; `errors` says which standard errors, the rest is as `fit` has it."""
     refuse_options(degree, level, collinear)
-    _refuse_errors(ridge, errors, weights)
+    if ridge and not errors.plain:
+        raise UsageError("ridge has no standard errors, so there is no covariance to choose", try_="leave one out")
     refuse_table(table)
     free = ridge or collinear == "least norm"
     design = _design(table, degree, weights, intercept, centred=not free)
@@ -46,29 +47,19 @@ def fit_table(
     if table.n < p + 1 + intercept:
         how = {"intercept": intercept, "weights": weights}
         solution = _with_root(of_few_rows(table, design.blocks(), design.names, ridge, collinear, **how), errors)
-        return linear_fit(_origin(table, weights, solution.n), design.terms, solution, level)
+        return linear_fit(_origin(table, weights, solution.n, errors), design.terms, solution, level)
     moments = _moments(table, design, weights)
     if moments.n < p + 1 + intercept and not free:
         raise too_few_rows(moments.n, p, intercept=intercept)
-    origin = _origin(table, weights, moments.n)
+    origin = _origin(table, weights, moments.n, errors)
     if ridge:
         penalised = solve_ridge(moments, ridge, design.names, intercept=intercept)
         return linear_fit(origin, design.terms, penalised, level)
     optional = [j >= table.p for j in range(p)]
     (solution,), terms = design.solve(moments, collinear=collinear, optional=optional, readings=_readings(table))
-    return linear_fit(origin, terms, solution, level, errors.covariance(_with_root(solution, errors), table, terms))
-
-
-def _refuse_errors(ridge: float | str | None, errors: Sandwich, weights: str | None) -> None:
-    if errors.plain:
-        return
-    if ridge:
-        raise UsageError("ridge has no standard errors, so there is no covariance to choose", try_="leave one out")
-    if weights is not None:
-        raise UsageError(
-            "weighted rows have standard errors of their own, which take the weights for precisions",
-            try_="leave --weights out, or --covariance and --cluster",
-        )
+    share = None if weights is None else Weights(weights, moments.weight / moments.n)
+    uncertainty = errors.covariance(_with_root(solution, errors), table, terms, share)
+    return linear_fit(origin, terms, solution, level, uncertainty)
 
 
 def _design(table: Table, degree: int, weights: str | None, intercept: bool, centred: bool) -> Design:
@@ -101,15 +92,15 @@ def _readings(table: Table) -> Readings:
     return "as many as it takes" if table.cheap else "few"
 
 
-def _origin(table: Table, weights: str | None, n: int) -> Origin:
+def _origin(table: Table, weights: str | None, n: int, errors: Sandwich) -> Origin:
     """Where the rows come from; with weights, how they count."""
     origin = Origin.of(table)
     if weights is None:
         return origin
     none = table.n - n
     lost = f"; {none} {'row of weight 0 is' if none == 1 else 'rows of weight 0 are'} left out" if none else ""
-    said = f"Rows are weighted by {weights}: the variance of a row's noise is inversely proportional to it{lost}."
-    return origin.with_note(said)
+    noise = ": the variance of a row's noise is inversely proportional to it" if errors.plain else ""
+    return origin.with_note(f"Rows are weighted by {weights}{noise}{lost}.")
 
 
 def _with_root(solution: Solution, errors: Sandwich) -> Solution:
