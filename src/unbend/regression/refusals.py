@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from unbend.data import Source, Table
-from unbend.data.columns import kind_of
 from unbend.data.opening import refuse_unknown
 from unbend.errors import DataError, UsageError
 
@@ -31,19 +30,12 @@ def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> No
 
 
 def refuse_weights(weights: str | None, target: str, source: Source) -> None:
-    """Raise if the column of weights is the target, is not there, or holds no numbers."""
+    """Raise if the column of weights is the target, or is not there."""
     if weights is None:
         return
     if weights == target:
         raise UsageError(f"{target} is the target: rows cannot be weighted by it")
     refuse_unknown(source, [("--weights", weights)])
-    kind = kind_of(source.schema.field(weights).type)
-    if kind not in ("number", "boolean"):
-        raise DataError(
-            f"rows cannot be weighted by {weights}: it holds no numbers",
-            where=f"column {weights} of {source.name}",
-            try_="choose a column of numbers from 0: --weights NAME",
-        )
 
 
 def no_weight(table: Table, weights: str) -> DataError:

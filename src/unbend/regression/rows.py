@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from unbend.data import Rows, Source, Table
-from unbend.data.columns import as_numbers
+from unbend.data.columns import as_numbers, kind_of
 from unbend.data.distributed import Parts
 from unbend.data.parallel import Sum, added
 from unbend.data.source import ArrowTable
@@ -85,9 +85,16 @@ def weights_of(rows: Rows, column: str) -> np.ndarray:
     Raises
     ------
     DataError
-        If a weight is missing, negative or not finite.
+        If a weight is missing, negative or not finite, or no number.
     """
-    weights = as_numbers(rows.batch.column(column))
+    values = rows.batch.column(column)
+    if kind_of(values.type) not in ("number", "boolean", "empty"):
+        raise DataError(
+            f"rows cannot be weighted by {column}: it holds no numbers",
+            where=f"column {column} is {values.type}",
+            try_="choose a column of numbers from 0: --weights NAME",
+        )
+    weights = as_numbers(values)
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         at = int(np.argmax(wrong))
