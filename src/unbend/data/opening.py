@@ -16,7 +16,7 @@ from typing import Any
 from unbend.data.coding import Coding, Term, terms_of
 from unbend.data.columns import Kind, in_natural_order, kind_of
 from unbend.data.naming import column_name, column_names
-from unbend.data.source import Source, with_types
+from unbend.data.source import Source, supposed, with_types
 from unbend.data.survey import LEVELS, Gather, Survey, survey
 from unbend.data.table import Gathered, Table, no_complete_rows, rows_note
 from unbend.errors import DataError, UsageError
@@ -121,7 +121,7 @@ def _plan(
 
 def refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
     """Raise for the first name, of those asked for under an option, that is no column."""
-    names = source.schema.names
+    names = supposed(source).schema.names
     for option, name in asked:
         if name in names:
             continue

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from unbend.errors import DataError
 from unbend.exact.double import Double
@@ -40,6 +39,8 @@ def decimals(text: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Double:
     >>> tenth.hi.item(), tenth.lo.item()
     (0.1, -5.551115123125783e-18)
     """
+    import pyarrow.compute as pc  # 9 MB, and only text needs it
+
     given = text if isinstance(text, pa.Array | pa.ChunkedArray) else pa.array(text, pa.string())
     column = pc.utf8_trim_whitespace(given.cast(pa.string()))
     plain = _filled(pc.match_substring_regex(column, PLAIN), False, bool)
@@ -54,6 +55,8 @@ def decimals(text: pa.Array | pa.ChunkedArray | Sequence[str | None]) -> Double:
 
 def _of_plain(column: Any) -> tuple[np.ndarray, np.ndarray]:
     """With d digits behind the point the number is m / 10ᵈ for a whole m, so what hi leaves is (m − 10ᵈ hi) / 10ᵈ."""
+    import pyarrow.compute as pc
+
     hi = _filled(pc.cast(pc.utf8_rtrim(pc.utf8_ltrim(column, "+"), "."), pa.float64()), np.nan, float)
     point = _filled(pc.find_substring(column, "."), -1, int)
     behind = np.where(point < 0, 0, _filled(pc.utf8_length(column), 0, int) - point - 1)
@@ -78,4 +81,6 @@ def _of_any(text: str | None) -> tuple[float, float]:
 
 
 def _filled(column: Any, value: Any, dtype: type) -> np.ndarray:
+    import pyarrow.compute as pc
+
     return np.asarray(pc.fill_null(column, value).to_numpy(zero_copy_only=False), dtype=dtype)

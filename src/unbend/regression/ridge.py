@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 
 from unbend.errors import UsageError
 from unbend.regression.moments import Block, Moments
@@ -71,6 +70,8 @@ class Spectrum:
 
     def best_strength(self, error: Callable[[float], float]) -> float:
         """The strength with the least error, of a grid and then between its neighbours."""
+        from scipy.optimize import minimize_scalar  # 15 MB, and few fits need it
+
         largest = float(self.values.max(initial=1e-300))
         grid = np.linspace(np.log(WEAKEST), np.log(STRONGEST), GRID)
         errors = [error(largest * float(np.exp(step))) for step in grid]

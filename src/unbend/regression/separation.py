@@ -13,14 +13,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.optimize import linprog
 
 from unbend.document import number
 from unbend.errors import DataError, SelfCheckError
 from unbend.regression.moments import Block
 
 if TYPE_CHECKING:
-    from unbend.regression.likelihood import Axes
+    from unbend.regression.axes import Axes
 
 WRONG, RIGHT = 1e-6, 1e-4
 """Margins, for scores of coordinates of mean square 1 with factors up to 1: one below −the first is on the wrong side,
@@ -109,6 +108,8 @@ def _candidate(total: np.ndarray, constraints: list[np.ndarray]) -> np.ndarray:
 
 def _solved(objective: np.ndarray, rows: np.ndarray | None, limits: np.ndarray | None, bounds: Sequence) -> np.ndarray:
     """The z of least objective · z with rows · z ≤ limits."""
+    from scipy.optimize import linprog  # 15 MB, and few fits need it
+
     options = {"primal_feasibility_tolerance": 1e-9, "dual_feasibility_tolerance": 1e-9}
     done = linprog(objective, rows, limits, bounds=bounds, method="highs", options=options)
     if done.x is None:

@@ -13,8 +13,11 @@ import pyarrow.parquet as pq
 from unbend.data.parallel import cores
 from unbend.data.source import BLOCK, Source, source, unreadable_as_data_error
 
-BYTES_AT_A_TIME = 1 << 17
+BYTES_AT_A_TIME = 1 << 15
 """Of each column; the default reads whole row groups, and with `pre_buffer` a file of 1.6 GB takes 1.7 GB."""
+ROWS_AT_A_TIME, NUMBERS_AT_A_TIME = 1 << 13, 1 << 18
+"""At most the one or the other, whichever are more rows: what Arrow has in hand is little beside a page of each column.
+It rounds up to powers of two."""
 
 NUMBERS_IN_A_PART = 50_000_000
 """About how many numbers make a part for a worker, which reads them in blocks: some tenths of a second of work, which
@@ -46,14 +49,13 @@ class ParquetSource:
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
-        with (
-            unreadable_as_data_error(self.name, "Parquet"),
-            pq.ParquetFile(
-                self.path, pre_buffer=False, buffer_size=BYTES_AT_A_TIME, page_checksum_verification=True
-            ) as file,
-        ):
+        rows = min(rows, max(ROWS_AT_A_TIME, NUMBERS_AT_A_TIME // max(len(self.schema), 1)))
+        with unreadable_as_data_error(self.name, "Parquet"), self._opened() as file:
             groups = None if self.groups is None else list(self.groups)
             yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=cores() > 1)
+
+    def _opened(self) -> pq.ParquetFile:
+        return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BYTES_AT_A_TIME, page_checksum_verification=True)
 
 
 @source(suffixes=(".parquet", ".pq"))
