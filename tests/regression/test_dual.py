@@ -226,3 +226,34 @@ def test_rows_that_just_determine_the_coefficients(frame: pd.DataFrame) -> None:
     text = " ".join(str(fit(frame[["a", "b", "y"]][:3], "y", collinear="least norm")).split())
     assert "3 rows determine the coefficients and leave no residual" in text
     assert "Infinitely many" not in text
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("intercept", [False, True])
+def test_columns_that_outnumber_the_rows_are_left_out(intercept: bool, weighted: bool) -> None:
+    rng = np.random.default_rng(7)
+    x, y = rng.normal(size=(30, 600)) + 1e4, rng.normal(size=(30, 2))
+    x[:, 3] = x[:, 1] - 2 * x[:, 0]
+    weights = rng.uniform(0.5, 2, 30) if weighted else None
+    model = unbend.LinearRegression(fit_intercept=intercept, collinear="drop").fit(x, y, weights)
+    kept = [j for j in range(30 + (not intercept)) if j != 3]
+    root = np.ones(30) if weights is None else np.sqrt(weights)
+    design = np.column_stack([np.ones(30), x[:, kept] - 1e4]) if intercept else x[:, kept]
+    expected = np.linalg.lstsq(design * root[:, None], y * root[:, None])[0]
+    assert np.allclose(model.coef_[:, kept], expected[intercept:].T, rtol=1e-6)
+    assert np.count_nonzero(model.coef_[0]) == len(kept) == model.rank_
+    assert model.dropped_[0] == "x3 = −2 x0 + x1"
+    assert len(model.dropped_) == 600 - len(kept)
+    with pytest.raises(DataError, match=f"{600 - len(kept)} of the columns follow"):
+        unbend.LinearRegression(fit_intercept=intercept, collinear="error").fit(x, y, weights)
+    with pytest.raises(UsageError, match="fewer rows than columns"):
+        model.partial_fit(x, y)
+
+
+def test_leaving_out_takes_no_square_of_the_columns() -> None:
+    x, y = wide(60, 4000)
+    tracemalloc.start()
+    unbend.LinearRegression(collinear="drop").fit(x, y)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 0.4 * 8 * 4000**2

@@ -81,7 +81,7 @@ def least_squares(
     """
     triangle = triangle_of(moments, len(moments.shift) - len(names))
     found = relations(triangle)
-    solutions = [] if found else _finished(ordinary_each(triangle, names, found=found), intercept)
+    solutions = [] if found else finished(ordinary_each(triangle, names, found=found), intercept)
     if found or solutions[0].condition > REFINABLE:
         triangle = row_triangle(moments, blocks, intercept, triangle.targets)
         found = [relation if terms is None else terms.relation(relation) for relation in relations(triangle)]
@@ -89,7 +89,7 @@ def least_squares(
             of_triangle = partial(least_norm_of_triangle, intercept=intercept, weight=moments.weight)
             return tuple(of_triangle(triangle, names, found, target=j) for j in range(triangle.targets))
         each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found)
-        solutions = _finished(each, intercept)
+        solutions = finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
         few = readings == "few"
         errors = readings == "whatever it takes" or (not few and _cheap(moments.n, len(names)))
@@ -139,7 +139,7 @@ def _row_factor(moments: Moments, intercept: bool, targets: int, block: Block, f
     return factor
 
 
-def _finished(solutions: Sequence[Solution], intercept: bool) -> Sequence[Solution]:
+def finished(solutions: Sequence[Solution], intercept: bool) -> Sequence[Solution]:
     """Solutions that know whether they have an intercept."""
     if intercept:
         return solutions

@@ -77,7 +77,7 @@ def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataEr
 def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]) -> tuple[Solution, ...]:
     kept = independent(triangle, found)
     p, k = triangle.p, len(kept)
-    r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, *range(p, len(triangle.r))]])
+    r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, *range(p, p + triangle.targets)]])
     upper, scale = r[:k, :k], triangle.scale[kept]
     root = np.zeros((p, k))
     root[kept] = inverse_of(upper) / scale[:, None]

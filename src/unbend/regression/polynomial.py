@@ -177,7 +177,7 @@ class Polynomial:
                 total[i] = total.get(i, Fraction(0)) + Fraction(weight) * factor
                 sizes[i] = sizes.get(i, Fraction(0)) + abs(Fraction(weight) * factor)
         kept = sorted(i for i in total if abs(total[i]) > Fraction(PART) * sizes[i])
-        weights = {i: tidy(float(total[i] / own)) for i in kept}
+        weights = {i: float(tidy(np.asarray(float(total[i] / own)))) for i in kept}
         constant = weights.pop(0, 0.0)
         return Relation(found.column, tuple(i - 1 for i in weights), tuple(weights.values()), constant)
 

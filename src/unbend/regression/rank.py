@@ -19,6 +19,8 @@ CLEAR = 1e-4
 """A column of which more than this share of its length is new is independent of the others without a closer look."""
 PART = 1e-6
 """A column takes part in a relation if its share of the dependent column's length is larger than this."""
+PANEL = 256
+"""Columns that are looked at together, at most."""
 SUM = 1e-9
 """A constant smaller than this share of what it is the difference of is taken for 0."""
 
@@ -59,7 +61,9 @@ def relations(triangle: Triangle) -> list[Relation]:
     """The columns of x that depend on earlier ones (the targets are not looked at)."""
     p = triangle.p
     length = triangle.length[:p]
-    unclear = np.flatnonzero(np.abs(np.diag(triangle.r)[:p]) <= CLEAR * np.maximum(length, 1.0))
+    edge = np.diag(triangle.r)[:p]
+    new = np.append(np.abs(edge), np.zeros(p - len(edge)))
+    unclear = np.flatnonzero(new <= CLEAR * np.maximum(length, 1.0))
     return _search(triangle, p, int(unclear[0])) if len(unclear) else []
 
 
@@ -72,56 +76,64 @@ def independent(triangle: Triangle, found: Sequence[Relation]) -> list[int]:
 def _search(triangle: Triangle, p: int, clear: int) -> list[Relation]:
     """Gram and Schmidt, each column orthogonalised twice, which is enough (Giraud, Langou and Rozložník 2005).
 
-    The first `clear` columns are independent, and as the factor is triangular the first axes are a basis for them.
+    The first `clear` columns are independent, and as the factor is triangular the first axes are a basis for them. The
+    more columns in a row depend on earlier ones, the more are looked at together.
     """
     found: list[Relation] = []
     kept = list(range(clear))
-    basis = np.zeros((p, len(triangle.r)))
+    most = min(p, len(triangle.r))
+    basis = np.zeros((most, len(triangle.r)))
     basis[:clear, :clear] = np.eye(clear)
-    upper = np.zeros((p, p), order="F")
+    upper = np.zeros((most, most), order="F")
     upper[:clear, :clear] = triangle.r[:clear, :clear]
-    for j in range(clear, p):
+    j, together = clear, 1
+    while j < p:
         k = len(kept)
-        along, rest = _split(triangle.r[:, j], basis[:k])
-        size = float(np.linalg.norm(rest))
+        columns = np.arange(j, min(j + together, p))
+        along, rest = _split(triangle.r[:, columns], basis[:k])
+        size = np.linalg.norm(rest, axis=0)
         weights = solve_triangular(upper[:k, :k], along, check_finite=False) if k else along
-        if size <= _rounding(triangle, j, kept, weights):
-            found.append(_relation(triangle, j, kept, weights))
-            continue
-        upper[:k, k], upper[k, k], basis[k] = along, size, rest / size
-        kept.append(j)
+        dependent = size <= _rounding(triangle, columns, kept, weights)
+        first = len(columns) if k == most or dependent.all() else int(np.argmin(dependent))
+        found += [_relation(triangle, j + i, kept, weights[:, i]) for i in range(first)]
+        j, together = j + first, min(2 * together, PANEL)
+        if first < len(columns):
+            upper[:k, k], upper[k, k], basis[k] = along[:, first], size[first], rest[:, first] / size[first]
+            kept.append(j)
+            j, together = j + 1, 1
     return found
 
 
-def _split(column: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    along = basis @ column
-    rest = column - along @ basis
+def _split(columns: np.ndarray, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    along = basis @ columns
+    rest = columns - basis.T @ along
     again = basis @ rest
-    return along + again, rest - again @ basis
+    return along + again, rest - basis.T @ again
 
 
-def _rounding(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> float:
+def _rounding(triangle: Triangle, columns: np.ndarray, kept: list[int], weights: np.ndarray) -> np.ndarray:
     length, scale = triangle.length, triangle.scale
     share = np.abs(weights)
-    in_factor = triangle.noise * (max(length[j], 1.0) + share @ length[kept])
+    in_factor = triangle.noise * (np.maximum(length[columns], 1.0) + length[kept] @ share)
     values = np.sqrt(triangle.n) * np.abs(triangle.mean) / scale + length
-    in_values = ROUNDINGS * EPS * (values[j] + share @ values[kept])
-    return float(in_factor + in_values)
+    in_values = ROUNDINGS * EPS * (values[columns] + values[kept] @ share)
+    return in_factor + in_values
 
 
 def _relation(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) -> Relation:
     length, scale, mean = triangle.length, triangle.scale, triangle.mean
-    taking_part = [i for i, k in enumerate(kept) if abs(weights[i]) * length[k] > PART * length[j]]
-    others = tuple(kept[i] for i in taking_part)
-    raw = [tidy(weights[i] * scale[j] / scale[kept[i]]) for i in taking_part]
-    constant = mean[j] - sum(weight * mean[k] for weight, k in zip(raw, others, strict=True))
-    size = abs(mean[j]) + sum(abs(weight * mean[k]) for weight, k in zip(raw, others, strict=True))
+    among = np.array(kept, dtype=int)
+    taking_part = np.abs(weights) * length[among] > PART * length[j]
+    others = among[taking_part]
+    raw = tidy(weights[taking_part] * scale[j] / scale[others])
+    constant = mean[j] - raw @ mean[others]
+    size = abs(mean[j]) + np.abs(raw) @ np.abs(mean[others])
     spread = float(length[j] * scale[j] / np.sqrt(triangle.n))
     known = abs(constant) > PART * spread + SUM * size
-    return Relation(j, others, tuple(raw), tidy(float(constant)) if known else 0.0)
+    return Relation(j, tuple(others.tolist()), tuple(raw.tolist()), float(tidy(constant)) if known else 0.0)
 
 
-def tidy(value: float) -> float:
-    """A whole number if it is one up to rounding."""
-    nearest = round(value)
-    return float(nearest) if nearest and abs(value - nearest) < PART * abs(nearest) else float(value)
+def tidy(values: np.ndarray) -> np.ndarray:
+    """Whole numbers where they are that up to rounding."""
+    nearest = np.round(values)
+    return np.where((nearest != 0) & (np.abs(values - nearest) < PART * np.abs(nearest)), nearest, values)

@@ -31,7 +31,8 @@ class Triangle:
     n : rows
     shift, offset : (q,) the means of the columns in two parts, the second small
     scale : (q,) powers of two that make the columns of r about as long as 1, unless they are 0
-    r : (q, q) upper triangular; rᵀ r scaled back by `scale` is the centred cross products
+    r : (q, q), or (n, q) of n rows that are fewer, upper triangular; rᵀ r scaled back by `scale` is the centred cross
+        products
     noise : relative error of the length of a column in r
     method : in words
     targets : how many of the columns are; below the rows of the other columns only the lengths of theirs matter
@@ -49,7 +50,7 @@ class Triangle:
     @property
     def p(self) -> int:
         """Columns that are no target."""
-        return len(self.r) - self.targets
+        return self.r.shape[1] - self.targets
 
     @property
     def mean(self) -> np.ndarray:

@@ -17,11 +17,14 @@ from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.from_sums import from_sums
 from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.least_squares import least_squares
-from unbend.regression.moments import Moments
+from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear
+from unbend.regression.outnumbered import of_fewer_rows
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
 
+MANY = 500
+"""Of more columns than this no cross products are formed where the rows are fewer."""
 Choice = Literal["warn", "drop", "error", "least norm"]
 """What can be done where columns follow from earlier ones."""
 
@@ -97,14 +100,20 @@ class LinearRegression(UpdatedModel):
 
     def _outnumbered(self, sample: Sample | Partitioned) -> bool:
         """Whether the rows are to be solved as they are, as there are no more of them than columns."""
-        few = isinstance(sample, Sample) and len(sample.x) <= len(sample.names) + 1
-        return few and self.collinear == "least norm"
+        if not isinstance(sample, Sample):
+            return False
+        n, p = len(sample.x), len(sample.names)
+        return n <= p + 1 if self.collinear == "least norm" else p > max(n, MANY)
 
     def _solutions(self, sample: Sample | Partitioned, moments: Moments | None) -> Sequence[Solution]:
-        if moments is None and isinstance(sample, Sample):
+        if moments is not None or not isinstance(sample, Sample):
+            return solutions(sample, self.fit_intercept, self._collinear, moments)
+        if self.collinear == "least norm":
             rows = [sample.of_rows(j) for j in range(sample.y.shape[1])]
             return [least_norm_of_rows(one, sample.names, self.fit_intercept) for one in rows]
-        return solutions(sample, self.fit_intercept, self._collinear, moments)
+        rows = Block(sample.x, sample.y, sample.weights)
+        with estimators_advice():
+            return of_fewer_rows(rows, sample.names, collinear=self._collinear, intercept=self.fit_intercept)
 
     def _sums_of(self, moments: Moments) -> Sums:
         coef = Double.of(
