@@ -297,8 +297,8 @@ FN void NAME(weigh)(Py_ssize_t n, const double *from, const double *w, double *t
 #include "_odds.h"
 
 static const Kernel NAME(kernel) = {
-    W, NAME(chunk), NAME(settle), NAME(columns), NAME(lengths), NAME(block), NAME(panel), NAME(weigh),
-    NAME(odds), NAME(odds_sums), NAME(odds_products),
+    W, NAME(TILE), NAME(chunk), NAME(settle), NAME(columns), NAME(lengths), NAME(block), NAME(panel), NAME(weigh),
+    NAME(shares), NAME(slopes), NAME(curvature),
 };
 
 #undef FN

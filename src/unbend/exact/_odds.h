@@ -1,6 +1,9 @@
 /* The sums of logistic regression over a chunk of rows for one instruction set: rows in lanes, x column after column.
 
-   Included by _kernel.h; the buffers are `Odds` (_passes.c). Rows that fill the last vector have weight 0. */
+   Included by _kernel.h; the buffers are `Odds` (_passes.c). Rows that fill the last vector have weight 0, columns that
+   fill the last tile are 0. */
+
+enum { NAME(TILE) = W == 4 ? 3 : 4 }; /* columns; as many sums as there are registers for are its square */
 
 typedef long long NAME(Bits) __attribute__((vector_size(W * 8)));
 
@@ -24,102 +27,191 @@ INLINE VD NAME(exp)(VD x)
     return (VD)((NAME(Bits))(e * two) & near);
 }
 
+/* log x to about two units in the last place of the larger of it and 1, for finite x from 1. `power` of two takes x to
+   between the roots of ½ and 2. */
+INLINE VD NAME(log)(VD x)
+{
+    static const double ODD[] = {1.0 / 21, 1.0 / 19, 1.0 / 17, 1.0 / 15, 1.0 / 13,
+                                 1.0 / 11, 1.0 / 9,  1.0 / 7,  1.0 / 5,  1.0 / 3};
+    NAME(Bits) bits = (NAME(Bits))x, power = (bits - 0x3fe6a09e667f3bcd) >> 52;
+    VD m = (VD)(bits - (power << 52)), one = SET1(1.0), z = (m - one) / (m + one), square = z * z;
+    VD series = SET1(1.0 / 23);
+#pragma GCC unroll 10
+    for (int i = 0; i < 10; i++)
+        series = FMA(series, square, SET1(ODD[i]));
+    VD twos = (VD)(power + 0x4338000000000000) - SET1(0x1.8p52), twice = z + z;
+    return FMA(twos, SET1(0x1.62e42fefa39efp-1), FMA(twice * square, series, twice));
+}
+
 INLINE VD NAME(select)(NAME(Bits) mask, VD yes, VD no)
 {
     return (VD)(((NAME(Bits))yes & mask) | ((NAME(Bits))no & ~mask));
 }
 
-/* Residuals and weights of the Hessian from the scores b0 + b·x, and what is summed of them. */
-FN void NAME(odds)(Odds *o)
+INLINE VD NAME(larger)(VD a, VD b)
 {
-    VD one = SET1(1.0), zero = SET1(0.0);
-    VD loss = NAME(load)(o->totals), largest = NAME(load)(o->totals + W);
-    VD residuals = NAME(load)(o->totals + 2 * W), spreads = NAME(load)(o->totals + 3 * W), product = one;
-    for (Py_ssize_t i = 0; i < o->rows; i += W) {
-        VD score = SET1(o->b0);
-        for (Py_ssize_t j = 0; j < o->p; j++)
-            score = FMA(NAME(load)(o->x + j * o->rows + i), SET1(o->b[j]), score);
-        VD y = NAME(load)(o->y + i), w = NAME(load)(o->w + i);
-        NAME(Bits) positive = (NAME(Bits))(score > zero);
-        VD size = NAME(select)(positive, score, -score);
-        VD odds = NAME(exp)(-size), far = one / (one + odds), near = odds * far;
-        VD residual = w * (NAME(select)(positive, far, near) - y), spread = w * far * near;
-        loss = loss + w * (NAME(select)(positive, score, zero) - y * score);
-        if (o->weighted)
-            NAME(store)(o->spread + i, one + odds);
+    return NAME(select)((NAME(Bits))(a > b), a, b);
+}
+
+/* share = the scores b0 + b·x of `groups` vectors of rows from row i for class c. */
+INLINE void NAME(scores)(const Odds *o, Py_ssize_t c, Py_ssize_t i, const int groups)
+{
+    const double *b = o->beta + c * (1 + o->p), *x = o->x + i;
+    VD score[4];
+    for (int g = 0; g < groups; g++)
+        score[g] = SET1(b[0]);
+    for (Py_ssize_t j = 0; j < o->p; j++, x += o->rows) {
+        VD factor = SET1(b[1 + j]);
+        for (int g = 0; g < groups; g++)
+            score[g] = FMA(NAME(load)(x + g * W), factor, score[g]);
+    }
+    for (int g = 0; g < groups; g++)
+        NAME(store)(o->share + c * o->rows + i + g * W, score[g]);
+}
+
+/* Add a loss and the largest log-odds of rows of weight w. */
+INLINE void NAME(count)(const Odds *o, VD w, VD loss, VD size)
+{
+    VD seen = NAME(select)((NAME(Bits))(w > SET1(0.0)), size, SET1(0.0)), before = NAME(load)(o->totals + W);
+    NAME(store)(o->totals, FMA(w, loss, NAME(load)(o->totals)));
+    NAME(store)(o->totals + W, NAME(select)((NAME(Bits))(seen <= before), before, seen));
+}
+
+/* Two classes: residuals, and the weights of the Hessian. */
+INLINE void NAME(share_of_two)(const Odds *o, Py_ssize_t i)
+{
+    VD one = SET1(1.0), zero = SET1(0.0), score = NAME(load)(o->share + i);
+    VD y = NAME(load)(o->y + i), w = NAME(load)(o->w + i);
+    NAME(Bits) positive = (NAME(Bits))(score > zero);
+    VD size = NAME(select)(positive, score, -score);
+    VD odds = NAME(exp)(-size), far = one / (one + odds), near = odds * far;
+    NAME(count)(o, w, NAME(select)(positive, score, zero) - y * score + NAME(log)(one + odds), size);
+    NAME(store)(o->totals + 2 * W, FMA(w, y, NAME(load)(o->totals + 2 * W)));
+    NAME(store)(o->residual + i, w * (NAME(select)(positive, far, near) - y));
+    NAME(store)(o->spread + i, w * far * near);
+}
+
+/* More classes: shares and residuals. */
+INLINE void NAME(share_of_many)(const Odds *o, Py_ssize_t i)
+{
+    VD top = SET1(0.0), low = top, own = top, y = NAME(load)(o->y + i), w = NAME(load)(o->w + i);
+    for (Py_ssize_t c = 0; c < o->k; c++) {
+        VD score = NAME(load)(o->share + c * o->rows + i);
+        own = NAME(select)((NAME(Bits))(y == SET1(1.0 + c)), score, own);
+        top = NAME(select)((NAME(Bits))(score <= top), top, score);
+        low = NAME(select)((NAME(Bits))(score >= low), low, score);
+    }
+    VD sum = NAME(exp)(-top);
+    for (Py_ssize_t c = 0; c < o->k; c++) {
+        VD odds = NAME(exp)(NAME(load)(o->share + c * o->rows + i) - top);
+        sum = sum + odds;
+        NAME(store)(o->share + c * o->rows + i, odds);
+    }
+    NAME(count)(o, w, top - own + NAME(log)(sum), top - low);
+    for (Py_ssize_t c = 0; c < o->k; c++) {
+        VD share = NAME(load)(o->share + c * o->rows + i) / sum;
+        VD is = NAME(select)((NAME(Bits))(y == SET1(1.0 + c)), SET1(1.0), SET1(0.0));
+        NAME(store)(o->totals + (2 + c) * W, FMA(w, is, NAME(load)(o->totals + (2 + c) * W)));
+        NAME(store)(o->share + c * o->rows + i, share);
+        NAME(store)(o->residual + c * o->rows + i, w * (share - is));
+    }
+}
+
+FN void NAME(shares)(const Odds *o)
+{
+    for (Py_ssize_t c = 0; c < o->k; c++)
+        for (Py_ssize_t i = 0; i < o->rows; i += 4 * W)
+            NAME(scores)(o, c, i, 4);
+    for (Py_ssize_t i = 0; i < o->rows; i += W)
+        if (o->k == 1)
+            NAME(share_of_two)(o, i);
         else
-            product = product * NAME(select)((NAME(Bits))(w > zero), one + odds, one);
-        size = size * NAME(select)((NAME(Bits))(w > zero), one, zero);
-        largest = NAME(select)((NAME(Bits))(size > largest), size, largest);
-        residuals = residuals + residual;
-        spreads = spreads + spread;
-        if (o->weighted)
-            for (int lane = 0; lane < W; lane++)
-                o->log_loss += o->w[i + lane] * log(o->spread[i + lane]);
-        NAME(store)(o->residual + i, residual);
-        NAME(store)(o->spread + i, spread);
-    }
-    double products[W];
-    NAME(store)(products, product);
-    for (int lane = 0; lane < W; lane++)
-        o->log_loss += log(products[lane]);
-    NAME(store)(o->totals, loss), NAME(store)(o->totals + W, largest);
-    NAME(store)(o->totals + 2 * W, residuals), NAME(store)(o->totals + 3 * W, spreads);
+            NAME(share_of_many)(o, i);
 }
 
-/* gradient += Σ residual · x, and first += Σ spread · x if `right` is given, which becomes spread · x; W lanes each. */
-FN void NAME(odds_sums)(const Odds *o)
+/* sums += Σ residual · [1 x] for class c, four columns at a time: each sum waits for itself. */
+INLINE void NAME(slope)(const Odds *o, Py_ssize_t c)
 {
-    for (Py_ssize_t j = 0; j < o->p; j++) {
-        const double *x = o->x + j * o->rows;
-        VD gradient = NAME(load)(o->gradient + j * W), first = NAME(load)(o->first + j * W);
-        for (Py_ssize_t i = 0; i < o->rows; i += W) {
-            VD value = NAME(load)(x + i);
-            gradient = FMA(value, NAME(load)(o->residual + i), gradient);
-            if (o->right) {
-                value = value * NAME(load)(o->spread + i);
-                first = first + value;
-                NAME(store)(o->right + j * o->rows + i, value);
-            }
+    const double *residual = o->residual + c * o->rows;
+    double *sums = o->gradient + c * (1 + o->across) * W;
+    VD total = NAME(load)(sums);
+    for (Py_ssize_t i = 0; i < o->rows; i += W)
+        total = total + NAME(load)(residual + i);
+    NAME(store)(sums, total);
+    for (Py_ssize_t j = 0; j < o->across; j += NAME(TILE)) {
+        VD sum[NAME(TILE)];
+        for (int u = 0; u < NAME(TILE); u++)
+            sum[u] = NAME(load)(sums + (1 + j + u) * W);
+        for (Py_ssize_t i = 0; i < o->rows; i += W)
+            for (int u = 0; u < NAME(TILE); u++)
+                sum[u] = FMA(NAME(load)(o->x + (j + u) * o->rows + i), NAME(load)(residual + i), sum[u]);
+        for (int u = 0; u < NAME(TILE); u++)
+            NAME(store)(sums + (1 + j + u) * W, sum[u]);
+    }
+}
+
+FN void NAME(slopes)(const Odds *o)
+{
+    for (Py_ssize_t c = 0; c < o->k; c++)
+        NAME(slope)(o, c);
+}
+
+/* right = spread · x for a tile of columns from column j, and their sums on top of `totals`. */
+INLINE void NAME(weighted)(const Odds *o, Py_ssize_t j, double *totals)
+{
+    enum { T = NAME(TILE) };
+    VD sum[T];
+    for (int u = 0; u < T; u++)
+        sum[u] = NAME(load)(totals + u * W);
+    for (Py_ssize_t i = 0; i < o->rows; i += W)
+        for (int u = 0; u < T; u++) {
+            VD value = NAME(load)(o->x + (j + u) * o->rows + i) * NAME(load)(o->spread + i);
+            NAME(store)(o->right + u * o->rows + i, value);
+            sum[u] = sum[u] + value;
         }
-        NAME(store)(o->gradient + j * W, gradient), NAME(store)(o->first + j * W, first);
-    }
+    for (int u = 0; u < T; u++)
+        NAME(store)(totals + u * W, sum[u]);
 }
 
-/* A tile of Σ (spread · x) xᵀ from row a and column b of it; W lanes for each number. */
-INLINE void NAME(odds_tile)(const Odds *o, Py_ssize_t a, Py_ssize_t b, const int high, const int wide)
+/* A tile of Σ right xᵀ from column b of x; W lanes for each number. */
+INLINE void NAME(tile_of)(const Odds *o, Py_ssize_t b, double *products)
 {
-    VD sum[4][4];
-    for (int u = 0; u < high; u++)
-        for (int v = 0; v < wide; v++)
-            sum[u][v] = NAME(load)(o->products + ((a + u) * o->p + b + v) * W);
+    enum { T = NAME(TILE) };
+    VD sum[T][T];
+    for (int u = 0; u < T; u++)
+        for (int v = 0; v < T; v++)
+            sum[u][v] = NAME(load)(products + (u * o->across + v) * W);
     for (Py_ssize_t i = 0; i < o->rows; i += W) {
-        VD left[4];
-        for (int u = 0; u < high; u++)
-            left[u] = NAME(load)(o->right + (a + u) * o->rows + i);
-        for (int v = 0; v < wide; v++) {
+        VD left[T];
+        for (int u = 0; u < T; u++)
+            left[u] = NAME(load)(o->right + u * o->rows + i);
+        for (int v = 0; v < T; v++) {
             VD x = NAME(load)(o->x + (b + v) * o->rows + i);
-            for (int u = 0; u < high; u++)
+            for (int u = 0; u < T; u++)
                 sum[u][v] = FMA(left[u], x, sum[u][v]);
         }
     }
-    for (int u = 0; u < high; u++)
-        for (int v = 0; v < wide; v++)
-            NAME(store)(o->products + ((a + u) * o->p + b + v) * W, sum[u][v]);
+    for (int u = 0; u < T; u++)
+        for (int v = 0; v < T; v++)
+            NAME(store)(products + (u * o->across + v) * W, sum[u][v]);
 }
 
-/* products += Σ (spread · x) xᵀ, on and above the diagonal of tiles. */
-FN void NAME(odds_products)(const Odds *o)
+/* sums += Σ spread · [1 x] and, after these, Σ spread · x xᵀ on and above the diagonal of tiles, for classes c and d. */
+FN void NAME(curvature)(const Odds *o, Py_ssize_t c, Py_ssize_t d, double *sums)
 {
-    enum { T = W >= 8 ? 4 : 2 }; /* as many sums as there are registers for */
-    Py_ssize_t a = 0, b;
-    for (; a + T <= o->p; a += T) {
-        for (b = a; b + T <= o->p; b += T)
-            NAME(odds_tile)(o, a, b, T, T);
-        for (; b < o->p; b++)
-            NAME(odds_tile)(o, a, b, T, 1);
+    enum { T = NAME(TILE) };
+    VD same = SET1(c == d), sum = NAME(load)(sums);
+    const double *of_c = o->share + c * o->rows, *of_d = o->share + d * o->rows;
+    for (Py_ssize_t i = 0; i < o->rows; i += W) {
+        if (o->k > 1)
+            NAME(store)(o->spread + i, NAME(load)(o->w + i) * NAME(load)(of_c + i) * (same - NAME(load)(of_d + i)));
+        sum = sum + NAME(load)(o->spread + i);
     }
-    for (; a < o->p; a++)
-        for (b = a; b < o->p; b++)
-            NAME(odds_tile)(o, a, b, 1, 1);
+    NAME(store)(sums, sum);
+    double *products = sums + (1 + o->across) * W;
+    for (Py_ssize_t a = 0; a < o->across; a += T) {
+        NAME(weighted)(o, a, sums + (1 + a) * W);
+        for (Py_ssize_t b = a; b < o->across; b += T)
+            NAME(tile_of)(o, b, products + (a * o->across + b) * W);
+    }
 }

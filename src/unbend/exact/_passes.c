@@ -24,18 +24,17 @@ typedef struct {
     double *x, *x_low, *y, *y_low, *w, *r, *r_low, *wr, *wr_low;
 } Chunk;
 
-/* Rows of a chunk as above, weights of rows and of the Hessian, and what is summed: W lanes for each number. `right` is
-   room for the columns times their weights, NULL where no Hessian is wanted. */
+/* Rows of a chunk of x as above with the number of each row's class, its weight, and for each class but the first its
+   share and residual. What is summed has W lanes for each number. `right` is room for a tile of columns times `spread`,
+   the weights of the Hessian; `across` is p filled to whole tiles. beta (k, 1 + p). */
 typedef struct {
-    Py_ssize_t rows, p;
-    int weighted;
-    double b0, log_loss;
-    const double *b;
-    double *x, *right, *y, *w, *residual, *spread, *totals, *gradient, *first, *products;
+    Py_ssize_t rows, p, across, k;
+    const double *beta;
+    double *x, *right, *y, *w, *spread, *share, *residual, *totals, *gradient, *products;
 } Odds;
 
 typedef struct {
-    int width;
+    int width, tile;
     void (*chunk)(const Chunk *, const double *b0, const double *b, double *sums);
     void (*settle)(double *sums, Py_ssize_t count);
     Py_ssize_t (*columns)(const char *from, Py_ssize_t row, Py_ssize_t n, Py_ssize_t left, Py_ssize_t p, double *to,
@@ -45,9 +44,9 @@ typedef struct {
                   double *out, Py_ssize_t across);
     void (*panel)(Py_ssize_t n, const char *x, Py_ssize_t row, const double *shift, int live, double *to);
     void (*weigh)(Py_ssize_t n, const double *from, const double *w, double *to);
-    void (*odds)(Odds *o);
-    void (*odds_sums)(const Odds *o);
-    void (*odds_products)(const Odds *o);
+    void (*shares)(const Odds *o);
+    void (*slopes)(const Odds *o);
+    void (*curvature)(const Odds *o, Py_ssize_t a, Py_ssize_t b, double *products);
 } Kernel;
 
 typedef struct {
@@ -281,7 +280,10 @@ static void target_of(const Array *a, Py_ssize_t first, Py_ssize_t n, Py_ssize_t
 {
     if (!a->data)
         return;
-    column(a, first, n, t, 0.0, to, 1);
+    if (a->row == SIZE && !a->narrow)
+        memcpy(to, a->data + first * SIZE + t * a->column, (size_t)n * sizeof *to);
+    else
+        column(a, first, n, t, 0.0, to, 1);
     memset(to + n, 0, (size_t)(rows - n) * sizeof *to);
 }
 
@@ -543,7 +545,7 @@ static PyObject *products(PyObject *module, PyObject *arguments)
 /* ---- odds ------------------------------------------------------------------------------------------------------------ */
 
 enum { OX, OY, OWEIGHTS, OSHIFT, OBETA, OTOTALS, OGRADIENT, OHESSIAN, ODDS_ARRAYS };
-enum { ODDS_CACHE = 2560 }; /* numbers of x in a chunk, of which there are two copies */
+enum { ODDS_CACHE = 1280 }; /* numbers of x in a chunk */
 
 static double lanes_sum(const double *at)
 {
@@ -553,63 +555,110 @@ static double lanes_sum(const double *at)
     return sum;
 }
 
-/* totals: the loss and the largest log-odds. gradient (1 + p) and hessian (1 + p, 1 + p), the ones first. */
-static void odds_out(const Odds *o, double *totals, double *gradient, double *hessian)
+/* totals: the loss, the largest log-odds, and the weight of each class but the first. */
+static void totals_out(const Odds *o, double *totals)
 {
-    Py_ssize_t p = o->p, w = kernel->width, across = p + 1;
-    totals[0] = o->log_loss + lanes_sum(o->totals);
-    totals[1] = 0.0;
-    for (int lane = 0; lane < w; lane++)
-        if (!(o->totals[w + lane] <= totals[1]))
-            totals[1] = o->totals[w + lane];
-    gradient[0] = lanes_sum(o->totals + 2 * w);
-    for (Py_ssize_t j = 0; j < p; j++)
-        gradient[1 + j] = lanes_sum(o->gradient + j * w);
-    if (!hessian)
-        return;
-    hessian[0] = lanes_sum(o->totals + 3 * w);
-    for (Py_ssize_t j = 0; j < p; j++)
-        hessian[1 + j] = hessian[(1 + j) * across] = lanes_sum(o->first + j * w);
+    const double *from = o->totals + kernel->width;
+    totals[0] = lanes_sum(o->totals), totals[1] = 0.0;
+    for (const double *end = from + kernel->width; from < end; from++)
+        if (!(*from <= totals[1]))
+            totals[1] = *from;
+    for (Py_ssize_t c = 0; c < o->k; c++)
+        totals[2 + c] = lanes_sum(from + c * kernel->width);
+}
+
+/* Σ spread · [1 x] [1 x]ᵀ as a block of the Hessian, whose rows are `line` apart. */
+static void curvature_out(const Odds *o, const double *sums, double *block, Py_ssize_t line)
+{
+    Py_ssize_t p = o->p, w = kernel->width;
+    const double *products = sums + (1 + o->across) * w;
+    for (Py_ssize_t j = 0; j <= p; j++)
+        block[j] = block[j * line] = lanes_sum(sums + j * w);
     for (Py_ssize_t i = 0; i < p; i++)
         for (Py_ssize_t j = i; j < p; j++)
-            hessian[(1 + i) * across + 1 + j] = hessian[(1 + j) * across + 1 + i] = lanes_sum(o->products + (i * p + j) * w);
+            block[(1 + i) * line + 1 + j] = lanes_sum(products + (i * o->across + j) * w);
+    for (Py_ssize_t i = 0; i < p; i++)
+        for (Py_ssize_t j = i; j < p; j++)
+            block[(1 + j) * line + 1 + i] = block[(1 + i) * line + 1 + j];
+}
+
+/* Numbers that one pair of classes has in `products`. */
+static Py_ssize_t pair_size(const Odds *o)
+{
+    return (1 + o->across + o->across * o->across) * kernel->width;
+}
+
+/* Room for a chunk and for sums, all of them 0, and behind it for rows that are not float64. */
+static double *odds_room(Odds *o, Py_ssize_t pairs, void **keep)
+{
+    Py_ssize_t tile = kernel->tile, lanes = kernel->width, rows = ODDS_CACHE / (o->p ? o->p : 1) / 32 * 32;
+    o->rows = rows = rows > 256 ? 256 : rows < 32 ? 32 : rows;
+    o->across = (o->p + tile - 1) / tile * tile;
+    Py_ssize_t gradient = o->k * (1 + o->across) * lanes, products = pairs * pair_size(o);
+    double *at = scratch(rows * (o->across + tile + 3 + 2 * o->k + o->p) + (2 + o->k) * lanes + gradient + products,
+                         keep);
+    if (!at)
+        return NULL;
+    o->x = at, at += rows * o->across;
+    o->right = at, at += rows * tile;
+    o->y = at, o->w = at + rows, o->spread = at + 2 * rows, at += 3 * rows;
+    o->share = at, at += rows * o->k;
+    o->residual = at, at += rows * o->k;
+    o->totals = at, at += (2 + o->k) * lanes;
+    o->gradient = at, at += gradient;
+    o->products = at, at += products;
+    return at;
+}
+
+static void gradient_out(const Odds *o, double *gradient)
+{
+    for (Py_ssize_t c = 0; c < o->k; c++)
+        for (Py_ssize_t j = 0; j <= o->p; j++)
+            *gradient++ = lanes_sum(o->gradient + (c * (1 + o->across) + j) * kernel->width);
+}
+
+/* hessian (k q, k q) */
+static void hessian_out(const Odds *o, double *hessian)
+{
+    Py_ssize_t q = 1 + o->p, line = o->k * q;
+    const double *sums = o->products;
+    for (Py_ssize_t c = 0; c < o->k; c++)
+        for (Py_ssize_t d = 0; d <= c; d++, sums += pair_size(o)) {
+            curvature_out(o, sums, hessian + c * q * line + d * q, line);
+            curvature_out(o, sums, hessian + d * q * line + c * q, line);
+        }
 }
 
 static int run_odds(Array *a)
 {
-    Py_ssize_t n = a[OX].rows, p = a[OX].columns, lanes = kernel->width, rows = 256;
+    Py_ssize_t n = a[OX].rows, p = a[OX].columns, k = a[OBETA].rows;
     int squares = a[OHESSIAN].data != NULL;
-    while (rows > 32 && rows * p > ODDS_CACHE)
-        rows /= 2;
+    const double *shift = whole(&a[OSHIFT]);
+    Odds o = {.p = p, .k = k, .beta = whole(&a[OBETA])};
     void *keep;
-    Py_ssize_t wide_size = rows * p;
-    double *at = scratch(rows * (2 * p + 4) + lanes * (4 + 2 * p + p * p) + wide_size, &keep);
-    if (!at)
+    double *wide = odds_room(&o, squares ? k * (k + 1) / 2 : 0, &keep);
+    if (!wide)
         return -1;
-    const double *shift = whole(&a[OSHIFT]), *beta = whole(&a[OBETA]);
-    Odds o = {.rows = rows, .p = p, .b0 = beta[0], .b = beta + 1, .weighted = a[OWEIGHTS].data != NULL};
-    o.totals = at, at += 4 * lanes;
-    o.gradient = at, at += p * lanes;
-    o.first = at, at += p * lanes;
-    o.products = at, at += p * p * lanes;
-    o.x = at, at += rows * p;
-    o.right = squares ? at : NULL, at += rows * p;
-    o.y = at, o.w = at + rows, o.residual = at + 2 * rows, o.spread = at + 3 * rows;
-    at += 4 * rows;
-    for (Py_ssize_t first = 0; first < n; first += rows) {
-        Py_ssize_t m = n - first < rows ? n - first : rows;
-        columns_of(&a[OX], first, m, rows, o.x, at);
+    for (Py_ssize_t first = 0; first < n; first += o.rows) {
+        Py_ssize_t m = n - first < o.rows ? n - first : o.rows;
+        columns_of(&a[OX], first, m, o.rows, o.x, wide);
         for (Py_ssize_t j = 0; j < p; j++)
             for (Py_ssize_t i = 0; i < m && shift[j] != 0.0; i++)
-                o.x[j * rows + i] -= shift[j];
-        target_of(&a[OY], first, m, rows, 0, o.y);
-        weights_of(&a[OWEIGHTS], first, m, rows, o.w);
-        kernel->odds(&o);
-        kernel->odds_sums(&o);
-        if (squares)
-            kernel->odds_products(&o);
+                o.x[j * o.rows + i] -= shift[j];
+        target_of(&a[OY], first, m, o.rows, 0, o.y);
+        if (!first || m < o.rows || a[OWEIGHTS].data)
+            weights_of(&a[OWEIGHTS], first, m, o.rows, o.w);
+        kernel->shares(&o);
+        kernel->slopes(&o);
+        double *sums = o.products;
+        for (Py_ssize_t c = 0; c < k && squares; c++)
+            for (Py_ssize_t d = 0; d <= c; d++, sums += pair_size(&o))
+                kernel->curvature(&o, c, d, sums);
     }
-    odds_out(&o, whole(&a[OTOTALS]), whole(&a[OGRADIENT]), whole(&a[OHESSIAN]));
+    totals_out(&o, whole(&a[OTOTALS]));
+    gradient_out(&o, whole(&a[OGRADIENT]));
+    if (squares)
+        hessian_out(&o, whole(&a[OHESSIAN]));
     free(keep);
     return 0;
 }
@@ -619,12 +668,12 @@ static PyObject *odds(PyObject *module, PyObject *arguments)
     Array a[ODDS_ARRAYS];
     (void)module;
     int status = get_all(arguments, a, ODDS_ARRAYS, 3);
-    Py_ssize_t n = a[OX].rows, p = a[OX].columns;
+    Py_ssize_t n = a[OX].rows, p = a[OX].columns, k = a[OBETA].rows;
     if (!status
         && (!a[OX].data || !a[OY].data || !whole(&a[OSHIFT]) || !whole(&a[OBETA]) || !whole(&a[OTOTALS])
             || !whole(&a[OGRADIENT]) || (a[OHESSIAN].data && !whole(&a[OHESSIAN])) || !is(&a[OY], n, 1)
-            || !is(&a[OWEIGHTS], n, 1) || !is(&a[OSHIFT], p, 1) || !is(&a[OBETA], 1 + p, 1) || !is(&a[OTOTALS], 2, 1)
-            || !is(&a[OGRADIENT], 1 + p, 1) || !is(&a[OHESSIAN], 1 + p, 1 + p)))
+            || !is(&a[OWEIGHTS], n, 1) || !is(&a[OSHIFT], p, 1) || !is(&a[OBETA], k, 1 + p) || !is(&a[OTOTALS], 2 + k, 1)
+            || !is(&a[OGRADIENT], k, 1 + p) || !is(&a[OHESSIAN], k * (1 + p), k * (1 + p))))
         status = refuse();
     if (!status) {
         Py_BEGIN_ALLOW_THREADS

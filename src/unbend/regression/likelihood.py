@@ -7,67 +7,26 @@ are taken there first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from functools import cached_property
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial, reduce
+from operator import add
 
 import numpy as np
 from scipy.special import log_softmax
 
 from unbend.exact import compiled_odds, odds
+from unbend.regression.axes import Axes
 from unbend.regression.moments import Block
+from unbend.regression.rows import Blocks, summed
 
-PLAIN = 1e4
-"""Condition number up to which sums over rows as they are carry the digits: the Hessian loses its square."""
 IN_CACHE = 1 << 15
 """Numbers of a block of rows at a time, so that what is made of them stays in the second cache."""
 
 
 @dataclass(frozen=True, eq=False)
-class Axes:
-    """Coordinates u = [1/√weight, (x − mean) root] whose weighted cross products are the identity.
-
-    Without an intercept there is no first coordinate, and `mean` is 0. Of the columns, `dropped` were left out, each
-    with its relation; `condition` is that of the columns, centred and scaled to one length. `shift` is a number for
-    each column near its mean, 0 where that is near enough.
-    """
-
-    names: tuple[str, ...]
-    mean: np.ndarray
-    root: np.ndarray
-    weight: float
-    intercept: bool
-    condition: float
-    dropped: tuple[str, ...] = ()
-    relations: tuple[str, ...] = ()
-    shift: np.ndarray = field(default_factory=lambda: np.zeros(0))
-
-    def rows(self, x: np.ndarray) -> np.ndarray:
-        """The coordinates of rows x (n, p); (n, q)."""
-        u = (x - self.mean) @ self.root
-        return np.column_stack([np.full(len(x), self.weight**-0.5), u]) if self.intercept else u
-
-    @cached_property
-    def back(self) -> np.ndarray:
-        """(1 + p, q) that turns coordinates of a score into its intercept and coefficients."""
-        return self._back(self.mean)
-
-    @cached_property
-    def shifted_back(self) -> np.ndarray:
-        """The same for rows less the shift."""
-        return self._back(self.mean - self.shift)
-
-    def _back(self, mean: np.ndarray) -> np.ndarray:
-        below = np.column_stack([np.zeros(len(mean)), self.root]) if self.intercept else self.root
-        first = -mean @ below
-        if self.intercept:
-            first[0] += self.weight**-0.5
-        return np.vstack([first, below])
-
-
-@dataclass(eq=False)
 class Reading:
-    """Sums over rows at scores `gamma` (K − 1, q) of all classes but the first.
+    """Sums over rows at scores `gamma` (K − 1, q) of all classes but the first; readings of other rows add up.
 
     Attributes
     ----------
@@ -77,21 +36,29 @@ class Reading:
     counts : (K,) weight of each class
     n : rows
     largest : the largest log-odds of a row
-    weighted : whether rows have weights
+    lightest : the smallest weight of a row, 1 without weights
     """
 
     loss: float
     gradient: np.ndarray
     hessian: np.ndarray | None
     counts: np.ndarray
-    n: int = 0
-    largest: float = 0.0
-    weighted: bool = False
+    n: int
+    largest: float
+    lightest: float
 
-    def _add(self, loss: float, largest: float, counts: np.ndarray) -> None:
-        self.loss += loss
-        self.largest = max(self.largest, largest)
-        self.counts += counts
+    def __add__(self, other: Reading) -> Reading:
+        """Of the rows of both."""
+        mine, others = self.hessian, other.hessian
+        return Reading(
+            self.loss + other.loss,
+            self.gradient + other.gradient,
+            None if mine is None or others is None else mine + others,
+            self.counts + other.counts,
+            self.n + other.n,
+            max(self.largest, other.largest),
+            min(self.lightest, other.lightest),
+        )
 
 
 def log_probabilities(scores: np.ndarray) -> np.ndarray:
@@ -99,9 +66,7 @@ def log_probabilities(scores: np.ndarray) -> np.ndarray:
     return np.asarray(log_softmax(np.column_stack([np.zeros(len(scores)), scores]), axis=1))
 
 
-def read(
-    axes: Axes, blocks: Callable[[], Iterable[Block]], gamma: np.ndarray, *, classes: int, hessian: bool = True
-) -> Reading:
+def read(axes: Axes, blocks: Blocks, gamma: np.ndarray, *, hessian: bool = True) -> Reading:
     """All rows once.
 
     Parameters
@@ -109,130 +74,116 @@ def read(
     axes : the coordinates that `gamma` is in
     blocks : reads the rows; the target is the number of the class
     gamma : (K − 1, q)
-    classes : K
     hessian : whether it is wanted
     """
-    plain = axes.condition <= PLAIN
-    to = axes.shifted_back if plain else np.eye(gamma.shape[1])
-    beta = gamma @ to.T if plain else gamma
-    found = _empty(classes, beta.shape[1], hessian)
-    if classes == 2 and plain and compiled_odds(len(axes.mean)):
-        _in_one_pass(found, axes, blocks(), beta[0])
-    else:
-        sums = _of_two if classes == 2 else _of_many
-        for x, y, weights in _pieces(blocks()):
-            rows = (x - axes.shift if axes.shift.any() else x) if plain else axes.rows(x)
-            sums(found, rows, y, weights, beta, plain)
-            found.n += len(x)
-            found.weighted |= weights is not None
-    found.gradient = found.gradient @ to
-    if found.hessian is not None:
-        found.hessian = np.einsum("ajbk,jm,kn->ambn", _mirrored(found.hessian), to, to, optimize=True)
+    if not axes.plain:
+        return summed(blocks, partial(_of_block, axes, gamma, hessian))
+    to = axes.shifted_back
+    found = summed(blocks, partial(_of_block, axes, gamma @ to.T, hessian))
+    turned = None if found.hessian is None else _turned(found.hessian, to)
+    return replace(found, gradient=found.gradient @ to, hessian=turned)
+
+
+def _turned(hessian: np.ndarray, to: np.ndarray) -> np.ndarray:
+    """toᵀ H to for each pair of classes."""
+    pairs = to.T @ hessian.transpose(0, 2, 1, 3) @ to
+    return pairs.transpose(0, 2, 1, 3)
+
+
+def _of_block(axes: Axes, beta: np.ndarray, hessian: bool, block: Block, first: object = None) -> Reading:
+    """The sums of a block: of rows as they are where `axes.plain`, beta then (K − 1, 1 + p), else of coordinates."""
+    if axes.plain and compiled_odds(len(axes.mean), len(beta) + 1):
+        return _in_one_pass(axes, beta, hessian, block)
+    return reduce(add, (_of_piece(axes, beta, hessian, piece) for piece in _pieces(block)))
+
+
+def _in_one_pass(axes: Axes, beta: np.ndarray, hessian: bool, block: Block) -> Reading:
+    found = odds(block.x, block.y[:, :1], block.weights, axes.shift, beta, hessian=hessian)
+    counts = np.append(_weight(block) - found.weights.sum(), found.weights)
+    seen = len(block.x), found.largest, _lightest(block)
+    return Reading(found.loss, found.gradient, found.hessian, counts, *seen)
+
+
+def _weight(block: Block) -> float:
+    return float(len(block.x) if block.weights is None else block.weights.sum())
+
+
+def _lightest(block: Block) -> float:
+    return 1.0 if block.weights is None else float(block.weights.min(initial=np.inf))
+
+
+def _pieces(block: Block) -> Iterator[Block]:
+    """So many rows at a time as stay in cache."""
+    size = max(IN_CACHE // max(block.x.shape[1], 1), 256)
+    for start in range(0, max(len(block.x), 1), size):
+        part = slice(start, start + size)
+        yield Block(block.x[part], block.y[part], None if block.weights is None else block.weights[part])
+
+
+def _of_piece(axes: Axes, beta: np.ndarray, hessian: bool, block: Block) -> Reading:
+    rows = axes.shifted(block.x) if axes.plain else axes.rows(block.x)
+    at = block.y[:, 0].astype(np.intp)
+    weights = np.ones(len(at)) if block.weights is None else block.weights
+    scores = rows @ beta[:, 1:].T + beta[:, 0] if axes.plain else rows @ beta.T
+    likelihood = _of_two if len(beta) == 1 else _of_many
+    logs, share, rest = likelihood(scores)
+    is_class = np.eye(len(beta) + 1)[at]
+    own = float(weights @ logs[np.arange(len(at)), at])
+    residuals = np.where(is_class[:, 1:] == 1, -rest, share) * weights[:, None]
+    largest = float(np.max(logs.max(axis=1) - logs.min(axis=1), initial=0.0))
+    return Reading(
+        -own,
+        _products(residuals.T, rows, axes.plain),
+        _hessian(rows, share, rest, weights, axes.plain) if hessian else None,
+        weights @ is_class,
+        len(at),
+        largest,
+        _lightest(block),
+    )
+
+
+def _of_two(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """As `_of_many`, with digits in a share that is small and in one that is nearly 1."""
+    odds = np.exp(-np.abs(scores))
+    far = 1.0 / (1.0 + odds)
+    near = odds * far
+    more = np.log1p(odds)
+    logs = -np.hstack([np.maximum(scores, 0.0) + more, np.maximum(-scores, 0.0) + more])
+    return logs, np.where(scores > 0, far, near), np.where(scores > 0, near, far)
+
+
+def _of_many(scores: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The logarithms of the shares (n, K); the shares of all classes but the first, and 1 less them; (n, K − 1)."""
+    logs = log_probabilities(scores)
+    share = np.exp(logs[:, 1:])
+    return logs, share, 1.0 - share
+
+
+def _products(weights: np.ndarray, rows: np.ndarray, ones: bool) -> np.ndarray:
+    """Weights (k, n) times rows; with `ones`, times [1 rows]."""
+    found = weights @ rows
+    return np.column_stack([weights.sum(axis=1), found]) if ones else found
+
+
+def _hessian(rows: np.ndarray, share: np.ndarray, rest: np.ndarray, weights: np.ndarray, ones: bool) -> np.ndarray:
+    """(k, q, k, q)"""
+    k, q = share.shape[1], rows.shape[1] + ones
+    found = np.empty((k, q, k, q))
+    for a in range(k):
+        for b in range(a + 1):
+            block = _square(rows, weights * share[:, a] * (rest if a == b else share)[:, b], ones)
+            found[a, :, b, :] = found[b, :, a, :] = block if a == b else -block
     return found
 
 
-def _empty(classes: int, q: int, hessian: bool) -> Reading:
-    k = classes - 1
-    return Reading(0.0, np.zeros((k, q)), np.zeros((k, q, k, q)) if hessian else None, np.zeros(classes))
-
-
-def _mirrored(hessian: np.ndarray) -> np.ndarray:
-    """With the blocks above the diagonal as below it."""
-    for a in range(len(hessian)):
-        for b in range(a):
-            hessian[b, :, a, :] = hessian[a, :, b, :].T
-    return hessian
-
-
-def _pieces(blocks: Iterable[Block]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    """Rows, classes and weights, so many at a time as stay in cache."""
-    for block in blocks:
-        size = max(IN_CACHE // max(block.x.shape[1], 1), 256)
-        for start in range(0, len(block.x), size):
-            part = slice(start, start + size)
-            yield block.x[part], block.y[part, 0], None if block.weights is None else block.weights[part]
-
-
-def _in_one_pass(found: Reading, axes: Axes, blocks: Iterable[Block], beta: np.ndarray) -> None:
-    """Add the sums of rows of two classes, in a compiled pass."""
-    for block in blocks:
-        y = block.y[:, :1]
-        loss, largest, gradient, hessian = odds(
-            block.x, y, block.weights, axes.shift, beta, hessian=found.hessian is not None
-        )
-        total = float(len(y)) if block.weights is None else float(block.weights.sum())
-        of_second = float(y.sum() if block.weights is None else block.weights @ y[:, 0])
-        found._add(loss, largest, np.array([total - of_second, of_second]))
-        found.gradient[0] += gradient
-        if found.hessian is not None and hessian is not None:
-            found.hessian[0, :, 0, :] += hessian
-        found.n += len(y)
-        found.weighted |= block.weights is not None
-
-
-def _of_two(
-    found: Reading, rows: np.ndarray, y: np.ndarray, weights: np.ndarray | None, beta: np.ndarray, ones: bool
-) -> None:
-    """Add the sums of rows of two classes; with `ones` the first coefficient is that of a column of ones."""
-    score = rows @ beta[0, 1:] + beta[0, 0] if ones else rows @ beta[0]
-    size = np.abs(score)
-    odds = np.exp(-size)
-    far = 1.0 / (1.0 + odds)
-    near = odds * far
-    residual = np.where(score > 0, far, near) - y
-    loss = np.log(1.0 + odds) + np.maximum(score, 0.0) - y * score
-    if weights is not None:
-        residual, loss = residual * weights, loss * weights
-    total = float(len(y)) if weights is None else float(weights.sum())
-    of_second = float(y.sum() if weights is None else weights @ y)
-    found._add(float(loss.sum()), float(size.max()), np.array([total - of_second, of_second]))
-    _add_row(found.gradient[0], rows, residual, ones)
-    if found.hessian is not None:
-        spread = far * near if weights is None else far * near * weights
-        _add_square(found.hessian[0, :, 0, :], rows, spread, ones)
-
-
-def _of_many(
-    found: Reading, rows: np.ndarray, y: np.ndarray, weights: np.ndarray | None, beta: np.ndarray, ones: bool
-) -> None:
-    """Add the sums of rows of several classes."""
-    given = np.ones(len(y)) if weights is None else weights
-    scores = rows @ beta[:, 1:].T + beta[:, 0] if ones else rows @ beta.T
-    logs, at = log_probabilities(scores), y.astype(np.intp)
-    share = np.exp(logs[:, 1:])
-    true = np.eye(len(beta) + 1)[at]
-    loss = -float(given @ logs[np.arange(len(at)), at])
-    found._add(loss, float(np.max(logs.max(axis=1) - logs.min(axis=1))), given @ true)
-    for a in range(len(beta)):
-        _add_row(found.gradient[a], rows, (share[:, a] - true[:, a + 1]) * given, ones)
-        for b in range(a + 1 if found.hessian is not None else 0):
-            spread = given * share[:, a] * ((a == b) - share[:, b])
-            assert found.hessian is not None
-            _add_product(found.hessian[a, :, b, :], rows, spread, ones)
-
-
-def _add_row(total: np.ndarray, rows: np.ndarray, weights: np.ndarray, ones: bool) -> None:
-    """Add Σ weights · [1 rows]."""
-    if ones:
-        total[0] += weights.sum()
-    total[ones:] += weights @ rows
-
-
-def _add_square(total: np.ndarray, rows: np.ndarray, weights: np.ndarray, ones: bool) -> None:
-    """Add Σ weights · [1 rows]ᵀ [1 rows], for weights that are not negative."""
+def _square(rows: np.ndarray, weights: np.ndarray, ones: bool) -> np.ndarray:
+    """Σ weights · [1 rows]ᵀ [1 rows], for weights that are not negative; `ones` says whether there are ones."""
     root = np.sqrt(weights)
     scaled = rows * root[:, None]
-    total[ones:, ones:] += scaled.T @ scaled
-    if ones:
-        total[0, 0] += weights.sum()
-        total[0, 1:] += root @ scaled
-        total[1:, 0] = total[0, 1:]
-
-
-def _add_product(total: np.ndarray, rows: np.ndarray, weights: np.ndarray, ones: bool) -> None:
-    """Add Σ weights · [1 rows]ᵀ [1 rows], for any weights."""
-    total[ones:, ones:] += (rows * weights[:, None]).T @ rows
-    if ones:
-        total[0, 0] += weights.sum()
-        total[0, 1:] += weights @ rows
-        total[1:, 0] = total[0, 1:]
+    inner = scaled.T @ scaled
+    if not ones:
+        return inner
+    found = np.empty((len(inner) + 1,) * 2)
+    found[0, 0], found[0, 1:], found[1:, 1:] = weights.sum(), root @ scaled, inner
+    found[1:, 0] = found[0, 1:]
+    return found

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Literal
 
 import numpy as np
-from scipy.special import softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unbend.errors import UsageError
 from unbend.regression.estimators.linear_regression import warn_of
-from unbend.regression.estimators.sample import Sample, weighted
+from unbend.regression.estimators.logistic_rows import SampleRows, numbered
+from unbend.regression.estimators.sample import WIDTHS, Sample, weighted
 from unbend.regression.logistic import LogisticSolution, logistic
 
 
@@ -84,7 +83,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.solution_ = logistic(
             sample.moments(self.fit_intercept),
             sample.names,
-            partial(sample.blocks, None),
+            SampleRows(sample),
             [str(one) for one in self.classes_],
             strength=float(self.alpha),
             standardise=self.standardise,
@@ -109,20 +108,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             raise UsageError(f"collinear must be warn, drop or error, not {self.collinear}")
 
     def _sample(self, X: Any, y: Any, sample_weight: Any) -> Sample:
-        x, y = validate_data(self, X, y, dtype=np.float64, ensure_min_samples=2)
-        check_classification_targets(y)
+        x, y = validate_data(self, X, y, dtype=WIDTHS, ensure_min_samples=2, ensure_all_finite=False)
         sample, kept = weighted(self, np.asarray(x), np.asarray(y), sample_weight)
-        self.classes_ = np.unique(kept)
+        self.classes_, numbers = numbered(kept)
         if len(self.classes_) < 2:
             raise ValueError(f"all rows are of one class, {self.classes_[0]}: there is nothing to tell apart")
-        numbers = kept == self.classes_[1] if len(self.classes_) == 2 else np.searchsorted(self.classes_, kept)
         return Sample(sample.x, numbers[:, None].astype(np.float64), sample.weights, sample.names, True)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds (n,) of the second of two classes; scores (n, K) of more."""
         check_is_fitted(self)
-        x = np.asarray(validate_data(self, X, dtype=np.float64, reset=False))
-        scores = self.solution_.axes.rows(x) @ self.solution_.gamma.T
+        x = np.asarray(validate_data(self, X, dtype=WIDTHS, reset=False))
+        scores = self.solution_.axes.scores(x, self.solution_.gamma)
         if len(self.classes_) == 2:
             return scores[:, 0]
         whole = np.column_stack([np.zeros(len(x)), scores])
@@ -131,11 +128,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def predict_proba(self, X: Any) -> np.ndarray:
         """(n, K) probability of each class."""
         scores = self.decision_function(X)
-        return softmax(np.column_stack([np.zeros(len(scores)), scores]) if scores.ndim == 1 else scores, axis=1)
+        return expit(np.column_stack([-scores, scores])) if scores.ndim == 1 else softmax(scores, axis=1)
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """(n, K) logarithm of the probability of each class."""
-        return np.log(self.predict_proba(X))
+        scores = self.decision_function(X)
+        return log_expit(np.column_stack([-scores, scores])) if scores.ndim == 1 else log_softmax(scores, axis=1)
 
     def predict(self, X: Any) -> np.ndarray:
         """(n,) the most probable class."""

@@ -1,0 +1,80 @@
+"""Coefficients of a sample of the rows, and of a sample of that: few readings of all rows are left from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from unbend.regression.axes import Axes
+from unbend.regression.moments import Block
+from unbend.regression.newton import Newton, Optimum, Start
+from unbend.regression.rows import Blocks
+
+PART = 8
+"""A sample has an eighth of the rows, and one of it an eighth of those."""
+LEAST, WORTH, MOST = 20, 100, 6000
+"""Rows for each coefficient: that a sample has at least, that the largest must have to be worth it, and that are
+enough: the error is half a percent of the score's spread then."""
+HELD = 1 << 21
+"""Numbers of a sample of rows that are not in memory: 16 MB."""
+ROUGH, STEPS = 10.0, 15
+"""A sample's noise is half a unit of likelihood for each coefficient: a step that gains no more than this many times
+that is the last, as it halves the digits that are missing."""
+
+
+@runtime_checkable
+class Sampled(Protocol):
+    """Blocks of rows that can be taken from anywhere."""
+
+    def some(self, rows: int) -> Iterator[Block]:
+        """About so many rows from all over."""
+        ...
+
+
+def first_guess(axes: Axes, blocks: Blocks, classes: int, n: int, penalty: np.ndarray) -> Start | None:
+    """The optimum of a sample with its Hessian; None if the rows are few or it has none."""
+    coefficients = axes.size * (classes - 1)
+    rows = min(n // PART, MOST * coefficients)
+    if rows < WORTH * coefficients:
+        return None
+    sample = _some(blocks, rows)
+    found: tuple[Optimum, float] | None = None
+    for part in _growing(sample, LEAST * coefficients):
+        share = _weight(part) / axes.weight
+        rough = ROUGH * coefficients / sum(len(block.x) for block in part)
+        newton = Newton(axes, lambda part=part: part, classes, penalty * share, rough, STEPS)
+        solved = newton.run(None if found is None else found[0].gamma)
+        found = (solved, share) if solved is not None and (solved.reading.counts > 0).all() else None
+    return None if found is None else Start(found[0].gamma, found[0].hessian / found[1])
+
+
+def _some(blocks: Blocks, rows: int) -> Sequence[Block]:
+    """About so many rows from all over if they are in memory, else from the beginning."""
+    if isinstance(blocks, Sampled):
+        return list(blocks.some(rows))
+    found: list[Block] = []
+    for block in islice(blocks(), rows):
+        part = slice(0, min(rows, HELD // max(block.x.shape[1], 1)) - sum(len(one.x) for one in found))
+        found.append(_rows(block, part))
+        if part.stop <= len(block.x):
+            break
+    return found
+
+
+def _growing(sample: Sequence[Block], least: int) -> Iterator[Sequence[Block]]:
+    """An eighth of an eighth …, an eighth of the sample, and the sample."""
+    if sum(len(block.x) for block in sample) >= PART * least:
+        yield from _growing([_rows(block, slice(None, None, PART)) for block in sample], least)
+    yield sample
+
+
+def _rows(block: Block, part: slice) -> Block:
+    weights = None if block.weights is None else block.weights[part]
+    return Block(np.ascontiguousarray(block.x[part]), block.y[part], weights)
+
+
+def _weight(sample: Sequence[Block]) -> float:
+    return float(sum(len(block.x) if block.weights is None else block.weights.sum() for block in sample))

@@ -1,0 +1,112 @@
+"""One reading of the rows for logistic regression: any blocks, compiled or not, any start give the same."""
+
+import pickle
+
+import numpy as np
+import pytest
+
+from unbend import LogisticRegression
+from unbend.regression import likelihood
+from unbend.regression.axes import plain_axes
+from unbend.regression.estimators.logistic_rows import numbered
+from unbend.regression.likelihood import Reading, read
+from unbend.regression.moments import Block, Moments
+
+
+def rows(n: int, classes: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(n, 4))
+    y = (x @ rng.normal(size=(4, classes)) + rng.gumbel(size=(n, classes))).argmax(axis=1)
+    return x * [1.0, 5.0, 0.1, 1.0] + [0.0, 1e6, 0.0, 3.0], y
+
+
+def blocks_of(x: np.ndarray, y: np.ndarray, weights: np.ndarray | None, count: int) -> list[Block]:
+    parts = np.array_split(np.arange(len(x)), count)
+    return [Block(x[at], y[at, None].astype(float), None if weights is None else weights[at]) for at in parts]
+
+
+def same(one: Reading, other: Reading, tolerance: float) -> None:
+    for name in ("loss", "gradient", "hessian", "counts", "n", "largest", "lightest"):
+        left, right = np.asarray(getattr(one, name)), np.asarray(getattr(other, name))
+        np.testing.assert_allclose(left, right, rtol=0, atol=tolerance * np.abs(right).max(), err_msg=name)
+
+
+@pytest.mark.parametrize("classes", [2, 4])
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("plain", [True, False])
+def test_any_blocks_compiled_or_not(monkeypatch, classes: int, weighted: bool, plain: bool) -> None:
+    x, y = rows(3000, classes)
+    weights = np.random.default_rng(1).gamma(2.0, size=len(x)) if weighted else None
+    whole = blocks_of(x, y, weights, 1)
+    axes = plain_axes(Moments.of_block(whole[0]), list("abcd"), lambda: whole, "error", True)
+    if not plain:
+        object.__setattr__(axes, "condition", 1e6)
+    gamma = np.random.default_rng(2).normal(size=(classes - 1, 5)) * len(x) ** 0.5
+    found = read(axes, lambda: whole, gamma)
+    same(read(axes, lambda: blocks_of(x, y, weights, 7), gamma), found, 1e-13)
+    monkeypatch.setattr(likelihood, "compiled_odds", lambda *sizes: False)
+    same(read(axes, lambda: blocks_of(x, y, weights, 3), gamma), found, 1e-10 if plain else 1e-13)
+    assert read(axes, lambda: whole, gamma, hessian=False).hessian is None
+    assert pickle.loads(pickle.dumps(found)).n == 3000  # a worker sends it
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_same_fit_without_the_compiled_pass(monkeypatch, classes: int) -> None:
+    x, y = rows(20_000, classes)
+    compiled = LogisticRegression(0.0).fit(x, y)
+    monkeypatch.setattr(likelihood, "compiled_odds", lambda *sizes: False)
+    plain = LogisticRegression(0.0).fit(x, y)
+    np.testing.assert_allclose(plain.coef_, compiled.coef_, rtol=1e-11)
+    np.testing.assert_allclose(plain.solution_.standard_errors, compiled.solution_.standard_errors, rtol=1e-8)
+
+
+@pytest.mark.parametrize("order", ["as they come", "sorted by class", "sorted by a column"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_gradient_vanishes_whatever_rows_it_starts_from(order: str, classes: int) -> None:
+    x, y = rows(20_000, classes)
+    at = {"as they come": slice(None), "sorted by class": np.argsort(y), "sorted by a column": np.argsort(x[:, 0])}
+    x, y = x[at[order]], y[at[order]]
+    model = LogisticRegression(0.0).fit(x, y)
+    residuals = model.predict_proba(x) - np.eye(classes)[y]
+    centred = (x - x.mean(axis=0)) / x.std(axis=0)
+    assert np.abs(residuals.mean(axis=0)).max() < 1e-14
+    assert np.abs(centred.T @ residuals).max() / len(x) < 1e-13
+    assert model.n_iter_ <= 7
+
+
+def test_float32_rows_are_read_as_they_are() -> None:
+    x, y = rows(3000, 2)
+    narrow = x.astype(np.float32)
+    model = LogisticRegression(0.0).fit(narrow, y)
+    np.testing.assert_array_equal(model.coef_, LogisticRegression(0.0).fit(narrow.astype(float), y).coef_)
+    np.testing.assert_allclose(model.predict_proba(narrow), model.predict_proba(narrow.astype(float)), rtol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        [3, 3, 7, 3],
+        [-5, 2, 2, 9],
+        [10**12, 0, 5],
+        [True, False, True],
+        ["no", "yes", "no"],
+        ["a", "c", "b", "a"],
+        [1.0, 0.0, 1.0],
+        [2.0, 0.0, 1.0],
+        np.array([200, 100, 150], np.uint8),
+        np.array([-128, 127, 5], np.int8),
+        np.array(["u", "v"], object),
+        [4, 4],
+    ],
+)
+def test_numbers_of_classes(y) -> None:
+    classes, numbers = numbered(np.asarray(y))
+    expected, at = np.unique(y, return_inverse=True)
+    np.testing.assert_array_equal(classes, expected)
+    np.testing.assert_array_equal(numbers, at)
+
+
+@pytest.mark.parametrize("y", [[0.5, 1.5, 0.5], [0.1, 1.0, 2.0, 3.0]])
+def test_numbers_that_are_no_classes(y) -> None:
+    with pytest.raises(ValueError, match="continuous"):
+        numbered(np.asarray(y))
