@@ -74,6 +74,9 @@ SELECTION = [
     Selection.broadcast((2, 3), (4, 2, 3)),
     Selection.broadcast((1, 6), (2, 6)),
     Selection.nothing((1, 6), (2, 3)),
+    Selection(
+        np.stack([np.arange(9, 18), np.full(9, -1), np.arange(9), np.arange(9)]).reshape(1, 4, 3, 3), (1, 2, 3, 3)
+    ),
 ]
 CONVOLUTION = [
     window(a(2, 2, 2, 2)),
@@ -84,6 +87,7 @@ CONVOLUTION = [
     window(a(2, 2, 1, 1), pads=((0, 0), (0, 0))),
     window(a(2, 2, 2, 2), pads=((-1, 1), (0, -1))),
     Convolution(a(4, 2, 3), (2, 2, 5), (2,), ((1, 1),), (1,)),
+    Convolution(a(3, 4, 2, 2), (1, 4, 3, 3), (1, 1), ((1, 0), (0, 1)), (1, 1)),
 ]
 CHAIN = [
     Chain((Dense(a(6, 6), (1,)), Selection.reshape((1, 6), (2, 3)), Dense(a(3, 3), (2,)))),

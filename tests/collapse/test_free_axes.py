@@ -86,7 +86,7 @@ def scaled_by_size():
 CASES = {
     "repvgg": (repvgg, 4),
     "expansion": (lambda: expansion(False), 1),
-    "bias before the padding": (lambda: expansion(True), 2),
+    "bias before the padding": (lambda: expansion(True), 1),
     "zero bias": (with_zero_bias_of_its_size, 1),
     "strided": (strided_after_strided, 1),
     "same padding": (same_padding, 2),

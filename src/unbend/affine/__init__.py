@@ -8,6 +8,7 @@ from unbend.affine import rules  # noqa: F401  the rules register themselves
 from unbend.affine.add import add, stack
 from unbend.affine.affine import Affine
 from unbend.affine.along import along, total
+from unbend.affine.border import Border, OnOnes
 from unbend.affine.combined import Chain, Sum, Transposed
 from unbend.affine.compose import compose
 from unbend.affine.convolution import Convolution, Pads
@@ -18,6 +19,7 @@ from unbend.affine.selection import Selection
 __all__ = [
     "Affine",
     "Blocks",
+    "Border",
     "Chain",
     "Convolution",
     "Cost",
@@ -25,6 +27,7 @@ __all__ = [
     "Diagonal",
     "Identity",
     "LinearMap",
+    "OnOnes",
     "Pads",
     "Selection",
     "Shape",

@@ -79,7 +79,7 @@ class Convolution(LinearMap):
         if any(size != 1 for size in (offset.shape[0], *offset.shape[2:])):
             return super().image(offset)
         sums, classes = self._tap_sums(offset), []
-        for axis, seen in enumerate(self._seen()):
+        for axis, seen in enumerate(self.seen()):
             patterns, place = np.unique(seen, axis=0, return_inverse=True)
             sums = np.moveaxis(np.tensordot(sums, patterns, (1 + axis, 1)), -1, 1 + axis)
             classes.append(place)
@@ -92,7 +92,7 @@ class Convolution(LinearMap):
         grouped = self.kernel.reshape(self.groups, outputs // self.groups, -1, math.prod(taps))
         return (channels @ grouped).reshape(outputs, *taps)
 
-    def _seen(self) -> Iterator[np.ndarray]:
+    def seen(self) -> Iterator[np.ndarray]:
         """For each axis (places, taps): 1 where the tap of the window at that place lies on the image, else 0."""
         for axis, size in enumerate(self.source[2:]):
             taps = np.arange(self.stored.shape[2 + axis]) * self.dilations[axis]

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Shape
+from unbend.affine.border import adds_ones, is_only_ones, only_ones, with_ones
 from unbend.collapse.factor import Step
 from unbend.collapse.reduce import Edge, Reduction
 from unbend.collapse.stretches import Stretch
@@ -76,7 +77,7 @@ def _moved_steps(
         if step.node is not None and step.node in there:
             affine = _own(maps[there[step.node]], step)
         else:
-            affine = Affine(_moved(step.affine.linear, shape), _fitting(step.affine.offset, step.affine.linear, shape))
+            affine = _moved_affine(step.affine, shape)
         steps.append(replace(step, affine=affine))
         shape = affine.linear.out_shape
     return steps
@@ -85,6 +86,14 @@ def _moved_steps(
 def _own(outputs: tuple[Local, ...], step: Step) -> Affine:
     linear, offset = outputs[0].maps[step.position], outputs[0].offset
     return Affine(linear, np.zeros((1,) * len(linear.out_shape)) if offset is None else offset)
+
+
+def _moved_affine(affine: Affine, shape: Shape) -> Affine:
+    """The same map and offset for tensors of another shape."""
+    for form, is_one in ((with_ones, adds_ones), (only_ones, is_only_ones)):
+        if is_one(affine):
+            return form(shape)
+    return Affine(_moved(affine.linear, shape), _fitting(affine.offset, affine.linear, shape))
 
 
 def _moved(linear: LinearMap, shape: Shape) -> LinearMap:

@@ -15,17 +15,20 @@ import numpy as np
 
 from unbend.affine import (
     Affine,
+    Border,
     Chain,
     Convolution,
     Dense,
     Diagonal,
     Identity,
     LinearMap,
+    OnOnes,
     Selection,
     Shape,
     Transposed,
     shrink,
 )
+from unbend.affine.border import adds_ones, is_only_ones, with_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Unmade
 from unbend.network import Node
@@ -46,6 +49,10 @@ MAX_RUN = 24
 
 WORTH = 64
 """A number more is worth storing if it saves this many multiplications for a row: it is read once, and used often."""
+
+NARROW = 8
+"""Images of fewer channels may have one more that is 1: a runtime's kernels take any few channels, and many only in
+blocks of eight or sixteen, beside which a channel more costs up to 70 % of the time."""
 
 SETTLES = "an offset that differs between places by rounding only is one number"
 
@@ -70,7 +77,8 @@ class Target:
         """Whether steps that cost `old` may be written as others that cost `new`."""
         if new.no_dearer(old):
             return True
-        tempted = new.nodes <= old.nodes and old.macs - new.macs >= WORTH * max(1, new.parameters - old.parameters)
+        more = new.parameters - old.parameters
+        tempted = new.nodes <= old.nodes and old.macs - new.macs >= WORTH * max(1, more)
         if tempted and not self.growth:
             self.tempting.append(new)
         if not tempted:
@@ -109,8 +117,7 @@ class Step:
         """What it costs."""
         if self.node is not None:
             return Price(self.affine.cost.macs, self.stored, 1)
-        costs = [part.cost for part in parts(self.affine)]
-        return Price(sum(cost.macs for cost in costs), sum(cost.parameters for cost in costs), len(costs))
+        return sum((written(part) for part in parts(self.affine)), Price())
 
     @property
     def name(self) -> str:
@@ -149,18 +156,45 @@ def price(step: Step) -> Price:
     return step.price
 
 
+def written(part: Affine) -> Price:
+    """The price of one part as it is written; a border is a table, looked up once when loaded."""
+    if adds_ones(part):
+        return Price(0, 1, 1)
+    if is_only_ones(part):
+        return Price(0, 1, 0)
+    if isinstance(part.linear, Identity) and (border := Border.of(part.offset)) is not None:
+        return Price(0, border.table.size, 1)
+    return Price(part.cost.macs, part.cost.parameters, 1)
+
+
 def parts(affine: Affine) -> tuple[Affine, ...]:
-    """The map as it is written, one node each: an offset goes where an op has room for it, else it is a node itself."""
+    """The map as it is written, op by op: an offset goes where an op has room for it, else it is an Add itself."""
     linear, offset = affine.linear, affine.offset
     if isinstance(linear, Chain) and left_product(linear) is None:
         return tuple(part for one in _chain_parts(linear, offset) for part in parts(one))
+    if adds_ones(affine) or is_only_ones(affine):
+        return (affine,)
     if not offset.any():
         return () if isinstance(linear, Identity) else (Affine(linear, _zero(linear.out_shape)),)
-    if isinstance(linear, Convolution) and _for_channels(offset):
+    if isinstance(linear, Convolution) and for_channels(offset):
         return (Affine(linear, np.broadcast_to(offset, (1, linear.out_shape[1], *offset.shape[2:]))),)
     if isinstance(linear, Identity) or (isinstance(linear, Dense) and _for_columns(linear, offset)):
         return (affine,)
+    if isinstance(linear, Convolution) and (ones := beside_ones(affine)):
+        return ones
     return Affine(linear, _zero(linear.out_shape)), Affine(Identity(linear.out_shape), offset)
+
+
+def beside_ones(affine: Affine) -> tuple[Affine, ...]:
+    """A convolution with a border as one more channel of ones and one convolution; empty where that does not pay."""
+    linear = affine.linear
+    if not isinstance(linear, Convolution) or for_channels(affine.offset):
+        return ()
+    if linear.groups > 1 or linear.source[1] >= NARROW:
+        return ()
+    if (found := OnOnes.of(linear, affine.offset)) is None:
+        return ()
+    return with_ones(linear.source), Affine(found.widened, _zero(linear.out_shape))
 
 
 def _chain_parts(chain: Chain, offset: np.ndarray) -> list[Affine]:
@@ -171,7 +205,7 @@ def _chain_parts(chain: Chain, offset: np.ndarray) -> list[Affine]:
     return [Affine(linear, own) for linear, own in zip(chain.maps, offsets, strict=True)]
 
 
-def _for_channels(offset: np.ndarray) -> bool:
+def for_channels(offset: np.ndarray) -> bool:
     """Whether Conv has room for the offset: a number for each channel."""
     return all(size == 1 for axis, size in enumerate(offset.shape) if axis != 1)
 
@@ -198,6 +232,8 @@ def cheapest(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
     """
     best = _shortest(steps, target)
     while len(single := tuple(piece for step in best for piece in pieces(step))) > len(best):
+        if target.free and not all(writable(piece.affine, target) for piece in single if piece.node is None):
+            break
         again = _shortest(single, target)
         if not total(again) < total(best):
             break
@@ -269,6 +305,8 @@ def _told(step: Step, run: Sequence[Step]) -> Step:
 def writable(affine: Affine, target: Target) -> bool:
     """Whether the map is one form that can be written as ONNX for any number of rows, and all lengths of free axes."""
     linear = affine.linear
+    if adds_ones(affine) or is_only_ones(affine):
+        return True
     if target.free and not _for_all_lengths(affine):
         return False
     if isinstance(linear, Selection):
@@ -281,7 +319,12 @@ def writable(affine: Affine, target: Target) -> bool:
 
 
 def _for_all_lengths(affine: Affine) -> bool:
-    """Whether nothing in the map looks as if it depended on a length, or on the place along an axis that has one."""
+    """Whether nothing in the map looks as if it depended on a length, or on the place along an axis that has one.
+
+    An offset that a convolution's border makes does not: it is what a convolution makes of ones.
+    """
+    if isinstance(affine.linear, Convolution) and not for_channels(affine.offset):
+        return OnOnes.of(affine.linear, affine.offset) is not None
     numbers = affine.linear.scale[0] if isinstance(affine.linear, Diagonal) else np.ones((1,) * affine.offset.ndim)
     changing = [{axis for axis, size in enumerate(array.shape) if size != 1} for array in (numbers, affine.offset)]
     inner = {1, affine.offset.ndim - 1} if affine.offset.ndim < 4 else {1}

@@ -145,8 +145,8 @@ def reduced(network: Network, stretch: Stretch, kept: Collection[Node] = ()) -> 
 
 
 def _is_written(step: Step, target: Target) -> bool:
-    """Whether each node that the step is written as can be."""
-    return all(writable(piece.affine, target) for piece in pieces(step))
+    """Whether the step can be, or each node that it is written as."""
+    return writable(step.affine, target) or all(writable(piece.affine, target) for piece in pieces(step))
 
 
 def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:

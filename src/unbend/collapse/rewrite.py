@@ -10,7 +10,9 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
-from unbend.collapse.factor import Price, Target, total
+from unbend.affine.border import is_only_ones
+from unbend.collapse.borders import spelled
+from unbend.collapse.factor import Price, Target, total, written
 from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.trial import tried
@@ -54,7 +56,7 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
         graph = reduced(network, stretch, untouched)
     except Bound as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
-    edges = _in_order(graph, stretch)
+    edges = spelled(_in_order(graph, stretch), graph.target)
     after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
     scales = tuple(end for edge in edges for end in end_scales(edge, graph.target))
@@ -121,13 +123,19 @@ def _macs(stretch: Stretch, nodes: Collection[Node]) -> int:
 
 
 def _price_after(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge]) -> Price:
-    price = sum((total(edge.steps) for edge in edges), Price())
+    price = sum((_price(edge) for edge in edges), Price())
     targets = {edge.target for edge in edges}
     sums = len(edges) - len(targets)
-    shifts = [graph.offsets[value] for value in targets if graph.offsets[value].any()]
+    shifts = [written(Affine(Identity(()), graph.offsets[one])) for one in targets if graph.offsets[one].any()]
     closed = Price(_macs(stretch, graph.closed), sum(network.stored(node) for node in graph.closed), len(graph.closed))
     renamed = len([value for value in targets & public_names(network) if not _is_new(graph, edges, value)])
-    return price + closed + Price(0, sum(shift.size for shift in shifts), sums + len(shifts) + renamed)
+    return sum(shifts, price + closed + Price(0, 0, sums + renamed))
+
+
+def _price(edge: Edge) -> Price:
+    """The price of an edge; what does not depend on its source is done once for all rows, and is no node of a row."""
+    price = total(edge.steps)
+    return replace(price, nodes=0) if is_only_ones(edge.steps[0].affine) else price
 
 
 def public_names(network: Network) -> set[str]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx_ir as ir
 
-from unbend.affine import Affine, Chain, Convolution, Dense, Diagonal, LinearMap, Selection, Shape, Transposed
+from unbend.affine import Affine, Border, Chain, Convolution, Dense, Diagonal, LinearMap, Selection, Shape, Transposed
+from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.factor import Step, parts
@@ -90,7 +91,7 @@ class Writer:
             A number is too large for the type.
         """
         with np.errstate(over="ignore"):
-            rounded = np.ascontiguousarray(array.astype(dtype, copy=False))
+            rounded = np.ascontiguousarray(array.astype(dtype, copy=False)).reshape(array.shape)
         if not np.isfinite(rounded).all() and np.isfinite(array).all():
             raise Overflow(f"a merged number is too large for {dtype.name}")
         name = self.fresh(stem)
@@ -158,6 +159,8 @@ class Writer:
 
     def _part(self, part: Affine, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         linear, offset = part.linear, part.offset
+        if adds_ones(part) or is_only_ones(part):
+            return self._ones(part, source, stem, dtype)
         if isinstance(linear, Dense):
             return self._dense(linear, offset, source, stem, dtype)
         if isinstance(linear, Convolution):
@@ -172,7 +175,27 @@ class Writer:
             return self._reshape(linear.out_shape, source, stem, dtype)
         if isinstance(linear, Diagonal):
             return self.node("Mul", [source, self.constant(linear.scale[0], f"{stem}_scale", dtype)], stem, dtype)
-        return self.node("Add", [source, self.constant(offset, f"{stem}_b", dtype)], stem, dtype)
+        return self.node("Add", [source, self._offset(offset, stem, dtype)], stem, dtype)
+
+    def _offset(self, offset: np.ndarray, stem: str, dtype: np.dtype) -> ir.Value:
+        """An offset; that of a border as a table, looked up: a runtime does that once, when it loads the file."""
+        if (border := Border.of(offset)) is None:
+            return self.constant(offset, f"{stem}_b", dtype)
+        table = self.constant(border.flat, f"{stem}_b", dtype)
+        index = self.constant(border.index.astype(np.int32), f"{stem}_places", np.dtype(np.int32))
+        return self.node("Gather", [table, index], f"{stem}_border", dtype, axis=1)
+
+    def _ones(self, part: Affine, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
+        """The image with one more channel of ones, or an image of ones of its size."""
+        rank, whole = len(part.linear.in_shape), np.dtype(np.int64)
+        one = self.constant(np.ones(() if adds_ones(part) else (1,) * rank), f"{stem}_one", dtype)
+        if adds_ones(part):
+            widths = [0] * (rank + 1) + [1] + [0] * (rank - 2)
+            pads = self.constant(np.array(widths), f"{stem}_pads", whole)
+            return self.node("Pad", [source, pads, one], f"{stem}_with_ones", dtype)
+        size = self.node("Shape", [source], f"{stem}_size", whole)
+        starts = [self.constant(np.array([i]), f"{stem}_axis", whole) for i in (2, rank)]
+        return self.node("Expand", [one, self.node("Slice", [size, *starts], f"{stem}_size", whole)], stem, dtype)
 
     def _dense(self, dense: Dense, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """Gemm for a matrix, MatMul for a tensor of more axes or fewer."""

@@ -20,6 +20,10 @@ from unbend.affine import Shape
 from unbend.network.local import Operand, Reach
 
 
+SPREADING = frozenset({"Gather", "Conv", "Expand"})
+"""Ops that make many numbers of few, once for all rows where what they read is constant."""
+
+
 @dataclass(frozen=True)
 class Port:
     """An input or an output of the network: its name, its declared shape (None for a free axis) and its type."""
@@ -176,9 +180,21 @@ class Network:
         return frozenset(name for node in self.nodes for name in captured_names(node))
 
     def numbers(self, name: str) -> int:
-        """How many real numbers the constant called `name` holds; 0 for a value, a shape or an index."""
+        """How many real numbers the constant called `name` holds; 0 for a value, a shape or an index.
+
+        Of one that is looked up in a table, or convolved, once for all rows: those that it is made from, if fewer.
+        """
         constant = self.constants.get(name)
-        return 0 if constant is None or constant.dtype.kind in "iubSUO" else constant.size
+        if constant is None or constant.dtype.kind in "iubSUO":
+            return 0
+        made_of = self._spread.get(name)
+        return constant.size if made_of is None else min(constant.size, sum(map(self.numbers, made_of)))
+
+    @cached_property
+    def _spread(self) -> dict[str, list[str]]:
+        """Constants that are made from fewer numbers, and from which."""
+        nodes = [node for node in self.model.graph if node.op_type in SPREADING and node.outputs[0].name]
+        return {node.outputs[0].name or "": [one.name or "" for one in node.inputs if one] for node in nodes}
 
     def stored(self, node: Node) -> int:
         """How many numbers the node keeps."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
-from unbend.verify.ops import Unknown, compute
+from unbend.verify.ops import Unknown, compute, real
 from unbend.verify.ops.moves import evaluator
 from unbend.verify.reading import File, Node
 
@@ -103,7 +103,7 @@ def _computed(node: Node, operands: Sequence[Operand | None], measure: Measure) 
 
 def _by_reference(node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     try:
-        return evaluator(node)(arrays)
+        return evaluator(node)([None if one is None else real(one) for one in arrays])
     except Exception as error:
         raise Unknown(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
 

@@ -1,0 +1,149 @@
+"""Offsets that a border makes: alike inside an image, and others near its edges.
+
+A bias b before a zero-padded convolution is seen by fewer taps near the edges. What it adds there is what the
+convolution makes of an image of ones, so there are three exact ways to write it, beside a number for each place:
+
+    [K S] ∗ [x; 1]           one more channel that is 1 everywhere, padded with zeros as the others are
+    K ∗ x + S ∗ 1            the same in two convolutions: the second reads an image of ones of any size
+    K ∗ x + T[class]         a table of the few rows and columns that differ, and the number of each place in it
+
+Checked against: onnxruntime at odd and even sizes, and the dense matrices in the contract tests.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from unbend.affine.affine import Affine
+from unbend.affine.convolution import Convolution
+from unbend.affine.maps import Shape
+from unbend.affine.numbers import Unmade
+from unbend.affine.selection import Selection
+
+ROUNDED = 1e-13
+"""Numbers of an offset that differ by less than this share of the largest are one number: sums in another order."""
+
+
+@dataclass(frozen=True, eq=False)
+class Border:
+    """An offset (1, channels, *spatial) as `table` (1, channels, *classes) and the class of each place on each axis."""
+
+    table: np.ndarray
+    places: tuple[np.ndarray, ...]
+
+    @staticmethod
+    def of(offset: np.ndarray) -> Border | None:
+        """The table of an offset; None if that is as large as the offset itself."""
+        if offset.ndim < 3 or offset.shape[0] != 1:
+            return None
+        table, places, close = offset, [], ROUNDED * float(np.max(np.abs(offset), initial=0.0))
+        for axis in range(2, offset.ndim):
+            inner, place = _classes(offset, axis, close)
+            table = table.take(inner, axis=axis)
+            places.append(place)
+        return Border(table, tuple(places)) if table.size < offset.size else None
+
+    @property
+    def flat(self) -> np.ndarray:
+        """(channels, classes): the table with one axis for all classes."""
+        return self.table.reshape(self.table.shape[1], -1)
+
+    @property
+    def index(self) -> np.ndarray:
+        """(*spatial): the number of each place's class in the flat table."""
+        return np.ravel_multi_index(np.ix_(*self.places), self.table.shape[2:])
+
+
+def _classes(offset: np.ndarray, axis: int, close: float) -> tuple[list[int], np.ndarray]:
+    """One place of each class along an axis, and the class of each place: all that are as the middle are one class."""
+    size = offset.shape[axis]
+    middle = offset.take([size // 2], axis=axis)
+    others = tuple(a for a in range(offset.ndim) if a != axis)
+    alike = np.max(np.abs(offset - middle), axis=others, initial=0.0) <= close
+    inner = [place for place in range(size) if place == size // 2 or not alike[place]]
+    at = inner.index(size // 2)
+    return inner, np.array([at if alike[place] else inner.index(place) for place in range(size)])
+
+
+def with_ones(shape: Shape) -> Affine:
+    """x ↦ [x; 1]: an image with one more channel, which is 1 everywhere."""
+    target = (shape[0], shape[1] + 1, *shape[2:])
+    index = np.full(target, -1)
+    index[:, :-1] = np.arange(math.prod(shape)).reshape(shape)
+    ones = np.zeros((1, target[1], *(1,) * (len(shape) - 2)))
+    ones[:, -1] = 1.0
+    return Affine(Selection(index, shape), ones)
+
+
+def only_ones(shape: Shape) -> Affine:
+    """x ↦ 1: an image of one channel, which is 1 everywhere, whatever x is."""
+    return Affine(Selection.nothing(shape, (shape[0], 1, *shape[2:])), np.ones((1,) * len(shape)))
+
+
+def adds_ones(affine: Affine) -> bool:
+    """Whether the map is `with_ones`."""
+    return _is(affine, with_ones)
+
+
+def is_only_ones(affine: Affine) -> bool:
+    """Whether the map is `only_ones`."""
+    return _is(affine, only_ones)
+
+
+def _is(affine: Affine, form: Callable[[Shape], Affine]) -> bool:
+    shape, linear = affine.linear.in_shape, affine.linear
+    if not isinstance(linear, Selection) or len(shape) < 3 or len(linear.out_shape) != len(shape):
+        return False
+    if not affine.offset.any():
+        return False
+    other = form(shape)
+    assert isinstance(other.linear, Selection)
+    return np.array_equal(other.linear.index, linear.index) and np.array_equal(other.offset, affine.offset)
+
+
+@dataclass(frozen=True, eq=False)
+class OnOnes:
+    """A convolution and an offset as K ∗ x + S ∗ 1, in the windows of `convolution`; `kernel` is S (out, 1, *k)."""
+
+    convolution: Convolution
+    kernel: np.ndarray
+
+    @staticmethod
+    def of(convolution: Convolution, offset: np.ndarray) -> OnOnes | None:
+        """The S with S ∗ 1 = offset for images of every size; None if there is none, or one size does not say which.
+
+        At a stride, which taps lie on the image at its end depends on the size.
+        """
+        if convolution.source[0] != 1 or not offset.ndim == len(convolution.source) > 2:
+            return None
+        whole = np.broadcast_to(offset, convolution.out_shape)
+        kernel = whole[0]
+        for axis, seen in enumerate(convolution.seen(), start=1):
+            patterns, first = np.unique(seen, axis=0, return_index=True)
+            if convolution.strides[axis - 1] > 1 and np.linalg.matrix_rank(patterns) < patterns.shape[1]:
+                return None
+            tapped = np.tensordot(np.linalg.pinv(patterns), kernel.take(first, axis=axis), (1, axis))
+            kernel = np.moveaxis(tapped, 0, axis)
+        found = OnOnes(convolution, kernel[:, None])
+        error = np.abs(found.on_ones.image(np.ones((1,) * offset.ndim)) - whole)
+        close = ROUNDED * float(np.max(np.abs(whole), initial=0.0))
+        return found if np.max(error, initial=0.0) <= close else None
+
+    @property
+    def on_ones(self) -> Convolution:
+        """S, which reads `only_ones` of what K reads."""
+        one = self.convolution
+        return Convolution(self.kernel, (1, 1, *one.source[2:]), one.strides, one.pads, one.dilations)
+
+    @property
+    def widened(self) -> Convolution:
+        """[K S], which reads `with_ones` of what K reads; of one group only."""
+        one = self.convolution
+        assert one.groups == 1
+        shape = (one.stored.shape[0], one.stored.shape[1] + 1, *one.stored.shape[2:])
+        kernel = Unmade(shape, lambda k: np.concatenate([k, self.kernel], axis=1), one.stored)
+        return Convolution(kernel, (1, one.source[1] + 1, *one.source[2:]), one.strides, one.pads, one.dilations)

@@ -1,0 +1,63 @@
+"""Offsets that a border makes, in the forms that are written: a channel of ones, or a convolution of ones.
+
+Where the size of the image is fixed, such an offset is a table that `write` looks up: it stays an offset here. Where
+height and width are free there is no table, and a convolution of an image of ones stands beside the other one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from unbend.affine import Affine, Convolution, OnOnes
+from unbend.affine.border import only_ones, with_ones
+from unbend.collapse.factor import Step, Target, beside_ones, for_channels
+from unbend.collapse.reduce import Edge
+
+CHANNEL = "a bias before zero padding is one more channel, of ones"
+BESIDE = "a bias before zero padding is a convolution of ones"
+
+
+def spelled(edges: Sequence[Edge], target: Target) -> list[Edge]:
+    """The edges, each offset of a border in the form that is written."""
+    return [one for edge in edges for one in _spelled(edge, target)]
+
+
+def _spelled(edge: Edge, target: Target) -> Iterator[Edge]:
+    single = edge.steps[0] if len(edge.steps) == 1 else None
+    if single is not None and (found := _bordered(single, target)) is not None and not beside_ones(single.affine):
+        yield replace(edge, steps=(_like(single, _without_offset(found.convolution)),))
+        yield replace(edge, steps=(_new(only_ones(single.in_shape), BESIDE), _new(_without_offset(found.on_ones))))
+    else:
+        yield replace(edge, steps=tuple(part for step in edge.steps for part in _with_channel(step, target)))
+
+
+def _bordered(step: Step, target: Target) -> OnOnes | None:
+    """The step as two convolutions, if it is one with a border and height and width are free."""
+    linear, offset = step.affine.linear, step.affine.offset
+    if not target.free or step.node is not None or not isinstance(linear, Convolution) or for_channels(offset):
+        return None
+    return OnOnes.of(linear, offset)
+
+
+def _with_channel(step: Step, target: Target) -> tuple[Step, ...]:
+    """The step; with one more channel before it where it has a border that is written so."""
+    if step.node is None and (ones := beside_ones(step.affine)):
+        return _new(ones[0], CHANNEL), _like(step, ones[1])
+    if (found := _bordered(step, target)) is not None and found.convolution.groups == 1:
+        return _new(with_ones(step.in_shape), CHANNEL), _like(step, _without_offset(found.widened))
+    return (step,)
+
+
+def _without_offset(convolution: Convolution) -> Affine:
+    return Affine(convolution, np.zeros((1,) * len(convolution.source)))
+
+
+def _like(step: Step, affine: Affine) -> Step:
+    return Step(affine, None, step.rules, part_of=step.part_of)
+
+
+def _new(affine: Affine, *rules: str) -> Step:
+    return Step(affine, None, rules)
