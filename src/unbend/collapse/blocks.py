@@ -58,12 +58,15 @@ def answer(result: Collapse) -> str:
 
 
 def _saved(result: Collapse) -> str:
-    """What is saved: multiplications where there are fewer, else nodes; and products that became more, said openly."""
+    """What is saved: multiplications where there are fewer, else nodes; and what became more, said openly."""
     share = 1 - result.after.macs / result.before.macs if result.before.macs else 0.0
     nodes = result.before.nodes - result.after.nodes
     text = f"{number(100 * share, 3)} % of the multiplications" if share > 0 else f"{nodes} nodes"
-    more = result.after.heavy - result.before.heavy
-    return f"{text} (with {more} more products among them)" if more > 0 else text
+    if (more := result.after.heavy - result.before.heavy) > 0:
+        text += f" (with {more} more products among them)"
+    if (more := result.after.parameters - result.before.parameters) > 0:
+        text += f" and stores {number(more)} more numbers"
+    return text
 
 
 def sizes(result: Collapse) -> Table:

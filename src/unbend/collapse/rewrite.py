@@ -87,7 +87,7 @@ def _reason(stretch: Stretch, before: Price, after: Price, rules: tuple[str, ...
         return f"it is one {stretch.nodes[0].op_type} already"
     if target.tempting:
         least = min(target.tempting)
-        return f"a form of {least.macs} multiplications stores {least.parameters} numbers, more than it may"
+        return f"a form of {least.macs} multiplications stores {least.parameters} numbers, more than it may without --allow-growth"
     if rules and not after.no_dearer(before):
         return f"its collapsed form would {_more(after, before)}"
     if target.dearer:
