@@ -65,7 +65,9 @@ def with_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     model = LinearRegression().fit(x, y)
     model.inference()
-    assert np.isfinite((y - model.predict(x)) / (1 - model.solutions_[0].leverage(x))).all()
+    rows = model.influence(x, y)
+    assert np.isfinite(rows.residual).all()
+    assert np.isfinite(rows.leverage).all()
     return model.coef_
 
 

@@ -81,14 +81,14 @@ def least_squares(
     """
     triangle = triangle_of(moments, len(moments.shift) - len(names))
     found = relations(triangle)
-    solutions = [] if found else finished(ordinary_each(triangle, names, found=found), intercept)
+    solutions = [] if found else finished(ordinary_each(triangle, names, found=found, overwrite=True), intercept)
     if found or solutions[0].condition > REFINABLE:
         triangle = row_triangle(moments, blocks, intercept, triangle.targets)
         found = [relation if terms is None else terms.relation(relation) for relation in relations(triangle)]
         if found and collinear == "least norm":
             of_triangle = partial(least_norm_of_triangle, intercept=intercept, weight=moments.weight)
             return tuple(of_triangle(triangle, names, found, target=j) for j in range(triangle.targets))
-        each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found)
+        each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found, overwrite=True)
         solutions = finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
         few = readings == "few"

@@ -32,7 +32,7 @@ def squared_lengths(x: np.ndarray, mean: np.ndarray, root: np.ndarray) -> np.nda
     if compiled.passes is not None and x.shape[1] <= NARROW:
         compiled.passes.lengths(compiled.readable(x), compiled.contiguous(mean), compiled.contiguous(root), lengths)
         return lengths
-    triangular = root.shape[0] == root.shape[1] and not np.tril(root, -1).any()
+    triangular = root.shape[0] == root.shape[1] and not any(root[j + 1 :, j].any() for j in range(len(root)))
     factor = np.asfortranarray(root)
     rows = max(LEAST, CHUNK // max(x.shape[1], 1))
     for start in range(0, len(x), rows):

@@ -15,8 +15,9 @@ import numpy as np
 
 from unbend.exact import products
 
-SAMPLED = 1024
-"""Rows, spread over a block, that its shift is from: it need not be the mean, only near it."""
+SAMPLED, FEWEST, NUMBERS = 1024, 64, 1 << 17
+"""Rows, spread over a block, that its shift is from: it need not be the mean, only near it. The first many, or of many
+columns so many that these are about so many numbers, but no fewer than the second."""
 
 
 class Block(NamedTuple):
@@ -148,7 +149,8 @@ class Moments:
 
 
 def _shift(block: Block) -> np.ndarray:
-    some = slice(None, None, max(1, len(block.x) // SAMPLED))
+    wanted = max(FEWEST, min(SAMPLED, NUMBERS // max(block.x.shape[1], 1)))
+    some = slice(None, None, max(1, len(block.x) // wanted))
     parts = (part[some].astype(np.float64) for part in (block.x, block.y))
     return np.concatenate([rounded_mean(part) for part in parts])
 

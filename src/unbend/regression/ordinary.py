@@ -14,9 +14,11 @@ from unbend.errors import DataError
 from unbend.regression.moments import Moments
 from unbend.regression.rank import Relation, independent, relations
 from unbend.regression.solution import Solution, intercepts_of
-from unbend.regression.triangle import Triangle, triangle_of, upper_factor
+from unbend.regression.triangle import Triangle, lengths, triangle_of, upper_factor
 
 Collinear = Literal["error", "drop", "least norm"]
+PANEL = 256
+"""Columns of a large matrix that are worked on together, so that what is made of them is small beside it."""
 
 
 def ordinary(
@@ -53,14 +55,18 @@ def ordinary_each(
     collinear: Collinear = "error",
     optional: Sequence[bool] | None = None,
     found: Sequence[Relation] | None = None,
+    overwrite: bool = False,
 ) -> tuple[Solution, ...]:
-    """`ordinary` for every target of a factor; `found` are its relations, if they are known."""
+    """`ordinary` for every target of a factor; `found` are its relations, if they are known.
+
+    With `overwrite` the inverse may take the place of the factor, which is then of no use any more.
+    """
     found = relations(triangle) if found is None else found
     if collinear == "error":
         refused = [relation for relation in found if optional is None or not optional[relation.column]]
         if refused:
             raise collinear_columns(refused, names)
-    return _solve(triangle, tuple(names), found)
+    return _solve(triangle, tuple(names), found, overwrite)
 
 
 def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataError:
@@ -74,16 +80,22 @@ def collinear_columns(found: Sequence[Relation], names: Sequence[str]) -> DataEr
     )
 
 
-def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]) -> tuple[Solution, ...]:
+def _solve(
+    triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation], overwrite: bool
+) -> tuple[Solution, ...]:
     kept = independent(triangle, found)
-    p, k = triangle.p, len(kept)
+    p, k, length = triangle.p, len(kept), triangle.length
     r = triangle.r if not found else upper_factor(triangle.r[:, [*kept, *range(p, p + triangle.targets)]])
     upper, scale = r[:k, :k], triangle.scale[kept]
-    root = np.zeros((p, k))
-    root[kept] = inverse_of(upper) / scale[:, None]
     coef = np.zeros((p, triangle.targets))
-    coef[kept] = solve_triangular(upper, r[:k, k:], check_finite=False) / scale[:, None] * triangle.scale[p:]
+    coef[kept] = substituted(upper, r[:k, k:]) / scale[:, None] * triangle.scale[p:]
     rss = np.square(r[k:, k:] * triangle.scale[p:]).sum(axis=0)
+    tss = np.square(r[:, k:] * triangle.scale[p:]).sum(axis=0)
+    root, condition = _inverse(r, k, overwrite and not found)
+    root /= scale[:, None]
+    if k < p:
+        root, inner = np.zeros((p, k)), root
+        root[kept] = inner
     first = Solution(
         names=names,
         coef=coef[:, 0],
@@ -95,15 +107,14 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
         tss=0.0,
         effective_df=k + 1.0,
         root=root,
-        length=triangle.length[:p] * triangle.scale[:p],
+        length=length[:p] * triangle.scale[:p],
         squared=triangle.squared,
-        condition=condition_of(upper),
+        condition=condition,
         method=triangle.method,
         dropped=tuple(names[relation.column] for relation in found),
         relations=tuple(relation.sentence(names) for relation in found),
     )
     intercepts = intercepts_of(triangle.shift, triangle.offset, coef)
-    tss = np.square(r[:, k:] * triangle.scale[p:]).sum(axis=0)
     sums = zip(coef.T, intercepts.tolist(), triangle.mean[p:].tolist(), rss.tolist(), tss.tolist(), strict=True)
     return tuple(
         replace(first, coef=b, intercept=start, y_mean=y_mean, rss=left, tss=whole)
@@ -111,18 +122,52 @@ def _solve(triangle: Triangle, names: tuple[str, ...], found: Sequence[Relation]
     )
 
 
+def substituted(upper: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """The solution x of upper x = right, by panels, as LAPACK would copy a matrix that is a part of another."""
+    found = right.copy()
+    for start in reversed(range(0, len(upper), PANEL)):
+        panel, later = slice(start, start + PANEL), slice(start + PANEL, None)
+        found[panel] -= upper[panel, later] @ found[later]
+        found[panel] = solve_triangular(upper[panel, panel], found[panel], check_finite=False)
+    return found
+
+
+def _inverse(r: np.ndarray, k: int, overwrite: bool) -> tuple[np.ndarray, float]:
+    """The inverse of the first k columns of a factor (q, q), and their condition number if all were of length 1.
+
+    By 1-norms. With `overwrite` it is in the place of the factor, whose other columns are made those of a unit matrix.
+    """
+    if k == 0:
+        return np.empty((0, 0)), 1.0
+    length = lengths(r[:k, :k], "j")
+    size = float(np.max(_column_sums(r[:k, :k], np.ones(k)) / length))
+    inverse = _overwritten(r, k) if overwrite else inverse_of(r[:k, :k])
+    condition = size * float(np.max(_column_sums(inverse, length)))
+    return inverse, condition if np.isfinite(condition) else float("inf")
+
+
+def _column_sums(matrix: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Σ weights · |matrix| of each column."""
+    starts = range(0, matrix.shape[1], PANEL)
+    return np.concatenate([weights @ np.abs(matrix[:, start : start + PANEL]) for start in starts])
+
+
+def _overwritten(r: np.ndarray, k: int) -> np.ndarray:
+    r[:, k:] = 0.0
+    np.fill_diagonal(r[k:, k:], 1.0)
+    (trtri,) = get_lapack_funcs(("trtri",), (r,))
+    turned = r.flags.c_contiguous
+    lines = trtri(r.T if turned else r, lower=turned, overwrite_c=1)[0].T
+    close = lines.reshape(-1)
+    for start in range(1, k):
+        close[start * k : (start + 1) * k] = lines[start, :k]
+    found = close[: k * k].reshape(k, k)
+    return found if turned else found.T
+
+
 def inverse_of(upper: np.ndarray) -> np.ndarray:
-    """The inverse of an upper triangular matrix."""
+    """The inverse of an upper triangular matrix whose other numbers are zeros."""
     if len(upper) == 0:
         return upper
     (trtri,) = get_lapack_funcs(("trtri",), (upper,))
-    return np.triu(trtri(upper)[0])
-
-
-def condition_of(upper: np.ndarray) -> float:
-    """LAPACK's estimate of the 1-norm condition number of a triangular factor whose columns are made of length 1."""
-    if len(upper) == 0:
-        return 1.0
-    (trcon,) = get_lapack_funcs(("trcon",), (upper,))
-    reciprocal, _ = trcon(upper / np.linalg.norm(upper, axis=0))
-    return float(1.0 / reciprocal) if reciprocal > 0 else float("inf")
+    return trtri(upper)[0]

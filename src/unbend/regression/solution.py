@@ -132,7 +132,7 @@ class Solution:
         if self.root is None:
             return np.full(len(self.coef) + 1, np.nan)
         of_mean = self.has_intercept / self.n + np.square(self.mean @ self.root).sum()
-        return np.array([of_mean, *np.square(self.root).sum(axis=1)])
+        return np.array([of_mean, *np.einsum("ij,ij->i", self.root, self.root)])
 
     @property
     def standard_errors(self) -> np.ndarray:

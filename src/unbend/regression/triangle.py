@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy.linalg import LinAlgError, cholesky, solve_triangular
+from scipy.linalg import get_lapack_funcs
 
 from unbend.regression.moments import Moments
 
@@ -60,7 +60,7 @@ class Triangle:
     @cached_property
     def length(self) -> np.ndarray:
         """Root of the centred sum of squares of each column, scaled; (q,)."""
-        return np.linalg.norm(self.r, axis=0)
+        return lengths(self.r, "j")
 
     @property
     def squared(self) -> bool:
@@ -75,26 +75,39 @@ def power_of_two(size: np.ndarray) -> np.ndarray:
 
 def triangle_of(moments: Moments, targets: int = 1) -> Triangle:
     """The factor of moments, by Cholesky; by eigenvalues where a column depends on others."""
-    centred = moments.centred
-    scale = power_of_two(np.sqrt(np.maximum(np.diag(centred), 0.0)))
-    scaled = centred / scale[:, None]
-    scaled /= scale
+    scaled, scale = _scaled(moments)
     noise = float(np.sqrt(ROUNDINGS * EPS * len(scale)))
     r, method = _cholesky(scaled, targets), "Cholesky factor of shifted moments"
+    if r is None:
+        r = _root(_scaled(moments)[0])
     return Triangle(moments.n, moments.shift, moments.offset, scale, r, noise, method, targets)
 
 
-def _cholesky(scaled: np.ndarray, targets: int) -> np.ndarray:
-    p = len(scaled) - targets
-    try:
-        upper = cholesky(scaled[:p, :p], check_finite=False)
-    except LinAlgError:
-        return _root(scaled)
-    r = np.zeros_like(scaled)
-    r[:p, :p] = upper
-    r[:p, p:] = solve_triangular(upper, scaled[:p, p:], trans=1, check_finite=False)
-    rest = np.diag(scaled)[p:] - np.square(r[:p, p:]).sum(axis=0)
-    r[range(p, len(r)), range(p, len(r))] = np.sqrt(np.maximum(rest, 0.0))
+def _scaled(moments: Moments) -> tuple[np.ndarray, np.ndarray]:
+    """The centred products of columns that are about as long as 1, and what these were divided by."""
+    centred = moments.centred
+    scale = power_of_two(np.sqrt(np.maximum(np.diag(centred), 0.0)))
+    centred /= scale[:, None]
+    centred /= scale
+    return centred, scale
+
+
+def _cholesky(scaled: np.ndarray, targets: int) -> np.ndarray | None:
+    """The factor in the place of a matrix that is as symmetric as its rounding; None if columns depend on others.
+
+    Below the rows of the other columns only the lengths of the targets' columns are wanted. They are put in afterwards:
+    meanwhile the targets have so large a diagonal that a factor does not fail because of them.
+    """
+    (potrf,) = get_lapack_funcs(("potrf",), (scaled,))
+    p, among = len(scaled) - targets, np.arange(len(scaled) - targets, len(scaled))
+    squares = np.diag(scaled)[p:].copy()
+    scaled[p:, p:] = 0.0
+    scaled[among, among] = 1.0 + 2.0 * squares.sum()
+    r, failed = potrf(scaled.T, overwrite_a=1)
+    if failed:
+        return None
+    r[p:, p:] = 0.0
+    r[among, among] = np.sqrt(np.maximum(squares - np.square(r[:p, p:]).sum(axis=0), 0.0))
     return r
 
 
@@ -155,6 +168,11 @@ class RowFactor:
         noise = ROUNDINGS * EPS * float(np.sqrt(q))
         method = "QR of the rows in blocks"
         return Triangle(self.n, self.shift, offset, self.scale * size, r, noise, method, self.targets)
+
+
+def lengths(matrix: np.ndarray, kept: str) -> np.ndarray:
+    """Of the rows (i) or the columns (j) of a matrix (i, j), of which no copy is made."""
+    return np.sqrt(np.einsum(f"ij,ij->{kept}", matrix, matrix))
 
 
 def upper_factor(rows: np.ndarray) -> np.ndarray:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from unbend.regression.triangle import EPS
+from unbend.regression.triangle import EPS, lengths
 
 if TYPE_CHECKING:
     from unbend.regression.solution import Solution
@@ -54,12 +54,12 @@ def _spread(solution: Solution, root: np.ndarray) -> np.ndarray:
 
 def row_lengths(root: np.ndarray, mean: np.ndarray) -> np.ndarray:
     """Lengths of mean · root and of the rows of root, (1 + p,): how far noise of variance 1 moves each coefficient."""
-    return np.array([np.linalg.norm(mean @ root), *np.linalg.norm(root, axis=1)])
+    return np.array([np.linalg.norm(mean @ root), *lengths(root, "i")])
 
 
 def inflation(root: np.ndarray, length: np.ndarray) -> float:
     """Root of the sum of the columns' variance inflation factors: at most √p times the condition number."""
-    return float(np.linalg.norm(np.linalg.norm(root, axis=1) * length))
+    return float(np.linalg.norm(lengths(root, "i") * length))
 
 
 def _of_ridge(solution: Solution) -> np.ndarray:
