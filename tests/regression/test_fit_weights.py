@@ -89,9 +89,9 @@ def test_unknown_weights(frame: pd.DataFrame) -> None:
         fit(frame, "y", weights="v")
 
 
-def test_a_class_has_no_weights(frame: pd.DataFrame) -> None:
+def test_a_class_has_no_more_digits(frame: pd.DataFrame) -> None:
     with pytest.raises(UsageError, match="is a class"):
-        fit(frame.assign(y=np.where(frame["y"] > 8, "yes", "no")), "y", weights="w")
+        fit(frame.assign(y=np.where(frame["y"] > 8, "yes", "no")), "y", digits=True)
 
 
 def test_on_the_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:

@@ -164,7 +164,10 @@ scheduler = click.option(
     "--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers read DATA, such as tcp://10.0.0.1:8786."
 )
 weights = click.option(
-    "--weights", type=ColumnName(), metavar="COLUMN", help="How much each row counts: its precision (it is no input)."
+    "--weights",
+    type=ColumnName(),
+    metavar="COLUMN",
+    help="How much each row counts: its precision, for a class its repeats (it is no input).",
 )
 scale = click.option(
     "--scale",

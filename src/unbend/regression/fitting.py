@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from unbend.data import Source, Table, column_names, open_source, open_table
+from unbend.data import Source, column_names, open_source, open_table
 from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
 from unbend.errors import UsageError
@@ -19,14 +19,7 @@ from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
-from unbend.regression.polynomial import polynomial
-from unbend.regression.refusals import (
-    refuse_clusters,
-    refuse_constant_columns,
-    refuse_options,
-    refuse_weights,
-    too_few_rows,
-)
+from unbend.regression.refusals import refuse_clusters, refuse_weights
 from unbend.regression.sandwich import Kind, Sandwich
 from unbend.regression.state import FitState
 from unbend.regression.table_fit import fit_table
@@ -81,8 +74,8 @@ def fit(
     exclude : columns that are not used
     classes : False refuses a target that is text; True takes numbers for classes
     weights : a column that rows are weighted by, as precisions: the variance of the noise is inversely proportional to
-        them. It is no feature, and rows of weight 0 are left out (not for classes)
-    intercept : whether there is one; without, R² and F are about 0 (not for classes)
+        them. Of classes, a row of weight 2 counts as two rows. It is no feature, and rows of weight 0 are left out
+    intercept : whether there is one; without, R² and F are about 0
     digits : decimals are read as they are written, not as the nearest binary number, and the coefficients are right to
         15 digits whatever the columns (not for classes)
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
@@ -129,8 +122,16 @@ def fit(
         gather = _narrow_moments if degree == 1 and weights is None and intercept else None
         table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather, decimals=digits)
         if table.classes is not None and len(table.classes) > 1:
-            _refuse_what_is_linear(table.target, errors, plain)
-            return _fit_classes(table, degree, ridge, level, collinear)
+            _refuse_what_is_linear(table.target, errors, digits)
+            return fit_classes(
+                table,
+                degree=degree,
+                ridge=ridge,
+                level=level,
+                collinear=collinear,
+                weights=weights,
+                intercept=intercept,
+            )
         return fit_table(
             table,
             degree=degree,
@@ -180,28 +181,16 @@ def _kept(
     return before.more(source)
 
 
-def _refuse_what_is_linear(target: str, errors: Sandwich, plain: bool) -> None:
+def _refuse_what_is_linear(target: str, errors: Sandwich, digits: bool) -> None:
     """Raise UsageError for what only a linear regression has."""
     if not errors.plain:
         raise UsageError(
             f"{target} is a class: logistic regression has its standard errors from the likelihood only",
             try_="leave --covariance and --cluster out",
         )
-    if not plain:
+    if digits:
         raise UsageError(
-            f"{target} is a class: logistic regression has an intercept, no weights, and numbers as float64 here",
-            try_="leave --weights, --no-intercept and --digits out\n"
-            "or in Python: unbend.LogisticRegression(fit_intercept=False), fit(X, y, sample_weight)",
+            f"{target} is a class: a likelihood is summed in float64, whose digits the coefficients have, however "
+            "decimals are read",
+            try_="leave --digits out",
         )
-
-
-def _fit_classes(
-    table: Table, degree: int, ridge: float | Literal["gcv"] | None, level: float, collinear: Collinear
-) -> LogisticFit:
-    refuse_options(degree, level, collinear)
-    refuse_constant_columns(table)
-    terms = polynomial(table.coding, degree) if degree > 1 else None
-    p = table.p if terms is None else len(terms.names)
-    if not ridge and table.n < p + 2:
-        raise too_few_rows(table.n, p, "--ridge 1")
-    return fit_classes(table, ridge=ridge, level=level, collinear=collinear, terms=terms)

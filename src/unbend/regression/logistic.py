@@ -23,7 +23,7 @@ from unbend.regression.moments import Moments
 from unbend.regression.newton import STEPS, Newton, Optimum
 from unbend.regression.ordinary import Collinear
 from unbend.regression.rows import Blocks
-from unbend.regression.separation import refuse_separation
+from unbend.regression.separation import refuse_empty_class, refuse_separation
 
 SUSPICIOUS = 10.0
 """Log-odds beyond which it is asked whether the classes are separated, unless it is proved that they are not."""
@@ -38,7 +38,8 @@ class LogisticSolution:
     axes : the coordinates that it was computed in
     gamma : (K − 1, q) the scores of all classes but the first, in these coordinates
     covariance : ((K − 1) q, (K − 1) q) of gamma, None with a penalty
-    log_likelihood, null : of the fit, and of one that knows only how frequent the classes are
+    log_likelihood, null : of the fit, and of one that knows only how frequent the classes are (without an intercept: of
+        one to which all are equally frequent)
     n : rows
     steps : of Newton's method
     strength : of the penalty
@@ -122,6 +123,8 @@ def logistic(
         penalty = _penalty(axes, len(classes))
     newton = Newton(axes, blocks, len(classes), penalty)
     found = newton.run(first_guess(axes, blocks, len(classes), moments.n, penalty))
+    if found is None or not found.reading.counts.all():
+        refuse_empty_class(axes, blocks, classes)
     if not strength and (found is None or (found.reading.largest > SUSPICIOUS and not found.proved)):
         refuse_separation(axes, blocks, classes)
     if found is None:
@@ -144,6 +147,7 @@ def _solution(axes: Axes, found: Optimum, penalty: np.ndarray, strength: float) 
     flat = found.gamma.reshape(-1)
     covariance = None if strength else cho_solve(cho_factor(found.hessian), np.eye(len(flat)))
     seen = found.reading.counts[found.reading.counts > 0]
-    null = float(seen @ np.log(seen / seen.sum()))
+    shares = seen / seen.sum() if axes.intercept else np.full(len(seen), 1 / len(found.reading.counts))
+    null = float(seen @ np.log(shares))
     likelihood = float(flat @ penalty @ flat) / 2 - found.loss
     return LogisticSolution(axes, found.gamma, covariance, likelihood, null, found.reading.n, found.steps, strength)

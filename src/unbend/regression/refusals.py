@@ -85,13 +85,15 @@ def only_value(target: str, n: int, value: str) -> DataError:
     )
 
 
-def too_few_rows(n: int, p: int, shrink: str = "--ridge auto", *, intercept: bool = True) -> DataError:
+def too_few_rows(
+    n: int, p: int, shrink: str = "--ridge auto", *, intercept: bool = True, least_norm: bool = True
+) -> DataError:
     """The error for fewer rows than parameters and a residual."""
     rows, columns = "one row" if n == 1 else f"{n} rows", "one column" if p == 1 else f"{p} columns"
     return DataError(
         f"{rows} cannot determine {columns}{' and an intercept' if intercept else ''} and leave a residual",
         where=f"a regression on {columns} needs at least {p + 1 + intercept} complete rows",
         try_=f"shrink the coefficients: {shrink}\n"
-        "or take the smallest coefficients of those that fit: --collinear least-norm\n"
-        "or leave columns out with --exclude, or add rows",
+        + "or take the smallest coefficients of those that fit: --collinear least-norm\n" * least_norm
+        + "or leave columns out with --exclude, or add rows",
     )

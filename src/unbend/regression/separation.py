@@ -9,17 +9,15 @@ Source: Albert and Anderson (1984), Biometrika 71, 1-10; Konis (2007), thesis, U
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from unbend.document import number
 from unbend.errors import DataError, SelfCheckError
-from unbend.regression.moments import Block
-
-if TYPE_CHECKING:
-    from unbend.regression.axes import Axes
+from unbend.regression.axes import Axes
+from unbend.regression.likelihood import read
+from unbend.regression.rows import Blocks
 
 WRONG, RIGHT = 1e-6, 1e-4
 """Margins, for scores of coordinates of mean square 1 with factors up to 1: one below −the first is on the wrong side,
@@ -32,7 +30,19 @@ SMALL = 1e-6
 """A term whose part of a plane is smaller than this share of the largest is left out of the sentence."""
 
 
-def refuse_separation(axes: Axes, blocks: Callable[[], Iterable[Block]], classes: Sequence[str]) -> None:
+def refuse_empty_class(axes: Axes, blocks: Blocks, classes: Sequence[str]) -> None:
+    """Raise DataError if no row is of a class."""
+    nowhere = np.zeros((len(classes) - 1, axes.size))
+    counts = read(axes, blocks, nowhere, hessian=False).counts
+    if not counts.all():
+        raise DataError(
+            f"no row is of class {classes[int(np.argmin(counts))]}, so nothing tells what makes it likely",
+            where=", ".join(f"{name}: {number(float(count))}" for name, count in zip(classes, counts, strict=True)),
+            try_="leave the class out of those of the target, or give its rows a weight",
+        )
+
+
+def refuse_separation(axes: Axes, blocks: Blocks, classes: Sequence[str]) -> None:
     """Raise DataError with the plane if the classes are separated."""
     plane = separating(axes, blocks, len(classes))
     if plane is None:
@@ -68,7 +78,7 @@ class Plane:
             self.wrong.append(_constraint(u[i], int(y[i]), int(np.argmin(margins[i])), len(self.gamma)))
 
 
-def separating(axes: Axes, blocks: Callable[[], Iterable[Block]], classes: int) -> Plane | None:
+def separating(axes: Axes, blocks: Blocks, classes: int) -> Plane | None:
     """Scores that get no row wrong and some clearly right; None if there are none."""
     q = axes.root.shape[1] + axes.intercept
     total = np.zeros((classes, q))
@@ -92,7 +102,7 @@ def separating(axes: Axes, blocks: Callable[[], Iterable[Block]], classes: int) 
     )
 
 
-def _rows(axes: Axes, blocks: Callable[[], Iterable[Block]]) -> Iterable[tuple[np.ndarray, np.ndarray]]:
+def _rows(axes: Axes, blocks: Blocks) -> Iterable[tuple[np.ndarray, np.ndarray]]:
     for block in blocks():
         yield axes.rows(block.x) * axes.weight**0.5, block.y[:, 0].astype(np.intp)
 
@@ -130,9 +140,7 @@ def _pair(plane: Plane) -> tuple[int, int]:
     return a, b
 
 
-def _widest(
-    axes: Axes, blocks: Callable[[], Iterable[Block]], pair: tuple[int, int], gamma: np.ndarray
-) -> np.ndarray | None:
+def _widest(axes: Axes, blocks: Blocks, pair: tuple[int, int], gamma: np.ndarray) -> np.ndarray | None:
     """The score (q,) that keeps two classes farthest apart; None if every plane between them has a row on it."""
     a, b = pair
     width, constraints = np.inf, np.empty((0, len(gamma)))
