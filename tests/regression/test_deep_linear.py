@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from scipy.optimize import minimize
+from scipy.optimize import minimize, minimize_scalar
 from sklearn.decomposition import PCA
 
 from unbend import DeepLinearRidge, LinearRegression, ReducedRankRegression, Ridge
@@ -122,19 +122,20 @@ def objective(flat: np.ndarray, shapes: list[tuple[int, int]], x: np.ndarray, y:
     values = [x]
     for w in layers:
         values.append(values[-1] @ w.T)
-    residual = values[-1][:, 0] - y
-    back, gradients = (2 / len(y) * residual)[:, None], []
+    residual = values[-1] - y.reshape(len(y), -1)
+    back, gradients = 2 / len(y) * residual, []
     for w, value in zip(reversed(layers), reversed(values[:-1]), strict=True):
         gradients.append((back.T @ value + 2 * decay * w).ravel())
         back = back @ w
-    return np.mean(residual**2) + decay * flat @ flat, np.concatenate(gradients[::-1])
+    return np.square(residual).sum() / len(y) + decay * flat @ flat, np.concatenate(gradients[::-1])
 
 
 def trained(x: np.ndarray, y: np.ndarray, depth: int, decay: float) -> tuple[float, np.ndarray]:
-    """The best of many minimisations over layers two units wide."""
-    widths = [x.shape[1], *[2] * (depth - 1), 1]
+    """The best of many minimisations over layers two units wide, or as wide as there are targets."""
+    targets = 1 if y.ndim == 1 else y.shape[1]
+    widths = [x.shape[1], *[max(2, targets)] * (depth - 1), targets]
     shapes = [(after, before) for before, after in pairwise(widths)]
-    inputs, target = x - x.mean(axis=0), y - y.mean()
+    inputs, target = x - x.mean(axis=0), y - y.mean(axis=0)
     rng = np.random.default_rng(0)
     best = (np.inf, np.zeros(0))
     for _ in range(12):
@@ -152,7 +153,7 @@ def trained(x: np.ndarray, y: np.ndarray, depth: int, decay: float) -> tuple[flo
     for a, b in shapes:
         layers = best[1][at : at + a * b].reshape(a, b) @ layers
         at += a * b
-    return best[0], layers[0]
+    return best[0], layers if y.ndim == 2 else layers[0]
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3, 4])
@@ -211,3 +212,107 @@ def test_two_layers_shrink_to_zero_and_three_jump() -> None:
 def test_networks_that_cannot_be(x: np.ndarray, y: np.ndarray, options: dict) -> None:
     with pytest.raises(UsageError):
         DeepLinearRidge(**options).fit(x, y[:, 0])
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+@pytest.mark.parametrize("decay", [1e-3, 0.1, 0.6])
+def test_several_targets_are_what_training_ends_at(x: np.ndarray, y: np.ndarray, depth: int, decay: float) -> None:
+    columns, targets = x[:, :4] * [1, 0.3, 2, 1], y[:, :3] / 5
+    model = DeepLinearRidge(depth, decay).fit(columns, targets)
+    loss, coef = trained(columns, targets, depth, decay)
+    assert model.objective_ == pytest.approx(loss, rel=1e-8)
+    np.testing.assert_allclose(model.coef_, coef, atol=1e-4)
+    assert np.isnan(model.gap_) if depth > 2 else model.gap_ <= 1e-12
+    residual = targets - model.predict(columns)
+    decayed = sum(np.square(w).sum() for w in model.weights_)
+    assert np.square(residual).sum() / len(x) + decay * decayed == pytest.approx(model.objective_, rel=1e-12)
+    product = model.weights_[0] if depth == 1 else np.linalg.multi_dot([*model.weights_[::-1]])
+    np.testing.assert_allclose(product, model.coef_, atol=1e-12)
+
+
+def test_one_layer_of_several_targets_is_ridge(x: np.ndarray, y: np.ndarray) -> None:
+    np.testing.assert_allclose(DeepLinearRidge(1, 0.5).fit(x, y).coef_, Ridge(100.0).fit(x, y).coef_, rtol=1e-10)
+
+
+@pytest.mark.parametrize("depth", [2, 3])
+def test_uncorrelated_columns_shrink_each_singular_value(depth: int) -> None:
+    rng = np.random.default_rng(2)
+    x = np.linalg.qr(rng.normal(size=(60, 5)) - 0.0)[0] * np.sqrt(60)
+    y = x @ rng.normal(size=(5, 4)) + rng.normal(size=(60, 4))
+    model = DeepLinearRidge(depth, 0.4, fit_intercept=False).fit(x, y)
+    left, values, right = np.linalg.svd(x.T @ y / 60, full_matrices=False)
+    shrunken = np.maximum(values - 0.4, 0.0) if depth == 2 else [best_of_one(value, 0.4) for value in values]
+    np.testing.assert_allclose(model.coef_, ((left * shrunken) @ right).T, atol=1e-9)
+    kept = np.asarray(shrunken) > 0
+    assert model.rank_ == kept.sum()
+    np.testing.assert_allclose(
+        model.alpha_[: model.rank_], 60 * 0.4 * np.asarray(shrunken)[kept] ** (2 / depth - 2), rtol=1e-8
+    )
+
+
+def best_of_one(value: float, decay: float) -> float:
+    """The t that minimises (value − t)² + 3 decay t^(2/3)."""
+    found = minimize_scalar(
+        lambda t: (value - t) ** 2 + 3 * decay * t ** (2 / 3),
+        bounds=(value / 4, value),
+        method="bounded",
+        options={"xatol": 1e-13},
+    )
+    return float(found.x) if found.fun < value**2 else 0.0
+
+
+def test_strong_decay_leaves_nothing_of_several_targets(x: np.ndarray, y: np.ndarray) -> None:
+    model = DeepLinearRidge(2, 1e4).fit(x, y)
+    np.testing.assert_array_equal(model.coef_, np.zeros((y.shape[1], 6)))
+    np.testing.assert_allclose(model.intercept_, y.mean(axis=0))
+    assert (model.rank_, model.gap_) == (0, pytest.approx(0.0, abs=1e-9))
+    assert np.isinf(model.alpha_).all()
+
+
+@pytest.mark.torch
+def test_a_network_trained_by_torch() -> None:
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(4)
+    x = rng.normal(size=(50, 3))
+    y = x @ rng.normal(size=(3, 2)) + 0.3 * rng.normal(size=(50, 2))
+    torch.manual_seed(0)
+    layers = [torch.nn.Linear(3, 2, dtype=torch.float64), torch.nn.Linear(2, 2, bias=False, dtype=torch.float64)]
+    bias = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    layers[0].bias = None
+    decayed = [layer.weight for layer in layers]
+    optimiser = torch.optim.SGD([{"params": decayed, "weight_decay": 0.05}, {"params": [bias]}], lr=0.1, momentum=0.9)
+    inputs, targets = torch.from_numpy(x), torch.from_numpy(y)
+    for _ in range(700):
+        optimiser.zero_grad()
+        torch.nn.functional.mse_loss(torch.nn.Sequential(*layers)(inputs) + bias, targets).backward()
+        optimiser.step()
+    model = DeepLinearRidge(2, 0.05 / 2 * 2).fit(x, y)
+    product = (layers[1].weight @ layers[0].weight).detach().numpy()
+    np.testing.assert_allclose(model.coef_, product, atol=1e-7)
+    np.testing.assert_allclose(model.intercept_, bias.detach().numpy(), atol=1e-7)
+
+
+# What every width costs, to read
+
+
+def test_report_of_the_widths(x: np.ndarray, y: np.ndarray) -> None:
+    model = ReducedRankRegression(2).fit(x, y)
+    found = model.report()
+    np.testing.assert_array_equal(found.losses, model.losses_)
+    total = np.square(y - y.mean(axis=0)).sum()
+    residual = np.square(y - model.predict(x)).sum()
+    assert found.r2[2] == pytest.approx(1 - residual / total)
+    text = " ".join(str(found).split())
+    assert "A waist of 2 units explains" in text
+    assert "Least loss of every width" in text
+    assert found.to_dict()["trained"] is None
+    assert "it is no waist" in " ".join(str(ReducedRankRegression(9).fit(x, y).report()).split())
+
+
+def test_report_of_a_network(x: np.ndarray, y: np.ndarray) -> None:
+    layers = [np.ones((1, x.shape[1])), np.ones((y.shape[1], 1))]
+    model = ReducedRankRegression.from_network(layers).fit(x, y)
+    text = " ".join(str(model.report()).split())
+    assert "above the least of its waist of 1" in text
+    best = ReducedRankRegression.from_network([model.encoder_, (model.decoder_, model.intercept_)]).fit(x, y)
+    assert "which is the least of its waist of 1" in " ".join(str(best.report()).split())

@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 from scipy.optimize import bisect
-from sklearn.utils import Tags
 
 from unbend.errors import UsageError
+from unbend.regression.estimators.deep_matrix import Matrices, best_product
 from unbend.regression.estimators.linear_model import LinearModel
 from unbend.regression.estimators.sample import take
 from unbend.regression.moments import Moments
 from unbend.regression.ridge import ridge
-from unbend.regression.solution import Solution
+from unbend.regression.solution import Solution, intercept_of
 from unbend.regression.triangle import EPS
 
 FINE, FINEST = 1e-3, 1e-6
@@ -24,17 +24,21 @@ minimum that is just vanishing, and another or zero is better."""
 
 
 class DeepLinearRidge(LinearModel):
-    """The optimum of a network of `depth` linear layers with one output and weight decay, in closed form.
+    """The optimum of a network of `depth` linear layers with weight decay.
 
-    The network minimises mean (y − W_L … W_1 x − b₀)² + weight_decay (|W_1|² + … + |W_L|²), the bias b₀ not decayed,
-    the layers as wide as one likes. With b = W_L … W_1 the penalty is at least weight_decay L |b|^(2/L), and that is
-    reached; so b solves the ridge regression (XᵀX/n + μ) b = Xᵀy/n whose strength depends on b itself,
-    μ = weight_decay |b|^(2/L − 2). All its roots are found, and the best of them and of b = 0 is taken. From three
-    layers on a small enough b jumps to 0.
+    The network minimises mean |y − W_L … W_1 x − b₀|² + weight_decay (|W_1|² + … + |W_L|²), the mean being over rows,
+    the bias b₀ not decayed, the layers as wide as one likes. For one output, with b = W_L … W_1, the penalty is at
+    least weight_decay L |b|^(2/L), and that is reached; so b solves the ridge regression (XᵀX/n + μ) b = Xᵀy/n whose
+    strength depends on b itself, μ = weight_decay |b|^(2/L − 2). All its roots are found, and the best of them and of
+    b = 0 is taken. From three layers on a small enough b jumps to 0.
 
-    PyTorch's `weight_decay` of SGD and Adam adds half of it times |W|² to the loss: give `weight_decay / 2` here for a
-    mean squared error. It decays biases too unless they are in a parameter group of their own, and AdamW's decay is no
-    penalty on the loss: for that one nothing is claimed here.
+    For several outputs each singular direction of B = W_L … W_1 has a strength of its own, weight_decay σ^(2/L − 2).
+    One and two layers are solved to the least value there is (`gap_` bounds what is left); three and more have several
+    minima, and the best that is found from least squares of every rank is taken.
+
+    PyTorch's `weight_decay` of SGD and Adam adds half of it times |W|² to the loss, and its mean squared error is over
+    rows and outputs: give `weight_decay / 2` here, times the outputs. It decays biases too unless they are in a
+    parameter group of their own, and AdamW's decay is no penalty on the loss: for that one nothing is claimed here.
 
     Parameters
     ----------
@@ -44,12 +48,15 @@ class DeepLinearRidge(LinearModel):
 
     Attributes
     ----------
-    coef_ : (p,)
-    intercept_ : float
-    alpha_ : `Ridge(alpha_)` is the same function (infinite where the coefficients are 0)
-    objective_ : the least value of mean squared error plus decay
-    weights_ : the layers of an optimal network one unit wide, (1, p), (1, 1), …
-    rank_, condition_, digits_, n_features_in_, feature_names_in_ : as in `Ridge`
+    coef_ : (p,), or (q, p) if the target had two axes
+    intercept_ : float, or (q,)
+    alpha_ : `Ridge(alpha_)` is the same function (infinite where the coefficients are 0); for several targets (m,), the
+        strength along each singular direction of `coef_`
+    objective_ : the least value of the mean squares plus decay
+    gap_ : how far that can be above the least value there is; NaN where the best of several minima was taken
+    weights_ : the layers of an optimal network, as narrow as can be: (r, p), (r, r), …, (q, r) with r the rank of
+        `coef_`, or 1
+    rank_, condition_, digits_, n_features_in_, feature_names_in_ : as in `Ridge`; of several targets `rank_` is r
 
     Notes
     -----
@@ -65,8 +72,9 @@ class DeepLinearRidge(LinearModel):
     (1.6, 1.25)
     """
 
-    alpha_: float
+    alpha_: float | np.ndarray
     objective_: float
+    gap_: float
     weights_: tuple[np.ndarray, ...]
 
     def __init__(self, depth: int = 2, weight_decay: float = 1e-3, *, fit_intercept: bool = True) -> None:
@@ -74,13 +82,8 @@ class DeepLinearRidge(LinearModel):
         self.weight_decay = weight_decay
         self.fit_intercept = fit_intercept
 
-    def __sklearn_tags__(self) -> Tags:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = False
-        return tags
-
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> DeepLinearRidge:
-        """Fit to rows X (n, p) and a target (n,); weights (n,) are relative to one another.
+        """Fit to rows X (n, p) and a target (n,) or several (n, q); weights (n,) are relative to one another.
 
         Raises
         ------
@@ -90,14 +93,30 @@ class DeepLinearRidge(LinearModel):
             If the arguments cannot be used.
         """
         _refuse(self.depth, self.weight_decay)
-        sample = take(self, X, y, sample_weight, several=False).normalised()
-        moments = sample.moments(self.fit_intercept)
-        solution = _best(moments, self.depth, float(self.weight_decay), sample.names, self.fit_intercept)
+        sample = take(self, X, y, sample_weight).normalised()
+        moments, decay = sample.moments(self.fit_intercept), float(self.weight_decay)
+        if sample.y.shape[1] > 1:
+            self._fit_several(moments, decay, sample.names, sample.y.shape[1])
+            return self
+        solution = _best(moments, self.depth, decay, sample.names, self.fit_intercept)
         self._keep([solution], sample.flat)
         self.alpha_ = float(solution.strength or np.inf)
-        self.objective_ = _objective(solution, self.depth, self.weight_decay)
+        self.objective_ = _objective(solution, self.depth, decay)
+        self.gap_ = 0.0
         self.weights_ = _layers(solution.coef, self.depth)
         return self
+
+    def _fit_several(self, moments: Moments, decay: float, names: tuple[str, ...], targets: int) -> None:
+        problem = Matrices.of(moments, targets)
+        product = best_product(problem, self.depth, decay)
+        losses, coef = problem.losses(product.b), problem.vectors @ product.b
+        self._keep(_of_targets(moments, names, coef, losses, decay, self.fit_intercept), False)
+        self.rank_ = len(product.values)
+        strengths = moments.n * decay * product.values ** (2 / self.depth - 2)
+        self.alpha_ = np.append(strengths, np.full(min(coef.shape) - self.rank_, np.inf))
+        self.objective_ = float(losses.sum()) + decay * product.penalty(self.depth)
+        self.gap_ = {1: 0.0, 2: problem.gap(product.b, decay)}.get(self.depth, np.nan)
+        self.weights_ = product.layers(problem.vectors, self.depth)
 
 
 def _refuse(depth: Any, decay: Any) -> None:
@@ -126,6 +145,20 @@ def _best(moments: Moments, depth: int, decay: float, names: tuple[str, ...], in
         strength=float("inf"),
     )
     return min([zero, *candidates], key=lambda one: _objective(one, depth, decay))
+
+
+def _of_targets(
+    moments: Moments, names: tuple[str, ...], coef: np.ndarray, losses: np.ndarray, decay: float, intercept: bool
+) -> list[Solution]:
+    """A solution for each target, with coefficients (p, q) and mean squared residuals (q,)."""
+    found, p = [], len(coef)
+    for j, loss in enumerate(losses.tolist()):
+        at = [*range(p), p + j]
+        one = ridge(moments.of_columns(at), moments.n * decay, names, standardise=False, intercept=intercept)
+        start = intercept_of(moments.shift[at], moments.offset[at], coef[:, j]) if intercept else 0.0
+        method = "ridge regression with a strength of its own for each singular direction"
+        found.append(replace(one, coef=coef[:, j], intercept=start, rss=loss * moments.n, method=method))
+    return found
 
 
 def _objective(solution: Solution, depth: int, decay: float) -> float:

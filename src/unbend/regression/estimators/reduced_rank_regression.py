@@ -7,12 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from unbend.errors import ModelError, UsageError
 from unbend.regression.estimators.layers import linear_layers
 from unbend.regression.estimators.linear_model import LinearModel
 from unbend.regression.estimators.linear_regression import solutions, warn_of
 from unbend.regression.estimators.sample import Sample, take
+from unbend.regression.estimators.waists import Trained, Waists
 from unbend.regression.moments import Moments
 from unbend.regression.solution import Solution, intercept_of
 
@@ -42,6 +44,7 @@ class ReducedRankRegression(LinearModel):
     encoder_ : (r, p), decoder_ : (q, r), two layers that are the optimum: coef = decoder encoder. So is any other pair
         with an invertible matrix and its inverse between them
     unique_ : whether the optimum is the only one (two equal singular values at the cut leave a choice)
+    report() : the losses of all widths as a table to read
     network_loss_ : with a network, its sum of squared residuals on these rows, over all targets
     network_excess_ : with a network, by what share its loss is above the least of its waist, 0 at the optimum
     network_distance_ : with a network, root mean square of the difference of its predictions and the optimum's
@@ -122,6 +125,18 @@ class ReducedRankRegression(LinearModel):
         self._cut(sample, found)
         warn_of(self.dropped_)
         return self
+
+    def report(self) -> Waists:
+        """What every width costs, to read: `print(model.report())`."""
+        check_is_fitted(self)
+        one, total = self.solutions_[0], float(self.losses_[0])
+        trained = (
+            Trained(self.network_loss_, self.network_excess_, self.network_distance_)
+            if self.network is not None
+            else None
+        )
+        r2 = 1.0 - self.losses_ / total if total > 0 else np.zeros(len(self.losses_))
+        return Waists(one.n, len(one.coef), len(self.solutions_), self.rank_, self.losses_, r2, self.unique_, trained)
 
     def _cut(self, sample: Sample, found: Sequence[Solution]) -> None:
         coef = np.column_stack([one.coef for one in found])
