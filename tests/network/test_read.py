@@ -216,9 +216,19 @@ def test_an_old_opset_that_cannot_be_converted():
 def test_two_inputs():
     graph = Graph("N", 4)
     graph.inputs.append(helper.make_tensor_value_info("z", TensorProto.FLOAT, ["N", 4]))
+    network = read(graph.model(graph("Add", "x", "z")))
+    assert network.axes.rows == {"x": 0, "z": 0}
     with pytest.raises(ModelError, match="has 2 inputs") as caught:
-        read(graph.model(graph("Add", "x", "z")))
+        _ = network.input
     assert "z (N, 4)" in str(caught.value)
+
+
+def test_no_input():
+    graph = Graph("N", 4)
+    model = graph.model(graph("Identity", np.ones(3)))
+    del model.graph.input[:]
+    with pytest.raises(ModelError, match="has no input"):
+        read(model)
 
 
 def test_text_input():

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from unbend.errors import GateError, UsageError
+from unbend.errors import GateError, InputError, UsageError
 from unbend.output import refuse, write
 
 if TYPE_CHECKING:
@@ -15,6 +15,24 @@ if TYPE_CHECKING:
 
 CERTIFICATE = ".certificate.json"
 """What a certificate's name ends in, in the place of the network's own ending."""
+
+
+def examples(named: tuple[str, ...]) -> Any:
+    """The arrays of --example: by the names of inputs, or the only one for the only input."""
+    found = dict(map(_example, named))
+    return found.pop("") if list(found) == [""] else found or None
+
+
+def _example(text: str) -> tuple[str, Any]:
+    """The name of an input, or nothing, and the array in the file."""
+    import numpy as np
+
+    name, _, path = ("", "", text) if Path(text).exists() else text.rpartition("=")
+    try:
+        return name, np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        reason = getattr(error, "strerror", None) or "it is not a NumPy array, as numpy.save writes it"
+        raise InputError(f"cannot read {path}: {reason}", try_="--example NAME=FILE.npy") from error
 
 
 def refuse_files(output: Path | None, certificate: Path | None) -> None:

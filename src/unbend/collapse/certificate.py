@@ -28,7 +28,7 @@ from unbend.collapse.lipschitz import carries
 from unbend.collapse.probes import sized
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.stretches import inverse
-from unbend.network import Network, input_shape
+from unbend.network import Network, input_shapes
 from unbend.network.external import data_files
 from unbend.output import write
 from unbend.result import plain
@@ -125,7 +125,7 @@ def certify(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Cer
     promises = tuple(_promise(network, collapsed, one, at) for one in plans)
     seen = evidence(network, collapsed, plans)
     bends = {name: (count, carries(name)) for name, count in counts.items()}
-    shapes = tuple({network.input.name: input_shape(one)} for one in at)
+    shapes = tuple(input_shapes(one) for one in at)
     return Certificate(seen, promises, bends, shapes, network.path)
 
 

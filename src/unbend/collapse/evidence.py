@@ -7,22 +7,23 @@ against its own. The two are run one after the other, so that only one of them i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
+from weakref import WeakKeyDictionary
 
 import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
 from unbend.affine import Affine
-from unbend.collapse.probes import Group, probes, scalers_of, sized
+from unbend.collapse.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.size import size
 from unbend.collapse.stretches import stretches, values_of
 from unbend.collapse.witness import Run, cut, witness
 from unbend.errors import ModelError
-from unbend.network import Network, evaluate, input_shape
+from unbend.network import Network, evaluate
 from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
 
@@ -35,9 +36,6 @@ FLOOR_ULPS = 64.0
 SPREAD_ULPS = 8.0
 """… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
 merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
-
-TOGETHER = 3
-"""So many rows are run at once."""
 
 MIXING = 1e-2
 """A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
@@ -116,10 +114,9 @@ def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Ev
         The collapsed model cannot be run although the original can, or gives outputs of another shape.
     """
     whole = list(islice((one for at in sized(network) if (one := _at_size(at, collapsed))), SIZES_TRIED))
-    trials = whole or [_stretch(network, collapsed, one) for one in plans]
+    trials = [*whole, *(_stretch(network, collapsed, one) for one in plans if not _on_several_rows(network, whole))]
     gaps = [gap for trial in trials for gap in _gaps(trial)]
     names = [one.who for trial in trials for one in trial.models]
-    shapes = [next(iter(trial.groups[0].values())).shape[1:] for trial in whole]
     return Evidence(
         inputs=sum(len(next(iter(group.values()))) for trial in trials for group in trial.groups),
         scale=max(gap.scale for gap in gaps),
@@ -129,26 +126,59 @@ def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Ev
         used=max(gap.used for gap in gaps),
         witness=" and ".join(dict.fromkeys(names)),
         whole=bool(whole),
-        sizes=tuple(shapes),
+        sizes=tuple(_first_shape(trial) for trial in whole),
     )
+
+
+def _on_several_rows(network: Network, whole: Sequence[_Trial]) -> bool:
+    """Whether the whole network could be tried as far as it goes: one of several inputs on several rows as well."""
+    one = len(network.inputs) == 1 or network.batch is not None
+    return bool(whole) and (one or all(trial.models[0].together is not None for trial in whole))
+
+
+def _first_shape(trial: _Trial) -> tuple[int, ...]:
+    return next(iter(trial.groups[0].values())).shape[1:]
+
+
+@dataclass(frozen=True, eq=False)
+class _Known:
+    """What is known of the original at one size, whatever it is held against."""
+
+    ran: _Ran
+    groups: Sequence[Group]
+    truths: Sequence[Outputs]
+
+
+_KNOWN: WeakKeyDictionary[Network, _Known | None] = WeakKeyDictionary()
+"""What is known of each network that is still there."""
 
 
 def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
     """The trial of the network at its own sizes; None if nobody can run it or knows its truth."""
-    name = network.input.name
+    if network not in _KNOWN:
+        _KNOWN[network] = _known(network)
+    known = _KNOWN[network]
+    if known is None:
+        return None
+    after = _ran(collapsed, known.groups, network.axes.rows if known.ran.together is not None else None)
+    return _Trial((known.ran, after), known.groups, known.truths)
+
+
+def _known(network: Network) -> _Known | None:
+    names = {port.name for port in network.inputs}
     try:
         found = stretches(network)
-        scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k == name}
-        groups = probes({name: input_shape(network)}, network.types, size(network, found).macs, scalers)
-        truths = [_true_outputs(network, group[name]) for group in groups]
-        before = _ran(network.model, groups, network.batch is None)
+        scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k in names}
+        groups = input_probes(network, size(network, found).macs, scalers)
+        truths = [_true_outputs(network, group) for group in groups]
+        ran = _ran(network.model, groups, network.axes.rows if network.batch is None else None)
     except (ModelError, Unsupported):
         return None
-    return _Trial((before, _ran(collapsed, groups, before.together is not None)), groups, truths)
+    return _Known(ran, groups, truths)
 
 
-def _true_outputs(network: Network, x: np.ndarray) -> Outputs:
-    values = evaluate(network, x.astype(np.float64))
+def _true_outputs(network: Network, group: Group) -> Outputs:
+    values = evaluate(network, group)
     return [values[value.name or ""] for value in network.model.graph.outputs]
 
 
@@ -162,8 +192,9 @@ def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
     models = [cut(network, model, stretch.sources, outputs) for model in (network.model, collapsed)]
     batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.sources)
     inner = [{name: turned(array, stretch.inward.get(name)) for name, array in group.items()} for group in groups]
-    before = _ran(models[0], inner, batched and not stretch.inward and not stretch.outward)
-    after = _ran(models[1], groups, before.together is not None)
+    axes = dict.fromkeys(stretch.sources, 0)
+    before = _ran(models[0], inner, axes if batched and not stretch.inward and not stretch.outward else None)
+    after = _ran(models[1], groups, axes if before.together is not None else None)
     for rows in before.rows:
         rows[:] = [turned(array, stretch.outward.get(name)) for name, array in zip(outputs, rows, strict=True)]
     truths = []
@@ -178,15 +209,14 @@ def turned(array: np.ndarray, turn: Affine | None) -> np.ndarray:
     return array if turn is None else turn.apply(array.astype(np.float64)).astype(array.dtype)
 
 
-def _ran(model: ir.Model, groups: Sequence[Group], several: bool) -> _Ran:
-    """Run the model on every row of every group, and on several rows at once where it can."""
+def _ran(model: ir.Model, groups: Sequence[Group], axes: Mapping[str, int] | None) -> _Ran:
+    """Run the model on every row of every group, and on several rows at once if `axes` says which axes count them."""
     who, run = witness(model, {name: array[0] for name, array in groups[0].items()})
     rows = [_by_rows(run, group) for group in groups]
-    if not several:
+    if axes is None:
         return _Ran(who, rows, None)
-    feeds = {name: np.concatenate(list(array[-TOGETHER:])) for name, array in groups[0].items()}
     try:
-        return _Ran(who, rows, run(feeds))
+        return _Ran(who, rows, run(together(groups[0], axes)))
     except Exception:  # a network that cannot take several rows has nothing to compare
         return _Ran(who, rows, None)
 
@@ -208,20 +238,35 @@ def _gaps(trial: _Trial) -> Iterator[Gap]:
     if after.together is None:
         raise ModelError("it cannot run several rows at once, and the original can")
     rows = [truth[-TOGETHER:] for truth in trial.truths[0]]
-    yield from (_together(*arrays) for arrays in zip(before.together, after.together, rows, strict=True))
+    own = [_own(each[-TOGETHER:], truth) for each, truth in zip(before.rows[0], rows, strict=True)]
+    yield from (_together(*arrays) for arrays in zip(before.together, after.together, rows, own, strict=True))
 
 
-def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray) -> Gap:
-    """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows."""
+def _own(before: np.ndarray, truth: np.ndarray) -> float:
+    """How far the original is from the truth at most, row by row; infinities and what has no truth left out."""
+    if before.shape != truth.shape:
+        return 0.0
+    both = np.isfinite(before) & np.isfinite(truth)
+    return float(np.max(np.abs(before[both].astype(np.float64) - truth[both]), initial=0.0))
+
+
+def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray, own: float) -> Gap:
+    """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows.
+
+    That run is no truth: it may itself be off by as much as the original was off row by row.
+    """
     if before.size == rows.size and before.shape == after.shape:
         apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
         if apart.original <= MIXING * apart.scale:
             return apart
-    return _gap(before, after, before)
+    return _gap(before, after, before, own)
 
 
-def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> Gap:
-    """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each."""
+def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float = 0.0) -> Gap:
+    """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each.
+
+    The truth itself is only `known` to so much.
+    """
     if before.shape != after.shape:
         raise ModelError("it gives outputs of another shape", where=f"{before.shape} became {after.shape}")
     unit = float(ml_dtypes.finfo(before.dtype).eps) if is_float(before.dtype) else 0.0
@@ -236,7 +281,7 @@ def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray) -> Gap:
     error = np.max(np.abs(after - truth), axis=0, initial=0.0)
     scale = np.max(np.abs(truth), axis=0, initial=0.0)
     largest = float(scale.max(initial=0.0))
-    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
+    own = np.maximum(np.max(np.abs(before - truth), axis=0, initial=0.0), known)
     allowed = ALLOWED * own + OWN * own.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
     return Gap(
         scale=largest,

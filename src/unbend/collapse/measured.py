@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from unbend import progress
 from unbend.affine import Diagonal
-from unbend.collapse.probes import MAX_WORK, Group, probes, sized
+from unbend.collapse.probes import MAX_WORK, Group, input_probes, probes, sized
 from unbend.collapse.rewrite import Plan, rewrite
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.timing import FEWEST_ROUNDS, Meter, Timing, by_onnxruntime
@@ -25,7 +25,7 @@ from unbend.collapse.witness import cut
 from unbend.collapse.write import Overflow
 from unbend.document import number
 from unbend.errors import ModelError
-from unbend.network import Network, Node, input_shape
+from unbend.network import Network, Node
 
 CLEAR = 0.9
 """A stretch that keeps at most this share of its multiplications, and stores no more, is faster without a doubt."""
@@ -134,7 +134,7 @@ class Judge:
         """The network and `model` on one row; None where that cannot be done."""
         progress.at("timing the network before and after")
         try:
-            feeds = next(_row(one, [one.input.name]) for one in sized(self.network) if input_shape(one))
+            feeds = next(_inputs(one) for one in sized(self.network))
         except (ModelError, StopIteration) as error:
             self.why_not = str(error).partition("\n")[0] or "the size of its input is not known"
             return None
@@ -183,6 +183,13 @@ def _scales(stretch: Stretch) -> set[Node]:
     pairs = zip(stretch.nodes, stretch.locals, strict=True)
     single = {node: ones[0] for node, ones in pairs if len(ones) == 1 and len(ones[0].maps) == 1}
     return {node for node, one in single.items() if isinstance(next(iter(one.maps.values())), Diagonal)}
+
+
+def _inputs(network: Network) -> Group:
+    """One random row of the inputs, or that of the user's examples."""
+    return {
+        name: array[-1] for name, array in input_probes(network, MAX_WORK, {})[-1 if network.examples else 0].items()
+    }
 
 
 def _row(network: Network, names: Sequence[str]) -> Group:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-import onnx_ir as ir
 
 from unbend.affine import Affine, Diagonal, Identity, Shape
 from unbend.collapse.stretches import Stretch
-from unbend.network import Network, Node, network_of
+from unbend.network import Network, Node, input_shapes, with_lengths
+from unbend.network.examples import Whole, drawn, whole_numbers
 from unbend.network.graph import is_float
+from unbend.network.lengths import example_lengths
 
 SCALES = (1.0, 0.1, 10.0)
 ROWS = 8
@@ -19,6 +20,9 @@ ROWS = 8
 SPIKE = 100.0
 SPIKES = 3
 
+TOGETHER = 3
+"""So many rows are run at once."""
+
 MAX_NUMBERS = 1 << 21
 """Fewer inputs are used where a group of them would have more numbers than this."""
 
@@ -26,7 +30,8 @@ MAX_WORK = 1 << 29
 """… or where running a group of them would take more multiplications than this (a tenth of a second in float64)."""
 
 SIZES = (32, 33, 16, 8, 224)
-"""Lengths that are tried for free axes besides the batch; two that the network can run with are used."""
+"""Lengths that are tried for free axes besides the batch, after those of the user's examples; two that the network can
+run with are used."""
 
 Group = dict[str, np.ndarray]
 
@@ -36,13 +41,15 @@ def probes(
     types: Mapping[str, np.dtype],
     multiplications: int = 0,
     scalers: Mapping[str, Affine] | None = None,
+    whole: Mapping[str, Whole] | None = None,
     seed: int = 0,
 ) -> list[Group]:
     """Groups of inputs of about the same size: for each name (rows, *shape), in the type of the tensor.
 
     `multiplications` is what one row costs: there are fewer of them for a large network. `scalers` are the shifts and
     scales that inputs meet first: one group is such that what comes out of them has mean 0 and spread 1, as the rows
-    that the network was trained on. There a shift that is folded into a product shows what it costs in digits.
+    that the network was trained on. There a shift that is folded into a product shows what it costs in digits. `whole`
+    says what values of whole numbers may be.
     """
     rng = np.random.default_rng(seed)
     largest = max((int(np.prod(shape)) for shape in shapes.values()), default=1)
@@ -54,7 +61,40 @@ def probes(
     groups.append({name: _spikes(shape, min(rows, SPIKES), rng) for name, shape in shapes.items()})
     if scalers:
         groups.append({name: _before(scalers.get(name), rng.standard_normal((rows, *s))) for name, s in shapes.items()})
-    return [{name: _typed(array, types.get(name)) for name, array in group.items()} for group in groups]
+    known = whole or {}
+    return [{name: _typed(array, types.get(name), known.get(name)) for name, array in each.items()} for each in groups]
+
+
+def input_probes(network: Network, multiplications: int, scalers: Mapping[str, Affine]) -> list[Group]:
+    """Groups of values for all inputs of the network; the user's examples are one of them.
+
+    Where a user gave whole numbers, they are the same in every group.
+    """
+    groups = probes(input_shapes(network), network.types, multiplications, scalers, whole_numbers(network))
+    fitting = {name: rows for name, rows in network.examples.items() if rows.shape[1:] == network.shapes[name]}
+    fixed = {name: rows for name, rows in fitting.items() if not is_float(rows.dtype)}
+    groups = [group | _cycled(fixed, _count(group)) for group in groups]
+    if not fitting:
+        return groups
+    count = min(max(map(len, fitting.values())), ROWS)
+    return [*groups, _cycled(groups[0] | fitting, count)]
+
+
+def _count(group: Group) -> int:
+    return len(next(iter(group.values())))
+
+
+def _cycled(rows: Mapping[str, np.ndarray], count: int) -> Group:
+    """So many rows of each, from the beginning again where there are fewer."""
+    return {name: array[np.arange(count) % len(array)] for name, array in rows.items()}
+
+
+def together(group: Group, axes: Mapping[str, int]) -> Group:
+    """The last few rows of a group as one run; `axes` are those that count rows. Others are those of the last row."""
+    return {
+        name: np.concatenate(list(array[-TOGETHER:]), axis=axes[name]) if name in axes else array[-1]
+        for name, array in group.items()
+    }
 
 
 def scalers_of(stretch: Stretch) -> dict[str, Affine]:
@@ -110,11 +150,11 @@ def _spikes(shape: Shape, rows: int, rng: np.random.Generator) -> np.ndarray:
     return array
 
 
-def _typed(array: np.ndarray, dtype: np.dtype | None) -> np.ndarray:
-    """The numbers as the tensor holds them; zeros and ones for integers, which are often indices."""
+def _typed(array: np.ndarray, dtype: np.dtype | None, whole: Whole | None) -> np.ndarray:
+    """The numbers as the tensor holds them; of whole numbers, of which nothing is known, zeros and ones."""
     if dtype is None or is_float(dtype):
         return array.astype(dtype or np.float32)
-    return (array > 0).astype(dtype)
+    return (array > 0).astype(dtype) if whole is None else drawn(whole, dtype, array)
 
 
 def sized(network: Network) -> Iterator[Network]:
@@ -122,9 +162,8 @@ def sized(network: Network) -> Iterator[Network]:
     if not network.free_axes:
         yield network
         return
-    for size in SIZES:
-        model = network.model.clone()
-        port = next(value for value in model.graph.inputs if value.name == network.input.name)
-        assert port.shape is not None
-        port.shape = ir.Shape([axis if i == 0 or isinstance(axis, int) else size for i, axis in enumerate(port.shape)])
-        yield network_of(model, network.name)
+    given = example_lengths(network)
+    for size in (*([None] if given else []), *SIZES):
+        lengths = dict.fromkeys(network.free_axes, size or SIZES[0]) | (given if size is None else {})
+        if (found := with_lengths(network, lengths)) is not None:
+            yield found

@@ -136,8 +136,7 @@ def stretches(network: Network) -> Stretches:
 
 
 def _maps(network: Network, node: Node) -> tuple[Local, ...]:
-    overridable = {port.name for port in network.inputs[1:]} | network.overridable
-    if defaults := overridable.intersection(node.inputs):
+    if defaults := network.overridable.intersection(node.inputs):
         raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
     if network.quantised.intersection((*node.inputs, *node.outputs)):
         raise Unsupported("quantised: left alone")

@@ -40,15 +40,27 @@ def as_rows(network: Network, x: np.ndarray) -> np.ndarray:
 
 
 def input_shape(network: Network) -> tuple[int, ...]:
-    """The input's shape for one row."""
-    shape = network.shapes.get(network.input.name)
-    if shape is None:
-        raise ModelError(
-            f"the shape of the input of {network.name} is not known",
-            where=str(network.input),
-            try_="export it with a fixed number of columns",
-        )
-    return shape
+    """The shape of the only input for one row."""
+    return input_shapes(network)[network.input.name]
+
+
+def input_shapes(network: Network) -> dict[str, tuple[int, ...]]:
+    """The shape of each input for one row.
+
+    Raises
+    ------
+    ModelError
+        That of one is not known.
+    """
+    for port in network.inputs:
+        if port.name not in network.shapes:
+            which = f"the input {port.name}" if len(network.inputs) > 1 else "the input"
+            raise ModelError(
+                f"the shape of {which} of {network.name} is not known",
+                where=str(port),
+                try_="export it with a fixed number of columns",
+            )
+    return {port.name: network.shapes[port.name] for port in network.inputs}
 
 
 def operands_of(network: Network, node: Node, values: Mapping[str, np.ndarray] | None = None) -> list[Operand | None]:
@@ -77,8 +89,10 @@ def locals_at(network: Network, node: Node, values: Mapping[str, np.ndarray]) ->
     return local(node, operands_of(network, node, values))
 
 
-def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = None) -> dict[str, np.ndarray]:
-    """Values of the network for the rows `x` (rows, *input shape), each (rows, *shape).
+def evaluate(
+    network: Network, x: np.ndarray | Mapping[str, np.ndarray], wanted: Iterable[str] | None = None
+) -> dict[str, np.ndarray]:
+    """Values of the network for the rows `x` (rows, *input shape), or those of each input by name; (rows, *shape) each.
 
     `wanted` names the values to keep (by default the outputs); others are dropped once they are no longer read.
     """
@@ -87,8 +101,12 @@ def evaluate(network: Network, x: np.ndarray, wanted: Iterable[str] | None = Non
         return _evaluate(network, x, keep)
 
 
-def _evaluate(network: Network, x: np.ndarray, keep: set[str]) -> dict[str, np.ndarray]:
-    values = {network.input.name: as_rows(network, x)}
+def _evaluate(network: Network, x: np.ndarray | Mapping[str, np.ndarray], keep: set[str]) -> dict[str, np.ndarray]:
+    if isinstance(x, Mapping):
+        values = {name: np.asarray(rows, dtype=np.float64) for name, rows in x.items()}
+    else:
+        values = {network.input.name: as_rows(network, x)}
+    count = len(next(iter(values.values())))
     last = {name: node for node in network.nodes for name in node.inputs}
     for node in network.nodes:
         values |= dict(zip(node.outputs, node_values(network, node, values), strict=False))
@@ -96,7 +114,7 @@ def _evaluate(network: Network, x: np.ndarray, keep: set[str]) -> dict[str, np.n
             if name in values and last[name] is node and name not in keep:
                 del values[name]
     for name in keep & network.constants.keys():
-        values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], len(x), axis=0)
+        values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], count, axis=0)
     return {name: values[name] for name in keep if name in values}
 
 

@@ -39,10 +39,13 @@ class Folded:
     types: dict[str, np.dtype] = field(default_factory=dict)
 
 
-def fold(model: ir.Model, name: str) -> Folded:
-    """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed."""
+def fold(model: ir.Model, name: str, rows: Mapping[str, int]) -> Folded:
+    """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed.
+
+    `rows` is the axis that counts rows, for each input that has one.
+    """
     twin = model.clone()
-    _single_row(twin)
+    _single_row(twin, rows)
     found = Folded(constants=initializers(twin))
     for _ in range(ROUNDS):
         _infer(twin, name, values=False)
@@ -85,19 +88,19 @@ def quiet_inference() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _single_row(model: ir.Model) -> None:
-    """Set the batch axis to one; shapes that the file states for inner values are dropped where they name free axes."""
-    graph_input = next(v for v in model.graph.inputs if v.name not in model.graph.initializers)
-    symbol = None
-    if graph_input.shape is not None and len(graph_input.shape):
-        first, *rest = graph_input.shape
-        if not isinstance(first, int):
-            symbol = first.value
-            graph_input.shape = ir.Shape([1, *rest])
+def _single_row(model: ir.Model, rows: Mapping[str, int]) -> None:
+    """Set the axes of rows to one; shapes that the file states for inner values are dropped where they name others."""
+    symbols: set[str] = set()
+    inputs = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
+    for value in inputs:
+        if value.shape is not None and (axis := rows.get(value.name or "")) is not None:
+            symbol = value.shape[axis]
+            symbols |= {symbol.value} if not isinstance(symbol, int) and symbol.value else set()
+            value.shape = ir.Shape([1 if i == axis else each for i, each in enumerate(value.shape)])
     for value in _values(model):
-        if value is graph_input or value.shape is None or value.is_initializer():
+        if value in inputs or value.shape is None or value.is_initializer():
             continue
-        axes = [1 if symbol is not None and not isinstance(a, int) and a.value == symbol else a for a in value.shape]
+        axes = [1 if not isinstance(a, int) and a.value in symbols else a for a in value.shape]
         value.shape = ir.Shape(axes) if all(isinstance(a, int) for a in axes) else None
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.affine import Shape
+from unbend.errors import ModelError
+from unbend.network.axes import Axes
 from unbend.network.local import Operand, Reach
-
 
 SPREADING = frozenset({"Gather", "Conv", "Expand"})
 """Ops that make many numbers of few, once for all rows where what they read is constant."""
@@ -68,13 +69,13 @@ class Node:
 
 @dataclass(frozen=True, eq=False)
 class Network:
-    """A network with one input: its nodes, constants and shapes, and the file's graph.
+    """A network: its inputs and outputs, nodes, constants and shapes, and the file's graph.
 
-    `nodes` are in topological order and hold only what depends on the input. `shapes` are for a batch of one. `batch`
-    says how many rows a run takes: None for any number, else the fixed length of the first axis; `features` and
-    `classes` are the names that the file's metadata gives to the input's columns and to the output's. `path` is the
-    file it was read from, `data` are those beside it. Where lengths were put in for free axes, `elsewhere` gives the
-    same network at others (`network.lengths`).
+    `nodes` are in topological order and hold only what depends on an input. `shapes` are for a batch of one. `axes`
+    says which axes of the inputs count rows and which are free; `features` and `classes` are the names that the file's
+    metadata gives to the input's columns and to the output's. `path` is the file it was read from, `data` are those
+    beside it. Where lengths were put in for free axes, `elsewhere` gives the same network at others
+    (`network.lengths`). `examples` are rows of inputs that the user gave, (rows, *shape) each.
     """
 
     name: str
@@ -85,18 +86,42 @@ class Network:
     constants: Mapping[str, np.ndarray]
     shapes: Mapping[str, Shape]
     types: Mapping[str, np.dtype]
-    batch: int | None
+    axes: Axes = field(default_factory=Axes)
     features: tuple[str, ...] | None = None
     classes: tuple[str, ...] | None = None
-    free_axes: tuple[str, ...] = ()
     path: str | None = None
     data: tuple[Path, ...] = ()
     elsewhere: tuple[Callable[[], Network | None], ...] = ()
+    examples: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
     def input(self) -> Port:
-        """The network's only input."""
-        return self.inputs[0]
+        """The network's only input.
+
+        Raises
+        ------
+        ModelError
+            It has several; only `collapse` and `explain` take those.
+        """
+        only, *others = self.inputs
+        if others:
+            listed = "\n".join(map(str, self.inputs))
+            raise ModelError(
+                f"{self.name} has {len(self.inputs)} inputs; only collapse and explain take such a network",
+                where=f"its inputs are\n{listed}",
+                try_="export the network so that it takes one tensor (rows, columns), its inputs joined",
+            )
+        return only
+
+    @property
+    def batch(self) -> int | None:
+        """How many rows a run takes: None for any number, else the fixed length of the first axis."""
+        return self.axes.batch
+
+    @property
+    def free_axes(self) -> tuple[str, ...]:
+        """The names of the free axes that do not count rows."""
+        return tuple(self.axes.free)
 
     @property
     def output(self) -> Port:

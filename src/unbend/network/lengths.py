@@ -1,4 +1,4 @@
-"""A network whose input has free axes besides the batch, looked at with lengths put in for them.
+"""A network whose inputs have free axes besides the batch, looked at with lengths put in for them.
 
 Its maps are known only then. Whoever changes it for one set of lengths must show that the change holds for every other:
 `elsewhere` gives the same network at lengths that are odd and even, unlike along different axes, and larger.
@@ -6,13 +6,13 @@ Its maps are known only then. Whoever changes it for one set of lengths must sho
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache, partial
-
-import onnx_ir as ir
+from weakref import WeakKeyDictionary
 
 from unbend.errors import ModelError
+from unbend.network.axes import put_in
 from unbend.network.graph import Network
 from unbend.network.read import network_of
 
@@ -20,16 +20,20 @@ LENGTHS = ((96,), (97, 127), (98, 97), (127, 98), (160, 129), (224, 256))
 """Lengths for the free axes in turn. Halved again and again, up or down, all levels meet odd and even ones."""
 
 
+_MADE: WeakKeyDictionary[Network, dict[tuple[int, ...], Network | None]] = WeakKeyDictionary()
+"""What was made of each network that is still there."""
+
+
 def at_lengths(network: Network) -> Network:
     """The network at the first of the lengths; as it is, if it has no free axes or cannot be looked at so.
 
-    `model`, `inputs` and `outputs` stay those of the file.
+    `model`, `inputs` and `outputs` stay those of the file. The lengths of the user's examples are the first.
     """
     if not network.free_axes:
         return network
     first, *others = LENGTHS
-    found = _at(network, first)
-    if found is None or found.input.name not in found.shapes:
+    found = _at(network, first, example_lengths(network))
+    if found is None or any(port.name not in found.shapes for port in found.inputs):
         return network
     elsewhere = tuple(_once(partial(_at, network, lengths)) for lengths in others)
     return replace(
@@ -37,10 +41,11 @@ def at_lengths(network: Network) -> Network:
         model=network.model,
         inputs=network.inputs,
         outputs=network.outputs,
-        free_axes=network.free_axes,
+        axes=network.axes,
         path=network.path,
         data=network.data,
         elsewhere=elsewhere,
+        examples=network.examples,
     )
 
 
@@ -48,15 +53,35 @@ def _once(make: Callable[[], Network | None]) -> Callable[[], Network | None]:
     return cache(make)
 
 
-def _at(network: Network, lengths: tuple[int, ...]) -> Network | None:
-    """The network with these lengths, or None if it cannot have them."""
+def _at(network: Network, lengths: Sequence[int], given: Mapping[str, int] | None = None) -> Network | None:
+    """The network with these lengths in turn, but for those given by name; None if it cannot have them."""
+    taken = {name: lengths[i % len(lengths)] for i, name in enumerate(network.free_axes)}
+    return with_lengths(network, taken | dict(given or {}))
+
+
+def with_lengths(network: Network, lengths: Mapping[str, int]) -> Network | None:
+    """The network with a length for each of its free axes, or None if it cannot have them. It is made once."""
+    made = _MADE.setdefault(network, {})
+    key = tuple(lengths[name] for name in network.free_axes)
+    if key not in made:
+        made[key] = _with_lengths(network, lengths)
+    return made[key]
+
+
+def _with_lengths(network: Network, lengths: Mapping[str, int]) -> Network | None:
     model = network.model.clone()
-    port = next(value for value in model.graph.inputs if value.name == network.input.name)
-    assert port.shape is not None
-    free = [i for i, axis in enumerate(port.shape) if i > 0 and not isinstance(axis, int)]
-    put_in = {axis: lengths[i % len(lengths)] for i, axis in enumerate(free)}
-    port.shape = ir.Shape([put_in.get(i, axis) for i, axis in enumerate(port.shape)])
+    put_in(model, {place: lengths[name] for name, places in network.axes.free.items() for place in places})
     try:
-        return network_of(model, network.name)
+        return replace(network_of(model, network.name), examples=network.examples)
     except ModelError:
         return None
+
+
+def example_lengths(network: Network) -> dict[str, int]:
+    """The lengths of free axes in the user's examples."""
+    return {
+        name: network.examples[value].shape[1 + axis]
+        for name, places in network.axes.free.items()
+        for value, axis in places
+        if value in network.examples
+    }

@@ -17,6 +17,8 @@ import onnx.version_converter
 import onnx_ir as ir
 
 from unbend.errors import ModelError
+from unbend.network.axes import axes_of
+from unbend.network.examples import with_examples
 from unbend.network.external import load_external
 from unbend.network.fold import Folded, fold, initializers, quiet_inference
 from unbend.network.graph import Network, Node, Port, is_float, port
@@ -38,24 +40,27 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     Parameters
     ----------
     model : path, onnx.ModelProto, onnx_ir.Model, torch.nn.Module, scikit-learn estimator or Network
-    example : tensor or array, optional
-        One input, with its batch axis; needed for a torch module.
+    example : tensor or array, or a dict of them by the names of the inputs, optional
+        One input, with its batch axis; needed for a torch module. A module of several inputs takes a tuple of them.
     name : str, optional
         What reports call it; by default the file's name or the class's.
 
     Raises
     ------
     ModelError
-        The file cannot be read, is not an ONNX model, has not exactly one input, or refers to a missing file.
+        The file cannot be read, is not an ONNX model, has no input, or refers to a missing file; or an example does
+        not fit.
     """
     if isinstance(model, Network):
         return model
     if isinstance(model, (str, Path)):
-        return network_of(_load(Path(model)), name or Path(model).name, path=str(model))
+        network = network_of(_load(Path(model)), name or Path(model).name, path=str(model))
+        return with_examples(network, example)
     if isinstance(model, onnx.ModelProto):
-        return network_of(ir.from_proto(without_zipmaps(model)), name or model.graph.name or "model")
+        network = network_of(ir.from_proto(without_zipmaps(model)), name or model.graph.name or "model")
+        return with_examples(network, example)
     if isinstance(model, ir.Model):
-        return network_of(model.clone(), name or model.graph.name or "model")
+        return with_examples(network_of(model.clone(), name or model.graph.name or "model"), example)
     if _is_torch(model):
         from unbend.network.torch import export
 
@@ -142,9 +147,9 @@ def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
     _normalise(model, name)
     _check_values(model, name)
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
-    _check_single(inputs, name)
-    batch, free = _axes(inputs[0])
-    folded = fold(model, name)
+    _check_inputs(inputs, name)
+    axes = axes_of(inputs)
+    folded = fold(model, name, axes.rows)
     return Network(
         name=name,
         model=model,
@@ -154,10 +159,9 @@ def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
         constants=folded.constants,
         shapes=folded.shapes,
         types=folded.types,
-        batch=batch,
+        axes=axes,
         features=features_of(model),
         classes=classes_of(model),
-        free_axes=free,
         path=path,
         data=data,
     )
@@ -169,32 +173,16 @@ def _rank(output: Port, folded: Folded) -> int:
     return 2 * (output.name in folded.constants) + (dtype is None or not is_float(dtype))
 
 
-def _check_single(inputs: list[Port], name: str) -> None:
-    if len(inputs) != 1:
-        listed = "\n".join(str(one) for one in inputs) or "none"
-        raise ModelError(
-            f"{name} has {len(inputs)} inputs; unbend reads networks with one",
-            where=f"its inputs are\n{listed}",
-            try_="export the network so that it takes one tensor (rows, columns), for example by joining its inputs",
-        )
-    dtype = inputs[0].dtype
-    if dtype is not None and not is_float(dtype) and dtype.kind not in "iu":
-        raise ModelError(
-            f"the input of {name} is {inputs[0].dtype}, not numbers",
-            where=str(inputs[0]),
-            try_="export the network without its text preprocessing",
-        )
-
-
-def _axes(input_: Port) -> tuple[int | None, tuple[str, ...]]:
-    """How many rows a run takes (None for any number), and the names of the other free axes."""
-    if input_.shape is None or not input_.shape:
-        return None, ()
-    first, *rest = input_.shape
-    free = tuple(str(axis) for axis in rest if not isinstance(axis, int))
-    if len(input_.shape) == 1 and isinstance(first, int):
-        return 1, free
-    return (first if isinstance(first, int) else None), free
+def _check_inputs(inputs: list[Port], name: str) -> None:
+    if not inputs:
+        raise ModelError(f"{name} has no input", try_="check the export: the input is not part of the graph")
+    for one in inputs:
+        if one.dtype is not None and not is_float(one.dtype) and one.dtype.kind not in "iub":
+            raise ModelError(
+                f"the input {one.name} of {name} is {one.dtype}, not numbers",
+                where="\n".join(map(str, inputs)),
+                try_="export the network without its text preprocessing",
+            )
 
 
 def _modern(model: ir.Model, name: str) -> ir.Model:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
 from unbend.errors import ModelError, SelfCheckError
-from unbend.network.evaluate import input_shape
+from unbend.network.evaluate import input_shape, input_shapes
+from unbend.network.examples import drawn, whole_numbers
 from unbend.network.external import MAX_BYTES as MAX_MODEL
 from unbend.network.external import bytes_of
 from unbend.network.graph import Network, is_float
@@ -156,9 +157,36 @@ def mixes_rows(network: Network) -> bool:
     if any(node.random for node in network.nodes):
         return False
     try:
-        return Runner(network, threads=1).mixes_rows
+        return Runner(network, threads=1).mixes_rows if len(network.inputs) == 1 else _several_mix(network)
     except ModelError:
         return False
+
+
+def _several_mix(network: Network) -> bool:
+    """The same for a network of several inputs; False for one that takes a fixed number of rows."""
+    if network.batch is not None:
+        return False
+    rng, axes, types = np.random.default_rng(0), network.axes.rows, whole_numbers(network)
+    rows: dict[str, np.ndarray] = {}
+    for port in network.inputs:
+        normal = rng.standard_normal((3, *input_shapes(network)[port.name]))
+        dtype = port.dtype or np.dtype(np.float32)
+        rows[port.name] = drawn(types[port.name], dtype, normal) if port.name in types else normal.astype(dtype)
+    shared = {name: array[0] for name, array in rows.items() if name not in axes}
+    opened = session(serialise(network.model), network.name, 1)
+    try:
+        alone = [opened.run(None, shared | {name: rows[name][i] for name in axes}) for i in range(3)]
+        whole = opened.run(None, shared | {name: np.concatenate(list(rows[name]), axis=axes[name]) for name in axes})
+    except Exception:  # a network that cannot take several rows does not mix them
+        return False
+    return not all(_side_by_side(np.asarray(one), each) for one, *each in zip(whole, *alone, strict=True))
+
+
+def _side_by_side(whole: np.ndarray, alone: Sequence[Any]) -> bool:
+    """Whether an output of several rows is those of each row beside each other along one axis, up to rounding."""
+    scale = ROW_TOLERANCE * np.max(np.abs(whole), initial=1e-30)
+    joined = (np.concatenate(alone, axis=axis) for axis in range(whole.ndim))
+    return any(one.shape == whole.shape and np.allclose(one, whole, rtol=0, atol=scale) for one in joined)
 
 
 def serialise(model: ir.Model, extra_outputs: Sequence[str] = ()) -> bytes | str:
