@@ -545,7 +545,7 @@ static PyObject *products(PyObject *module, PyObject *arguments)
 /* ---- odds ------------------------------------------------------------------------------------------------------------ */
 
 enum { OX, OY, OWEIGHTS, OSHIFT, OBETA, OTOTALS, OGRADIENT, OHESSIAN, ODDS_ARRAYS };
-enum { ODDS_CACHE = 1280 }; /* numbers of x in a chunk */
+enum { ODDS_CACHE = 1280 }; /* numbers of x in a chunk, if it has rows enough to be worth reading all sums for it */
 
 static double lanes_sum(const double *at)
 {
@@ -592,7 +592,8 @@ static Py_ssize_t pair_size(const Odds *o)
 static double *odds_room(Odds *o, Py_ssize_t pairs, void **keep)
 {
     Py_ssize_t tile = kernel->tile, lanes = kernel->width, rows = ODDS_CACHE / (o->p ? o->p : 1) / 32 * 32;
-    o->rows = rows = rows > 256 ? 256 : rows < 32 ? 32 : rows;
+    Py_ssize_t least = pairs ? 128 : 64;
+    o->rows = rows = rows > 256 ? 256 : rows < least ? least : rows;
     o->across = (o->p + tile - 1) / tile * tile;
     Py_ssize_t gradient = o->k * (1 + o->across) * lanes, products = pairs * pair_size(o);
     double *at = scratch(rows * (o->across + tile + 3 + 2 * o->k + o->p) + (2 + o->k) * lanes + gradient + products,

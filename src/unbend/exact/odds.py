@@ -8,8 +8,8 @@ import numpy as np
 
 from unbend.exact.compiled import passes, readable
 
-COLUMNS, CLASSES = 32, 32
-"""Up to so many columns and classes the pass is faster than BLAS and NumPy."""
+PRODUCTS = 1 << 18
+"""Up to so many products of two columns for two classes the pass is faster than BLAS and NumPy."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,7 +34,7 @@ class Likelihood:
 
 def compiled_odds(columns: int, classes: int = 2) -> bool:
     """Whether there is a compiled pass for so many columns and classes, and it is worth it."""
-    return passes is not None and 0 < columns <= COLUMNS and classes <= CLASSES
+    return passes is not None and columns > 0 and classes * (classes - 1) // 2 * columns**2 <= PRODUCTS
 
 
 def odds(
