@@ -1,39 +1,51 @@
-"""Every trap keeps its function at several batch sizes and comes out with the known number of products."""
+"""Every trap, in every kind: the known number of products, the same function, all names kept, nothing left to do."""
 
-import numpy as np
+import onnx
 import pytest
-from onnx_graphs import assert_same
+from kinds import KINDS
 from trap_graphs import TRAPS
+from witness import assert_agree, assert_kept
 
 from unbend.collapse import collapse
-from unbend.network import evaluate, read
+
+CASES = [(name, kind) for name, one in TRAPS.items() for kind in KINDS if isinstance(one.answers[kind], int)]
+
+UNINFERRED = {"mean_variance_normalization"}
+"""What onnx's own inference fails at, in the original too."""
 
 
-@pytest.mark.parametrize("name", TRAPS)
-def test_trap(name):
-    build, products = TRAPS[name]
-    model = build()
+def shapes(model, one):
+    """Shapes of the input to try: two batches, and the lengths of its free axes."""
+    axes = [axis.dim_value for axis in model.graph.input[0].type.tensor_type.shape.dim]
+    batches = (axes[0],) if axes[0] else (1, 3)
+    lengths = one.lengths if 0 in axes[1:] else ((),) * len(batches)
+    pairs = zip(batches * len(lengths), lengths * len(batches), strict=False)
+    return [_shape(axes, rows, put_in) for rows, put_in in list(pairs)[: max(len(batches), len(lengths))]]
+
+
+def _shape(axes, rows, put_in):
+    left = iter(put_in)
+    return (rows, *(size or next(left) for size in axes[1:]))
+
+
+@pytest.mark.parametrize(("name", "kind"), CASES)
+def test_trap(name, kind):
+    one = TRAPS[name]
+    model = one.model(kind)
     found = collapse(model)
-    assert found.after.heavy == products
+    smaller = found.to_onnx()
+    assert found.after.heavy == one.answers[kind]
     assert found.after.nodes <= found.before.nodes
     assert found.after.macs <= found.before.macs
-    assert found.after.parameters <= found.before.parameters
-    fixed = model.graph.input[0].type.tensor_type.shape.dim[0].dim_value
-    assert_same(model, found.to_onnx(), *((1,) if fixed else (1, 3, 17)))
+    assert found.after.parameters <= 1.1 * found.before.parameters
     assert found.certificate is None or found.certificate.holds
+    for one_of_both in (model, smaller):
+        onnx.checker.check_model(one_of_both, full_check=name not in UNINFERRED)
+    assert_kept(model, smaller)
+    assert_agree(model, smaller, shapes(model, one))
+    assert not collapse(smaller).changed
 
 
-@pytest.mark.parametrize("name", TRAPS)
-def test_collapsed_again_nothing_changes(name):
-    once = collapse(TRAPS[name][0]()).to_onnx()
-    assert not collapse(once).changed
-
-
-@pytest.mark.parametrize("name", TRAPS)
-def test_the_file_read_again_is_the_same_function_in_float64(name):
-    model = TRAPS[name][0]()
-    before, after = read(model), read(collapse(model).to_onnx())
-    x = np.random.default_rng(3).normal(size=(4, *before.shapes["x"]))
-    own, new = evaluate(before, x), evaluate(after, x)
-    for output, expected in own.items():
-        np.testing.assert_allclose(new[output], expected, atol=1e-5 * np.abs(expected).max(initial=1e-30))
+def test_there_are_enough():
+    assert len(TRAPS) >= 100
+    assert len(CASES) >= 400

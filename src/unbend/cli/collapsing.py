@@ -86,7 +86,8 @@ def gate(result: Collapse | Verification, model: str, check: bool, **_: object) 
     if result.verb == "verify":
         found = cast("Verification", result)
         if not found.holds:
-            raise GateError(f"{found.certificate} does not hold", where=found.wrong[0])
+            verdict = "does not hold" if found.wrong else "could be checked in part only"
+            raise GateError(f"{found.certificate} {verdict}", where=[*found.wrong, *found.unread][0])
         return
     result = cast("Collapse", result)
     if check and result.changed:

@@ -21,7 +21,7 @@ from unbend.collapse.reports import BendReport, StretchReport, bend_reports, str
 from unbend.collapse.rewrite import Plan, plan
 from unbend.collapse.saving import save
 from unbend.collapse.size import Size, file_size, size
-from unbend.collapse.stretches import Kept, Stretches, stretches
+from unbend.collapse.stretches import MIXES, Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
 from unbend.network import Network, at_lengths, check, mixes_rows, network_of, read
@@ -147,7 +147,7 @@ def collapse(
         judge.why_not = f"{before.macs:.3g} multiplications for a row are too many to time it in a few seconds"
     done, timing = _settled(_plans(network, found, allow_growth), judge)
     reports = [each for one in done.plans for each in stretch_reports(network, one, judge.timings.get(one.stretch))]
-    straight = not network.bends and not found.kept
+    straight = not network.bends and all(one.reason == MIXES for one in found.kept)
     mixed = straight and mixes_rows(network)
     return Collapse(
         name=network.name,

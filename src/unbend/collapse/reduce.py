@@ -156,12 +156,14 @@ def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ())
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             graph.shapes[name] = next(iter(one.maps.values())).out_shape
-        if node in closed or not _one_type(network, node):
+        read = [name for name in node.outputs if name in network.readers or name in stretch.outputs]
+        if node in closed or not _one_type(network, node, read):
             graph.closed.add(node)
             graph.fixed |= {*node.inputs, *node.outputs}
         else:
             for name, one in zip(node.outputs, outputs, strict=False):
-                _open(graph, network, node, name, one)
+                if name in read:
+                    _open(graph, network, node, name, one)
     _turn(graph, stretch)
     return graph
 
@@ -208,9 +210,9 @@ def _unit(network: Network, stretch: Stretch) -> float:
     return max((float(ml_dtypes.finfo(dtype).eps) for dtype in types if is_float(dtype)), default=0.0)
 
 
-def _one_type(network: Network, node: Node) -> bool:
+def _one_type(network: Network, node: Node, made: Sequence[str]) -> bool:
     """Whether all that varies around the node is of one float type; a Cast stays where it is."""
-    names = (*node.outputs, *(name for name in node.inputs if network.variable(name)))
+    names = (*made, *(name for name in node.inputs if network.variable(name)))
     types = {network.types.get(name, np.dtype(np.float32)) for name in names if name}
     return len(types) == 1 and is_float(types.pop())
 
@@ -218,10 +220,11 @@ def _one_type(network: Network, node: Node) -> bool:
 def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local) -> None:
     """Put the edges that make one output of the node into the graph.
 
-    A node with a single variable input and a single output is a step by itself, with its offset.
+    A node with a single variable input and a single output is a step by itself, with its offset; the mask of a Dropout
+    that nobody reads is none.
     """
     offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
-    if len(one.maps) == 1 and len(node.outputs) == 1:
+    if len(one.maps) == 1 and (len(node.outputs) == 1 or node.op_type == "Dropout"):
         ((position, linear),) = one.maps.items()
         step = Step(Affine(linear, offset), node, stored=network.stored(node), position=position)
         graph.edges.append(Edge(node.inputs[position], name, (step,)))

@@ -16,9 +16,14 @@ from unbend.network import Network, Node
 from unbend.network.evaluate import structure
 from unbend.network.graph import is_float
 from unbend.network.local import Local, Unsupported
+from unbend.network.rows import Rows, as_alone, rows_of
 
 ROUNDING = frozenset({"Div", "Mean", "ReduceMean", "AveragePool", "GlobalAveragePool", "BatchNormalization"})
 """Ops whose result is rounded where their tensors hold whole numbers."""
+
+
+MIXES = "it moves the rows of a batch, or takes them together"
+"""Why a node is kept that is affine for one row only."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,17 +130,20 @@ def stretches(network: Network) -> Stretches:
     """The stretches of `network`."""
     maps: dict[Node, tuple[Local, ...]] = {}
     kept: list[Kept] = []
+    rows = rows_of(network)
     for node in network.nodes:
         if network.reach(node) != "everywhere":
             continue
         try:
-            maps[node] = _maps(network, node)
+            maps[node] = _maps(network, node, rows)
         except Unsupported as reason:
             kept.append(Kept(node.label, node.op_type, str(reason)))
     return Stretches(tuple(_stretch(network, group, maps) for group in _connected(network, maps)), tuple(kept))
 
 
-def _maps(network: Network, node: Node) -> tuple[Local, ...]:
+def _maps(network: Network, node: Node, rows: Rows) -> tuple[Local, ...]:
+    if not rows.stay(node) or not as_alone(network, node):
+        raise Unsupported(MIXES)
     if defaults := network.overridable.intersection(node.inputs):
         raise Unsupported(f"{min(defaults)} is an initializer that the caller may replace")
     if network.quantised.intersection((*node.inputs, *node.outputs)):
@@ -145,9 +153,16 @@ def _maps(network: Network, node: Node) -> tuple[Local, ...]:
     if not all(_is_finite(network.constants[name]) for name in node.inputs if name in network.constants):
         raise Unsupported("it holds a number that is not finite")
     found = structure(network, node)
-    for one in found:
-        _ = one.maps
+    if not all(_has_finite_maps(one) for one in found):
+        raise Unsupported("it holds a number that is not finite")
     return found
+
+
+def _has_finite_maps(one: Local) -> bool:
+    """Whether its map can be made of numbers: a variance and an ε of 0 make none."""
+    scales = (linear.scale for linear in one.maps.values() if isinstance(linear, Diagonal))
+    offset = () if one.offset is None else one.offset
+    return bool(np.isfinite(offset).all()) and all(bool(np.isfinite(scale).all()) for scale in scales)
 
 
 def _is_finite(array: np.ndarray) -> bool:

@@ -22,7 +22,7 @@ from unbend.network.graph import Node, captured_names, dtype_of
 from unbend.network.local import Operand, Unsupported
 from unbend.network.ops import local, lookup
 from unbend.network.random import why_random
-from unbend.network.reference import run_node
+from unbend.network.reference import TEXT, run_node
 from unbend.network.size import check_size
 
 ROUNDS = 50
@@ -178,7 +178,8 @@ def _shapes_from_table(model: ir.Model, constants: Mapping[str, np.ndarray]) -> 
 
 def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, ...]:
     """The shape that a node makes which can make much from little; empty for other nodes."""
-    numbers = [np.asarray(array, dtype=np.float64) for array in inputs if array is not None]
+    known = (array for array in inputs if array is not None and array.dtype.kind not in TEXT)
+    numbers = [np.asarray(array, dtype=np.float64) for array in known]
     if node.op_type in {"ConstantOfShape", "Expand"} and numbers:
         return tuple(numbers[-1].ravel())
     if node.op_type == "Tile" and len(numbers) == 2:

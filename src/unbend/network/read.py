@@ -33,6 +33,9 @@ EXPORT = "torch.onnx.export(module, (example,), 'model.onnx', dynamo=True)"
 OLDEST_OPSET = 13
 """The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
 
+OVERRIDABLE = 4
+"""The first IR version whose initializers need not be inputs; before it they had to, and no caller replaced them."""
+
 
 def read(model: Any, example: Any = None, *, name: str | None = None) -> Network:
     """The network in `model`.
@@ -57,7 +60,7 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
         network = network_of(_load(Path(model)), name or Path(model).name, path=str(model))
         return with_examples(network, example)
     if isinstance(model, onnx.ModelProto):
-        network = network_of(ir.from_proto(without_zipmaps(model)), name or model.graph.name or "model")
+        network = network_of(_from_proto(model), name or model.graph.name or "model")
         return with_examples(network, example)
     if isinstance(model, ir.Model):
         return with_examples(network_of(model.clone(), name or model.graph.name or "model"), example)
@@ -118,6 +121,17 @@ def _from_file(path: Path) -> ir.Model:
         if plain is found:
             raise
         return ir.from_proto(plain)
+
+
+def _from_proto(model: onnx.ModelProto) -> ir.Model:
+    try:
+        return ir.from_proto(without_zipmaps(model))
+    except ir.serde.SerdeError as error:
+        raise ModelError(
+            f"{model.graph.name or 'the model'} is not a valid ONNX model, or holds what cannot be read",
+            where=_first_line(error),
+            try_="export the model again",
+        ) from error
 
 
 def _first_line(error: BaseException) -> str:
@@ -212,6 +226,10 @@ def _normalise(model: ir.Model, name: str) -> None:
 
     for value in (*model.graph.inputs, *model.graph.outputs, *(v for node in model.graph for v in node.outputs)):
         _free_negative(value)
+    if model.ir_version < OVERRIDABLE:
+        for value in [value for value in model.graph.inputs if value.is_initializer()]:
+            model.graph.inputs.remove(value)
+        model.ir_version = OVERRIDABLE
     try:
         if model.functions:
             common.InlinePass()(model)

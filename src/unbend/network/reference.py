@@ -13,9 +13,17 @@ QUANTISING = {"QuantizeLinear", "DequantizeLinear"}
 QUANTISED_SINCE = 19
 """The reference evaluator has these from this opset on; what they did before is the same."""
 
+TEXT = "SUO"
+"""NumPy's kinds of types that hold text, which is nothing to compute with."""
+
 
 def run_node(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndarray] | None:
-    """The node's outputs for constant inputs (None for an absent one), or None where the reference cannot run it."""
+    """The node's outputs for constant inputs (None for an absent one), or None where the reference cannot run it.
+
+    A node that reads or makes text is not run.
+    """
+    if any(array is not None and array.dtype.kind in TEXT for array in inputs):
+        return None
     proto = ir.to_proto(node)
     given = {name: array for name, array in zip(proto.input, inputs, strict=True) if name and array is not None}
     graph = onnx.helper.make_graph(
@@ -32,6 +40,8 @@ def run_node(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> list[np.ndar
     try:
         found = ReferenceEvaluator(model).run(None, given)
     except Exception:  # any failure of the evaluator means the same: this node is not folded
+        return None
+    if any(np.asarray(one).dtype.kind in TEXT for one in found):
         return None
     arrays = iter(found)
     return [np.asarray(next(arrays)) if name else np.empty(0) for name in proto.output]

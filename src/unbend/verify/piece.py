@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
-from unbend.verify.ops import Unknown, compute, real
+from unbend.verify.ops import Unknown, Unread, compute, real
 from unbend.verify.ops.moves import evaluator
 from unbend.verify.reading import File, Node
 
@@ -98,14 +98,14 @@ def _computed(node: Node, operands: Sequence[Operand | None], measure: Measure) 
     except Unknown:
         raise
     except Exception as error:
-        raise Unknown(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
+        raise Unread(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
 
 
 def _by_reference(node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     try:
         return evaluator(node)([None if one is None else real(one) for one in arrays])
     except Exception as error:
-        raise Unknown(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
+        raise Unread(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
 
 
 def between(

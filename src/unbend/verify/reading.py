@@ -23,6 +23,9 @@ from unbend.errors import InputError
 OLDEST_OPSET = 13
 """Files of an older opset are converted to this one before they are compared."""
 
+OVERRIDABLE = 4
+"""Before this IR version every initializer had to be an input as well, and none could be replaced."""
+
 CHUNK = 1 << 20
 
 
@@ -98,7 +101,7 @@ def read(path: str | Path) -> File:
     """
     path = Path(path)
     try:
-        model = ir.load(path)
+        model = _load(path)
         hashes = fingerprint(path, model)
         model = _plain(model)
     except OSError as error:
@@ -116,6 +119,26 @@ def read(path: str | Path) -> File:
         hashes=hashes,
         model=model,
     )
+
+
+def _load(path: Path) -> ir.Model:
+    """The model; one that ends in a ZipMap, as classifiers of scikit-learn do, as if it ended a node earlier."""
+    try:
+        return ir.load(path)
+    except ir.serde.SerdeError:
+        model = onnx.load(path, load_external_data=False)
+        ends = [node for node in model.graph.node if node.op_type == "ZipMap"]
+        if not ends:
+            raise
+    for end in ends:
+        model.graph.node.remove(end)
+        for node in model.graph.node:
+            for names in (node.input, node.output):
+                names[:] = [end.output[0] if name == end.input[0] else name for name in names]
+    for output in model.graph.output:
+        if output.name in {end.output[0] for end in ends}:
+            output.CopyFrom(onnx.helper.make_tensor_value_info(output.name, onnx.TensorProto.FLOAT, None))
+    return ir.from_proto(model)
 
 
 def _port(value: ir.Value) -> str:
@@ -145,6 +168,9 @@ def _sha256(path: Path) -> str:
 def _plain(model: ir.Model) -> ir.Model:
     if model.graph.opset_imports.get("", OLDEST_OPSET) < OLDEST_OPSET:
         model = ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
+    if model.ir_version < OVERRIDABLE:
+        for value in [value for value in model.graph.inputs if value.is_initializer()]:
+            model.graph.inputs.remove(value)
     if model.functions:
         common.InlinePass()(model)
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)

@@ -17,7 +17,7 @@ import numpy as np
 
 from unbend.verify.certificate import Bound, End, Shapes, Stretch
 from unbend.verify.measures import Magnitudes, Measure, Norms, Tensor, Values
-from unbend.verify.ops import Unknown
+from unbend.verify.ops import Unknown, Unread
 from unbend.verify.piece import Piece, between
 from unbend.verify.reading import File, fits
 
@@ -40,12 +40,16 @@ Known = Mapping[str, tuple[int | None, ...]]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one stretch: its nodes before and after, the share of the allowance used, and what is wrong."""
+    """What came of one stretch: its nodes before and after, the share of the allowance used, and what is wrong.
+
+    `unread` says why it could not be computed, where that is no fault of the file.
+    """
 
     label: str
     nodes: tuple[int, int]
     used: float
     wrong: str = ""
+    unread: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,6 +140,8 @@ def tried(
                 if not share <= 1.0:
                     return Outcome(stretch.label, count, share, where)
                 used = max(used, share)
+    except Unread as reason:
+        return Outcome(stretch.label, count, np.inf, unread=str(reason))
     except Unknown as reason:
         return Outcome(stretch.label, count, np.inf, str(reason))
     return Outcome(stretch.label, count, used)

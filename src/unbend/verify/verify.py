@@ -21,7 +21,10 @@ from unbend.verify.units import disagreements
 
 @dataclass(frozen=True)
 class Verification(Result):
-    """Whether a certificate holds: what is wrong (nothing if it does), and what came of each stretch."""
+    """Whether a certificate holds: what is wrong (nothing if it does), and what came of each stretch.
+
+    `unread` are stretches that the checker cannot compute: of them it says neither.
+    """
 
     verb: ClassVar[str] = "verify"
 
@@ -30,18 +33,25 @@ class Verification(Result):
     certificate: str
     wrong: tuple[str, ...]
     stretches: tuple[Outcome, ...]
+    unread: tuple[str, ...] = ()
     signs: int = SIGNS
 
     @property
     def holds(self) -> bool:
-        """Whether nothing is wrong."""
-        return not self.wrong
+        """Whether nothing is wrong, and all of it was checked."""
+        return not self.wrong and not self.unread
 
     def document(self) -> list[Block]:
         """The verdict, what is wrong, and each stretch."""
         title = Heading(f"Certificate of {Path(self.collapsed).name}", 1)
-        if not self.holds:
+        if self.wrong:
             return [title, Paragraph("The certificate does not hold.", "strong", "exact"), Bullets(list(self.wrong))]
+        if self.unread:
+            text = (
+                f"The certificate could be checked in part only: {len(self.unread)} of {len(self.stretches)} stretches "
+                "hold a node that this program cannot compute. Nothing that it could check is wrong."
+            )
+            return [title, Paragraph(text, "strong", "exact"), Bullets(list(self.unread))]
         count = len(self.stretches)
         text = (
             f"The certificate holds: {Path(self.collapsed).name} computes what {Path(self.original).name} computes, "
@@ -90,7 +100,8 @@ def verify(original: str | Path, collapsed: str | Path, certificate: str | Path 
         wrong += disagreements(before, stated, shapes)
     outcomes = _tried((before, after), stated, known)
     wrong += [f"the stretch {one.label}: {one.wrong}" for one in outcomes if one.wrong]
-    return Verification(str(original), str(collapsed), str(path), tuple(wrong), tuple(outcomes))
+    unread = tuple(f"the stretch {one.label}: {one.unread}" for one in outcomes if one.unread)
+    return Verification(str(original), str(collapsed), str(path), tuple(wrong), tuple(outcomes), unread)
 
 
 def _fingerprints(file: File, stated: Mapping[str, str]) -> list[str]:

@@ -29,7 +29,6 @@ test_activation = promise(
         Example("Clip", (1, 8), np.array(-0.5), np.array(1.0)),
         Example("Clip", (1, 8), np.array(-0.5)),
         Example("Clip", (1, 8), None, np.array(0.5)),
-        Example("Clip", (1, 8)),
         Example("Abs", (1, 8)),
         Example("ThresholdedRelu", (1, 8), alpha=0.5),
         Example("HardSigmoid", (1, 8), alpha=0.4, beta=0.6),

@@ -21,6 +21,8 @@ MASK = np.array([True, False, False, True])
 test_identity = promise(
     everywhere=[
         Example("Identity", (1, 4)),
+        Example("LeakyRelu", (1, 4), alpha=1.0),
+        Example("Clip", (1, 4)),
         Example("Dropout", (1, 4)),
         Example("Dropout", (1, 4), np.array(0.3), np.array(False), outputs=2),
         Example("Cast", (1, 4), to=TensorProto.FLOAT, without="reference: rounds to float32"),

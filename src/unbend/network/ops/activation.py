@@ -5,8 +5,11 @@ At the bend itself the other side is taken, so the slope of Relu at 0 is 0.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
+from unbend.affine import Identity
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand
 from unbend.network.ops import needed, op, real
@@ -22,12 +25,18 @@ def relu(node: Node, x: Operand) -> Local:
     return Local.switch(np.maximum(rows, 0.0), active=lambda: rows > 0)
 
 
-@op("LeakyRelu", reach="region")
+def _has_slope_one(node: Node, variable: Collection[int]) -> bool:
+    return real(node, "alpha", 0.01) == 1.0
+
+
+@op("LeakyRelu", reach="region", affine_when=_has_slope_one)
 def leaky_relu(node: Node, x: Operand) -> Local:
-    """y = x where x > 0, else α x.
+    """y = x where x > 0, else α x; no bend where α is 1.
 
     Checked against: onnx.reference and onnxruntime, opset 16.
     """
+    if _has_slope_one(node, ()):
+        return Local.affine({0: Identity(x.shape)})
     rows, alpha = x.rows, real(node, "alpha", 0.01)
     return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
 
@@ -42,12 +51,18 @@ def prelu(node: Node, x: Operand, slope: Operand) -> Local:
     return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
 
 
-@op("Clip", reach="region")
+def _has_no_limits(node: Node, variable: Collection[int]) -> bool:
+    return not any(node.inputs[1:])
+
+
+@op("Clip", reach="region", affine_when=_has_no_limits)
 def clip(node: Node, x: Operand, low: Operand | None = None, high: Operand | None = None) -> Local:
-    """y = min(max(x, low), high): x between the two, else the nearer.
+    """y = min(max(x, low), high): x between the two, else the nearer; no bend where neither is given.
 
     Checked against: onnx.reference and onnxruntime, opset 13.
     """
+    if _has_no_limits(node, ()):
+        return Local.affine({0: Identity(x.shape)})
     rows = x.rows
     lowest = -np.inf if low is None else needed(low, "the lower limit of Clip").reshape(())
     highest = np.inf if high is None else needed(high, "the upper limit of Clip").reshape(())

@@ -21,6 +21,10 @@ class Unknown(Exception):
     """A node that the checker cannot compute; the text says why."""
 
 
+class Unread(Unknown):
+    """A node that is affine, in a form that the checker does not know: which is no fault of the file."""
+
+
 def affine(*op_types: str, domain: str = "") -> Callable[[Compute], Compute]:
     """Register a function for ops of these names."""
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
-from unbend.verify.ops import Unknown, affine, needed, real, varying
+from unbend.verify.ops import Unknown, affine, constant, needed, real, varying
 from unbend.verify.reading import Node
 
 
@@ -77,8 +77,33 @@ def batch_normalization(node: Node, operands: Sequence[Operand | None], measure:
 def identity(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Y = x; a Cast rounds, which is execution and not the function."""
     if node.op_type == "Dropout" and len(operands) > 2 and bool(np.any(needed(node, operands, 2))):
-        raise Unknown(f"{node.label} is in training mode")
+        ratio = constant(node, operands, 1)
+        if ratio is None or np.any(ratio != 0):
+            raise Unknown(f"{node.label} is in training mode")
     return varying(node, operands)
+
+
+@affine("LeakyRelu", "Clip")
+def straight(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Y = x, where the slope is 1, or no limit is given."""
+    limits = [operand for operand in operands[1:] if operand is not None]
+    if limits or (node.op_type == "LeakyRelu" and node.attributes.get("alpha", 0.01) != 1.0):
+        raise Unknown(f"{node.label} is a bend")
+    return varying(node, operands)
+
+
+@affine("Where")
+def where(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Y = m a + (1 - m) b, for a constant mask m."""
+    mask = needed(node, operands, 0).astype(bool)
+    terms, held = [], np.zeros(())
+    for operand, share in zip(operands[1:], (mask, ~mask), strict=True):
+        if isinstance(operand, Tensor):
+            terms.append(measure.multiplied(share.astype(np.float64), operand))
+        elif operand is not None:
+            held = held + np.where(share, real(operand), 0.0)
+    total = measure.added(terms) if len(terms) > 1 else terms[0]
+    return measure.shifted(total, held) if np.any(held) else total
 
 
 @affine("Scaler", domain="ai.onnx.ml")

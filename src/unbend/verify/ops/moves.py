@@ -9,7 +9,7 @@ from onnx import helper
 from onnx.reference import ReferenceEvaluator
 
 from unbend.verify.measures import Measure, Operand, Tensor
-from unbend.verify.ops import Unknown, affine, constant, needed, real, varying
+from unbend.verify.ops import Unread, affine, constant, needed, real, varying
 from unbend.verify.reading import Node
 
 
@@ -178,25 +178,59 @@ def reduce(node: Node, operands: Sequence[Operand | None], measure: Measure) -> 
 @affine("ScatterND", "ScatterElements", "Resize", "CumSum")
 def by_reference(node: Node, operands: Sequence[Operand | None], measure: Measure) -> list[Tensor]:
     """What ONNX's reference evaluator makes of it: no number gets a coefficient below zero."""
-    if node.attributes.get("mode") == "cubic" or node.attributes.get("reduction", "none") != "none":
-        raise Unknown(f"{node.label} is not computed by the checker in this mode")
-    x = varying(node, operands)
+    if node.attributes.get("reduction", "none") != "none":
+        raise Unread(f"{node.label} is not computed by the checker with a reduction")
+    if node.attributes.get("mode") == "cubic":
+        return [_cubic(node, operands, measure)]
     run = evaluator(node)
 
-    def move(array: np.ndarray) -> np.ndarray:
-        return run([array if one is x else _plain(one) for one in operands])[0]
+    def move(array: np.ndarray | None, x: Tensor | None) -> np.ndarray:
+        return run([array if x is not None and one is x else _still(one) for one in operands])[0]
 
-    zero = move(np.zeros_like(x.array))
-    moved = measure.moved(lambda a: move(a) - zero, x, once=False)
-    longest = measure.added([moved, moved]).terms + x.array.shape[-1]
-    moved = Tensor(moved.array, longest, moved.products)
-    return [measure.shifted(moved, zero) if np.any(zero) else moved]
+    zero, parts = move(None, None), []
+    for x in (one for one in operands if isinstance(one, Tensor)):
+        moved = measure.moved(lambda a, x=x: move(a, x) - zero, x, once=False)
+        longest = measure.added([moved, moved]).terms + x.array.shape[-1]
+        parts.append(Tensor(moved.array, longest, moved.products))
+    total = measure.added(parts) if len(parts) > 1 else parts[0]
+    return [measure.shifted(total, zero) if np.any(zero) else total]
 
 
-def _plain(operand: Operand | None) -> np.ndarray | None:
+def _still(operand: Operand | None) -> np.ndarray | None:
+    """A constant input as it is, and what varies at the origin."""
     if isinstance(operand, Tensor):
-        raise Unknown("more than one input varies")
+        return np.zeros_like(operand.array)
     return None if operand is None else real(operand)
+
+
+def _cubic(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """A Resize by cubics, axis by axis: the weights along each are what becomes of the unit vectors along it."""
+    x = varying(node, operands)
+    axes = [axis % x.array.ndim for axis in node.attributes.get("axes", range(x.array.ndim))]
+    given = [constant(node, operands, i) for i in (2, 3)]
+    at = next((i for i, one in enumerate(given) if one is not None and one.size), None)
+    if at is None or node.attributes.get("keep_aspect_ratio_policy", "stretch") != "stretch":
+        raise Unread(f"{node.label} is not computed by the checker with these sizes")
+    for axis, target in zip(axes, np.asarray(given[at]).tolist(), strict=True):
+        length = x.array.shape[axis]
+        if target == (length if at else 1.0):
+            continue
+        wanted = np.array([length, target]) if at else np.array([1.0, target], dtype=np.float32)
+        weights = _along(node, length, [None, wanted] if at else [wanted, None])
+        x = measure.scaled(_product_along(axis), weights, x, length)
+    return x
+
+
+def _along(node: Node, length: int, target: list[np.ndarray | None]) -> np.ndarray:
+    """The weights of a Resize along one axis: (old, new)."""
+    attributes = {key: value for key, value in node.attributes.items() if key != "axes"}
+    inputs = ("x", "", *(name if one is not None else "" for name, one in zip("ab", target, strict=True)))
+    alone = Node("Resize", "", node.version, node.name, inputs, ("y",), attributes)
+    return evaluator(alone)([np.eye(length), None, *target])[0]
+
+
+def _product_along(axis: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    return lambda weights, array: np.moveaxis(np.tensordot(array, weights, (axis, 0)), -1, axis)
 
 
 def evaluator(node: Node) -> Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]:

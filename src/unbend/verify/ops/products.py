@@ -58,16 +58,18 @@ def einsum(node: Node, operands: Sequence[Operand | None], measure: Measure) -> 
         raise Unknown(f"{node.label} is not affine: {len(where)} of its inputs vary")
     equation, (at,) = node.attributes["equation"], where
     constants = [needed(node, operands, i) for i in range(len(operands)) if i != at]
+    ends = np.cumsum([one.size for one in constants])
     x = varying(node, operands, at)
     if not constants:
         return measure.scaled(lambda one, a: one * np.einsum(equation, a), np.array(1.0), x, x.array.size, once=False)
-    if len(constants) > 1:
-        raise Unknown(f"{node.label} has {len(constants)} constant inputs; the checker knows one")
 
-    def apply(weight: np.ndarray, array: np.ndarray) -> np.ndarray:
-        return np.einsum(equation, *((array, weight) if at == 0 else (weight, array)), optimize=True)
+    def apply(weights: np.ndarray, array: np.ndarray) -> np.ndarray:
+        parts = zip(np.split(weights, ends[:-1]), constants, strict=True)
+        factors = [part.reshape(one.shape) for part, one in parts]
+        return np.einsum(equation, *factors[:at], array, *factors[at:], optimize=True)
 
-    return measure.scaled(apply, constants[0], x, x.array.size, once=False)
+    weights = np.concatenate([one.ravel() for one in constants])
+    return measure.scaled(apply, weights, x, x.array.size * len(constants), once=False)
 
 
 @affine("LinearRegressor", domain="ai.onnx.ml")
