@@ -11,9 +11,9 @@ from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
 from unbend.affine.border import is_only_ones
-from unbend.collapse.borders import spelled
 from unbend.collapse.factor import Price, Target, total, written
 from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
+from unbend.collapse.spelling import spelled
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.trial import tried
 from unbend.collapse.write import Writer
