@@ -16,12 +16,12 @@ from unbend.data.source import BLOCK, Source, source, unreadable_as_data_error
 BYTES_AT_A_TIME = 1 << 15
 """Of each column; the default reads whole row groups, and with `pre_buffer` a file of 1.6 GB takes 1.7 GB."""
 ROWS_AT_A_TIME, NUMBERS_AT_A_TIME = 1 << 13, 1 << 18
-"""At most the one or the other, whichever are more rows: what Arrow has in hand is little beside a page of each column.
-It rounds up to powers of two."""
+"""At most the one or the other, whichever are more rows: what Arrow has in hand is little beside a page of each column
+then."""
 
-NUMBERS_IN_A_PART = 50_000_000
-"""About how many numbers make a part for a worker, which reads them in blocks: some tenths of a second of work, which
-is much beside a message and little to lose."""
+NUMBERS_IN_A_PART = 25_000_000
+"""About how many numbers make a part for a worker, which reads them in blocks: a tenth of a second of work, which
+is much beside a message, little to lose, and little to wait for at the end."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,22 @@ class ParquetSource:
 
     def batches(self, rows: int = BLOCK) -> Iterator[pa.RecordBatch]:
         """All rows, at most `rows` at a time."""
-        rows = min(rows, max(ROWS_AT_A_TIME, NUMBERS_AT_A_TIME // max(len(self.schema), 1)))
+        rows = min(rows, _rows_at_a_time(len(self.schema)))
         with unreadable_as_data_error(self.name, "Parquet"), self._opened() as file:
             groups = None if self.groups is None else list(self.groups)
             yield from file.iter_batches(batch_size=rows, row_groups=groups, use_threads=cores() > 1)
 
     def _opened(self) -> pq.ParquetFile:
         return pq.ParquetFile(self.path, pre_buffer=False, buffer_size=BYTES_AT_A_TIME, page_checksum_verification=True)
+
+
+def _rows_at_a_time(columns: int) -> int:
+    """A power of two, as Arrow takes room for so many.
+
+    >>> _rows_at_a_time(3), _rows_at_a_time(21), _rows_at_a_time(1000)
+    (65536, 8192, 8192)
+    """
+    return max(ROWS_AT_A_TIME, 1 << (NUMBERS_AT_A_TIME // max(columns, 1)).bit_length() - 1)
 
 
 @source(suffixes=(".parquet", ".pq"))
