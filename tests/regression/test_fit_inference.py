@@ -103,10 +103,9 @@ def test_the_whole_fit(workers: pd.DataFrame, weights: str | None) -> None:
     ):
         assert actual == pytest.approx(expected, rel=CLOSE)
     assert result.f_p == pytest.approx(other.f_pvalue, rel=1e-8)
-    if weights is None:
-        assert result.log_likelihood == pytest.approx(other.llf, rel=CLOSE)
-        assert result.aic == pytest.approx(other.aic + 2, rel=CLOSE)  # as R, the variance is a parameter too
-        assert result.bic == pytest.approx(other.bic + np.log(other.nobs), rel=CLOSE)
+    assert result.log_likelihood == pytest.approx(other.llf, rel=CLOSE)
+    assert result.aic == pytest.approx(other.aic + 2, rel=CLOSE)  # as R, the variance is a parameter too
+    assert result.bic == pytest.approx(other.bic + np.log(other.nobs), rel=CLOSE)
 
 
 def _mean_of_1(frame: pd.DataFrame, weights: str | None) -> float:

@@ -113,3 +113,24 @@ def test_ridge_has_predictions_without_intervals(frame: pd.DataFrame) -> None:
     predicted = fit(frame, "price", ridge=1.0).predict_interval(np.array([[90.0, 1.0]]))
     assert np.isfinite(predicted.value).all()
     assert np.isnan(predicted.low).all()
+
+
+def test_the_header_of_clustered_errors_keeps_the_degrees_of_the_residuals(frame: pd.DataFrame) -> None:
+    grouped = frame.assign(group=np.arange(len(frame)) % 10)
+    result = fit(grouped, "price", cluster="group")
+    header = words(result, Paragraph)[0]
+    assert "on 116 degrees of freedom; F(2, 9) =" in header
+    assert f"AIC {result.aic:.1f}" in header
+    (table,) = (block for block in result.document() if isinstance(block, Table))
+    assert table.title == "Coefficients, with clustered standard errors"
+
+
+def test_digits_that_are_zeros_are_shown() -> None:
+    x = np.arange(10.0)
+    rows = pd.DataFrame({"x": x, "y": 2 * x + 0.001 * (-1.0) ** np.arange(10)})
+    assert " 2.000 " in render_text(fit(rows, "y").document())
+    assert "& 2.000 &" in fit(rows, "y").to_latex()
+
+
+def test_one_degree_of_freedom_is_one(frame: pd.DataFrame) -> None:
+    assert "on 1 degree of freedom;" in words(fit(frame[["size", "price"]][:3], "price"), Paragraph)[0]

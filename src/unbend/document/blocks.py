@@ -49,11 +49,12 @@ class Bullets:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: its heading, and how many significant digits its numbers show."""
+    """A column of a table: its heading, and how many significant digits its numbers show, `zeros` at the end too."""
 
     name: str
     align: Literal["left", "right"] = "right"
     digits: int = 4
+    zeros: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,18 +111,20 @@ class Details:
 Block = Heading | Paragraph | Bullets | Table | Formula | Code | Picture | Details
 
 
-def number(value: float | int | None, digits: int = 4) -> str:
+def number(value: float | int | None, digits: int = 4, *, zeros: bool = False) -> str:
     """`value` as people write it, with `digits` significant digits: 0.0123, 12 340, 1.2e-07.
 
     Below 10¹⁰ no digit before the decimal point is lost, so counts stay whole; zeros at the end of a fraction are left
-    out; "–" stands for None and NaN, "yes" and "no" for booleans. The minus sign is U+2212, and a narrow space at which
-    no line breaks (U+202F) separates groups of three digits; a terminal gets a plain space. At most 14 characters for
-    up to 7 digits.
+    out, unless `zeros` says that they are digits too; "–" stands for None and NaN, "yes" and "no" for booleans. The
+    minus sign is U+2212, and a narrow space at which no line breaks (U+202F) separates groups of three digits; a
+    terminal gets a plain space. At most 14 characters for up to 7 digits.
 
     >>> [number(x) for x in (-0.01234, 12.5, 0.5, 1e-12, None, float("-inf"))]
     ['−0.01234', '12.5', '0.5', '1e-12', '–', '−∞']
     >>> [number(x).replace("\u202f", " ") for x in (1234567.0, 1234567.8, 12_340, 2.5e11)]
     ['1 234 567', '1 234 568', '12 340', '2.5e+11']
+    >>> [number(x, zeros=True) for x in (0.25, 2.0, 3e-9)]
+    ['0.2500', '2.000', '3.000e-09']
     """
     value = getattr(value, "item", lambda: value)()
     if value is None or value != value:
@@ -129,7 +132,7 @@ def number(value: float | int | None, digits: int = 4) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     sign = "−" if value < 0 else ""
-    return sign + _magnitude(abs(value), digits)
+    return sign + _magnitude(abs(value), digits, zeros)
 
 
 _SMALL = 1e-4
@@ -137,7 +140,7 @@ _LARGE = 10**10
 """Between these, numbers are written out; outside them with a power of ten, so that none is long."""
 
 
-def _magnitude(value: float | int, digits: int) -> str:
+def _magnitude(value: float | int, digits: int, zeros: bool) -> str:
     if value == float("inf"):
         return "∞"
     if value == 0:
@@ -145,11 +148,12 @@ def _magnitude(value: float | int, digits: int) -> str:
     rounded = float(f"{value:.{digits - 1}e}") if value < 10**digits else round(value)
     if not _SMALL <= rounded < _LARGE:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-        return f"{_without_zeros(mantissa)}e{exponent}"
+        return f"{mantissa if zeros else _without_zeros(mantissa)}e{exponent}"
     if isinstance(value, int):
-        rounded = value
+        return f"{value:,}".replace(",", "\u202f")
     places = max(digits - 1 - math.floor(math.log10(rounded)), 0)
-    return _without_zeros(f"{rounded:,.{places}f}").replace(",", "\u202f")
+    text = f"{rounded:,.{places}f}"
+    return (text if zeros else _without_zeros(text)).replace(",", "\u202f")
 
 
 def _without_zeros(text: str) -> str:

@@ -15,7 +15,7 @@ _STRAY = 3
 
 def cell_text(value: Cell, column: Column) -> str:
     """One cell: a number to the digits of its column, a name as it is (made visible)."""
-    return visible(value) if isinstance(value, str) else number(value, column.digits)
+    return visible(value) if isinstance(value, str) else number(value, column.digits, zeros=column.zeros)
 
 
 def is_number(value: Cell) -> bool:

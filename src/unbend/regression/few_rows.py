@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -44,9 +46,10 @@ def of_few_rows(
     with np.errstate(over="ignore"):
         squares = np.append(*(np.square(part - part[0]).sum(axis=0) for part in rows[:2]))
     refuse_sizes(squares, np.append(*((part != part[0]).any(axis=0) for part in rows[:2])), (*names, table.target))
-    if ridge:
-        return dual_ridge(rows, ridge, names, intercept=intercept)
-    return least_norm_of_rows(rows, names, intercept)
+    how = partial(dual_ridge, strength=ridge) if ridge else least_norm_of_rows
+    found = how(rows, names=names, intercept=intercept)
+    share = 1.0 if rows.weights is None else rows.weights / rows.weights.mean()
+    return replace(found, shares=float(np.sum(np.log(share))))
 
 
 def together(blocks: Iterable[Block]) -> Block:

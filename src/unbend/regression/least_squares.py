@@ -87,7 +87,8 @@ def least_squares(
         found = [relation if terms is None else terms.relation(relation) for relation in relations(triangle)]
         if found and collinear == "least norm":
             of_triangle = partial(least_norm_of_triangle, intercept=intercept, weight=moments.weight)
-            return tuple(of_triangle(triangle, names, found, target=j) for j in range(triangle.targets))
+            each = [of_triangle(triangle, names, found, target=j) for j in range(triangle.targets)]
+            return tuple(replace(one, shares=moments.shares) for one in each)
         each = ordinary_each(triangle, names, collinear=collinear, optional=optional, found=found, overwrite=True)
         solutions = finished(each, intercept)
     if readings != "as few as possible" and not (readings == "few" and all(map(_precise, solutions))):
@@ -98,7 +99,7 @@ def least_squares(
         solutions = refined(solutions, triangle, moments, blocks, most=1 if few else MOST, bits=bits, rows=rows)
     if terms is not None:
         solutions = [_in_units(one, terms) for one in solutions]
-    return tuple(_checked(_per_row(one, moments.weight)) for one in solutions)
+    return tuple(_checked(replace(_per_row(one, moments.weight), shares=moments.shares)) for one in solutions)
 
 
 def _cheap(n: int, p: int) -> bool:

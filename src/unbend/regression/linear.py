@@ -236,7 +236,8 @@ def linear_fit(
     variance = solution.rss / df if df > 0 else float("nan")
     f, f_df = _f(solution, uncertainty)
     with np.errstate(divide="ignore"):
-        log_likelihood = float(-n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1)) if df > 0 else float("nan")
+        log_likelihood = float(solution.shares / 2 - n / 2 * (np.log(2 * np.pi * solution.rss / n) + 1))
+        log_likelihood = log_likelihood if df > 0 else float("nan")
     return LinearFit(
         source=origin.source,
         target=origin.target,

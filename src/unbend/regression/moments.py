@@ -54,6 +54,7 @@ class Moments:
     shift : (q,)
     sums : (q,), of w (z − shift)
     products : (q, q), of w (z − shift)(z − shift)ᵀ
+    logs : sum of the logarithms of the weights, 0 without; NaN where a weight is 0
     """
 
     n: int
@@ -61,6 +62,7 @@ class Moments:
     shift: np.ndarray
     sums: np.ndarray
     products: np.ndarray
+    logs: float = 0.0
 
     @classmethod
     def of(cls, z: np.ndarray, shift: np.ndarray | None = None, weights: np.ndarray | None = None) -> Moments:
@@ -83,7 +85,10 @@ class Moments:
         n, weights = len(block.x), block.weights
         shift = _shift(block) if shift is None else shift
         sums, squares = products(block.x, block.y, shift, weights)
-        return cls(n, float(n if weights is None else weights.sum()), shift, sums, squares)
+        if weights is None:
+            return cls(n, float(n), shift, sums, squares)
+        logs = float(np.log(weights, out=np.full(n, np.nan), where=weights > 0).sum())
+        return cls(n, float(weights.sum()), shift, sums, squares, logs)
 
     @classmethod
     def about_origin(cls, block: Block) -> Moments:
@@ -95,6 +100,11 @@ class Moments:
         """The moments of some of the columns, in this order."""
         at = np.asarray(columns)
         return replace(self, shift=self.shift[at], sums=self.sums[at], products=self.products[np.ix_(at, at)])
+
+    @property
+    def shares(self) -> float:
+        """Sum of the logarithms of the weights over their mean; 0 where all are the same."""
+        return self.logs - self.n * float(np.log(self.weight / self.n)) if self.weight > 0 else 0.0
 
     @property
     def mean(self) -> np.ndarray:
@@ -143,6 +153,7 @@ class Moments:
             self,
             n=self.n + sign * other.n,
             weight=self.weight + sign * other.weight,
+            logs=self.logs + sign * other.logs,
             sums=combine(self.sums, other.sums),
             products=combine(self.products, other.products),
         )

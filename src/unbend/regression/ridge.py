@@ -152,7 +152,10 @@ def solution_of(
     `mean` are the means in two parts, (2, p + 1), the target's last, and `spread` the standard deviations (p,).
     """
     shift, offset = mean
-    condition = float((spectrum.values.max(initial=0) + strength) / (spectrum.values.min(initial=0) + strength))
+    least = 0.0 if len(spectrum.values) < np.count_nonzero(spread) else spectrum.values.min(initial=np.inf)
+    condition = (
+        float((spectrum.values.max(initial=0.0) + strength) / (least + strength)) if len(spectrum.values) else 1.0
+    )
     on = "standardised columns" if standardise else "the columns as they are"
     return Solution(
         names=tuple(names),

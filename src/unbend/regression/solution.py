@@ -54,6 +54,7 @@ class Solution:
     low : (1 + p,) what the intercept and the coefficients are beyond the last bit of a float64; None where not known
     error : (1 + p,) bound on the error of the intercept and the coefficients with `low` added, where refinement left
         one
+    shares : sum of the logarithms of the rows' weights over their mean, 0 without weights
     in_units : for powers and products of shifted columns, the same for those of the columns as they are; only its
         coefficients and what is known of them are to be used
     """
@@ -81,6 +82,7 @@ class Solution:
     low: np.ndarray | None = None
     error: np.ndarray | None = None
     axes: np.ndarray | None = None
+    shares: float = 0.0
     in_units: Solution | None = None
 
     @property

@@ -32,14 +32,16 @@ def document(fit: LinearFit) -> list[Block]:
 def _header(fit: LinearFit) -> str:
     terms = "" if fit.degree == 1 else " (with squares and products)"
     terms = terms if fit.degree < 3 else f" (powers and products up to degree {fit.degree})"
+    freedom = "degree" if fit.df_resid == 1 else "degrees"
     text = (
-        f"{fit.n} rows of {fit.source}, {fit.p} {'column' if fit.p == 1 else 'columns'}{terms}. "
-        f"R² {number(fit.r2)}, adjusted {number(fit.adj_r2)}; residual standard deviation {number(fit.sigma)}"
+        f"{number(fit.n)} rows of {fit.source}, {fit.p} {'column' if fit.p == 1 else 'columns'}{terms}. "
+        f"R² {number(fit.r2)}, adjusted {number(fit.adj_r2)}; residual standard deviation {number(fit.sigma)} on "
+        f"{number(fit.df_resid)} {freedom} of freedom"
     )
-    if fit.f is None or fit.f_df is None:
-        return f"{text} on {number(fit.df_resid)} degrees of freedom."
-    k, df = (number(int(value)) for value in fit.f_df)
-    return f"{text} on {df} degrees of freedom; F({k}, {df}) = {number(fit.f)}, p {p_value(fit.f_p)}."
+    if fit.f is not None and fit.f_df is not None:
+        k, df = (number(int(value)) for value in fit.f_df)
+        text += f"; F({k}, {df}) = {number(fit.f)}, p {p_value(fit.f_p)}"
+    return f"{text}; AIC {number(fit.aic)}, BIC {number(fit.bic)}." if fit.aic == fit.aic else f"{text}."
 
 
 def p_value(p: float | None) -> str:
@@ -80,9 +82,12 @@ def table_of(fit: LinearFit) -> Table:
 
 def _coefficients(fit: LinearFit) -> Table:
     percent = number(100 * fit.level, 3)
-    columns = [Column("", "left"), Column("estimate"), Column("std. error"), Column("t", digits=3)]
-    columns += [Column("p", digits=2), Column(f"{percent} % from"), Column("to")]
-    return Table(columns, [_row(fit, row) for row in _rows(fit)], title="Coefficients")
+    digits = {"estimate": 4, "std. error": 4, "t": 3, "p": 2, f"{percent} % from": 4, "to": 4}
+    columns = [Column("", "left"), *(Column(name, digits=shown, zeros=True) for name, shown in digits.items())]
+    title = {"classical": "Coefficients", "cluster": "Coefficients, with clustered standard errors"}.get(
+        fit.standard_errors, f"Coefficients, with {fit.standard_errors} standard errors"
+    )
+    return Table(columns, [_row(fit, row) for row in _rows(fit)], title=title)
 
 
 def _rows(fit: LinearFit) -> tuple[Coefficient, ...]:
@@ -92,7 +97,7 @@ def _rows(fit: LinearFit) -> tuple[Coefficient, ...]:
 
 def _in_full(fit: LinearFit) -> Table:
     """The coefficients with all digits, and how many of them rounding leaves."""
-    columns = [Column("", "left"), Column("estimate", digits=15), Column("std. error", digits=15)]
+    columns = [Column("", "left"), *(Column(name, digits=15, zeros=True) for name in ("estimate", "std. error"))]
     columns += [Column("digits"), Column("of error")]
     known = [row for row in _rows(fit) if row.name not in fit.solution.dropped]
     rows: list[list[Cell]] = [[row.name, row.estimate, row.se, row.digits, row.se_digits] for row in known]
@@ -109,7 +114,7 @@ def _shrunken(fit: LinearFit) -> Table:
     effects = fit.coef * fit.solution.length / np.sqrt(fit.n)
     rows: list[list[Cell]] = [["intercept", fit.intercept, None]] if fit.solution.has_intercept else []
     rows += [[name, float(b), float(e)] for name, b, e in zip(fit.names, fit.coef, effects, strict=True)]
-    columns = [Column("", "left"), Column("estimate"), Column("per standard deviation")]
+    columns = [Column("", "left"), Column("estimate", zeros=True), Column("per standard deviation", zeros=True)]
     return Table(
         columns, rows, title="Coefficients, shrunken" if fit.ridge is not None else "Coefficients of least norm"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from unbend.data import Table
@@ -54,7 +55,7 @@ def fit_table(
     origin = _origin(table, weights, moments.n, errors)
     if ridge:
         penalised = solve_ridge(moments, ridge, design.names, intercept=intercept)
-        return linear_fit(origin, design.terms, penalised, level)
+        return linear_fit(origin, design.terms, replace(penalised, shares=moments.shares), level)
     optional = [j >= table.p for j in range(p)]
     (solution,), terms = design.solve(moments, collinear=collinear, optional=optional, readings=_readings(table))
     share = None if weights is None else Weights(weights, moments.weight / moments.n)
