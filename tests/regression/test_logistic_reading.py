@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from unbend import LogisticRegression
-from unbend.regression import likelihood
+from unbend.errors import DataError
+from unbend.regression import first_guess, likelihood, logistic, newton
 from unbend.regression.axes import plain_axes
 from unbend.regression.estimators.logistic_rows import numbered
 from unbend.regression.likelihood import Reading, read
@@ -62,7 +63,8 @@ def test_the_same_fit_without_the_compiled_pass(monkeypatch, classes: int) -> No
 
 @pytest.mark.parametrize("order", ["as they come", "sorted by class", "sorted by a column"])
 @pytest.mark.parametrize("classes", [2, 3])
-def test_the_gradient_vanishes_whatever_rows_it_starts_from(order: str, classes: int) -> None:
+def test_the_gradient_vanishes_whatever_rows_it_starts_from(monkeypatch, order: str, classes: int) -> None:
+    monkeypatch.setattr(first_guess, "SMALL", 0)
     x, y = rows(20_000, classes)
     at = {"as they come": slice(None), "sorted by class": np.argsort(y), "sorted by a column": np.argsort(x[:, 0])}
     x, y = x[at[order]], y[at[order]]
@@ -110,3 +112,49 @@ def test_numbers_of_classes(y) -> None:
 def test_numbers_that_are_no_classes(y) -> None:
     with pytest.raises(ValueError, match="continuous"):
         numbered(np.asarray(y))
+
+
+@pytest.fixture
+def readings(monkeypatch) -> list[int]:
+    """How many rows each reading saw, of samples too."""
+    seen: list[int] = []
+
+    def counted(*arguments, **options) -> Reading:
+        found = read(*arguments, **options)
+        seen.append(found.n)
+        return found
+
+    monkeypatch.setattr(newton, "read", counted)
+    return seen
+
+
+@pytest.mark.parametrize("rare", [0, 8])
+def test_few_readings_of_all_rows(readings: list[int], rare: int) -> None:
+    """Also where a sample has a level once, in a row of one class."""
+    x, y = rows(250_000, 2)
+    x[:, 3] = 0.0 if rare else x[:, 3]
+    x[np.linspace(5, len(x) - 9, rare).astype(int), 3] = 1.0
+    y[np.linspace(5, len(x) - 9, rare).astype(int)] = np.arange(rare) % 2
+    LogisticRegression(0.0).fit(x, y)
+    assert readings.count(len(x)) <= (6 if rare else 4)
+    assert sum(readings) <= 7 * len(x)
+
+
+@pytest.mark.parametrize("column", ["the score", "a level"])
+def test_separation_is_suspected_soon(readings: list[int], column: str) -> None:
+    x, y = rows(3000, 2)
+    x[:, 3] = (np.arange(len(x)) % 3 == 0) if column == "a level" else y + np.sin(np.arange(len(x)))
+    y = np.where(x[:, 3] == 1, 1, y) if column == "a level" else x[:, 3] + 0.1 * x[:, 0] > 0.5
+    with pytest.raises(DataError, match="told apart without error"):
+        LogisticRegression(0.0).fit(x, y)
+    assert len(readings) <= 20
+
+
+def test_strong_columns_are_not_suspected(monkeypatch) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(30_000, 3))
+    y = x @ [8.0, -8.0, 8.0] + rng.logistic(size=len(x)) > 0
+    monkeypatch.setattr(logistic, "refuse_separation", None)
+    model = LogisticRegression(0.0).fit(x, y)
+    residual = model.predict_proba(x)[:, 1] - y
+    assert np.abs(x.T @ residual).max() / len(x) < 1e-14

@@ -15,14 +15,19 @@ from unbend.regression.rows import Blocks
 
 PART = 8
 """A sample has an eighth of the rows, and one of it an eighth of those."""
-LEAST, WORTH, MOST = 20, 100, 6000
+LEAST, WORTH, MOST = 20, 30, 6000
 """Rows for each coefficient: that a sample has at least, that the largest must have to be worth it, and that are
 enough: the error is half a percent of the score's spread then."""
+SMALL = 1 << 20
+"""Rows times coefficients that are read in a millisecond or two, which a sample does not save."""
 HELD = 1 << 21
 """Numbers of a sample of rows that are not in memory: 16 MB."""
-ROUGH, STEPS = 10.0, 15
+ROUGH, STEPS = 10.0, 25
 """A sample's noise is half a unit of likelihood for each coefficient: a step that gains no more than this many times
 that is the last, as it halves the digits that are missing."""
+SURE, FLAT = 10.0, 0.2
+"""Directions whose coefficient is no larger than some standard errors (its square over the variance is below the
+first), and of which the Hessian is below this share of the median, are those that few rows of the sample tell of."""
 
 
 @runtime_checkable
@@ -38,17 +43,32 @@ def first_guess(axes: Axes, blocks: Blocks, classes: int, n: int, penalty: np.nd
     """The optimum of a sample with its Hessian; None if the rows are few or it has none."""
     coefficients = axes.size * (classes - 1)
     rows = min(n // PART, MOST * coefficients)
-    if rows < WORTH * coefficients:
+    if rows < WORTH * coefficients or n * coefficients < SMALL:
         return None
     sample = _some(blocks, rows)
+    if sum(len(block.x) for block in sample) < WORTH * coefficients:
+        return None
     found: tuple[Optimum, float] | None = None
     for part in _growing(sample, LEAST * coefficients):
         share = _weight(part) / axes.weight
         rough = ROUGH * coefficients / sum(len(block.x) for block in part)
         newton = Newton(axes, lambda part=part: part, classes, penalty * share, rough, STEPS)
         solved = newton.run(None if found is None else found[0].gamma)
-        found = (solved, share) if solved is not None and (solved.reading.counts > 0).all() else None
-    return None if found is None else Start(found[0].gamma, found[0].hessian / found[1])
+        found = (solved, share) if isinstance(solved, Optimum) and solved.reading.counts.all() else None
+    return None if found is None else _shrunk(*found)
+
+
+def _shrunk(found: Optimum, share: float) -> Start:
+    """An optimum of a share of the rows, with coefficients of about 0 where these rows tell nothing.
+
+    A level that one row of the sample has seems to give its class away; from such a coefficient it is a long way back.
+    """
+    values, vectors = np.linalg.eigh(found.hessian / share)
+    along = found.gamma.reshape(-1) @ vectors
+    wald = np.square(along) * values * share
+    dull = (values < FLAT * np.median(values)) & (wald < SURE)
+    hessian = (vectors * np.where(dull, np.median(values), values)) @ vectors.T
+    return Start((vectors @ (along * wald / (1.0 + wald))).reshape(found.gamma.shape), hessian)
 
 
 def _some(blocks: Blocks, rows: int) -> Sequence[Block]:

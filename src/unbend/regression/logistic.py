@@ -9,7 +9,7 @@ conditioned whatever the units of the columns. Without a penalty there may be no
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.linalg import cho_factor, cho_solve
@@ -20,13 +20,10 @@ from unbend.regression.axes import Axes, penalised_axes, plain_axes
 from unbend.regression.first_guess import first_guess
 from unbend.regression.likelihood import log_probabilities
 from unbend.regression.moments import Moments
-from unbend.regression.newton import STEPS, Newton, Optimum
+from unbend.regression.newton import STEPS, SUSPICIOUS, Newton, Optimum, Suspect
 from unbend.regression.ordinary import Collinear
 from unbend.regression.rows import Blocks
 from unbend.regression.separation import refuse_empty_class, refuse_separation
-
-SUSPICIOUS = 10.0
-"""Log-odds beyond which it is asked whether the classes are separated, unless it is proved that they are not."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,17 +118,24 @@ def logistic(
     else:
         axes = plain_axes(moments, names, blocks, collinear, intercept)
         penalty = _penalty(axes, len(classes))
-    newton = Newton(axes, blocks, len(classes), penalty)
+    newton = Newton(axes, blocks, len(classes), penalty, wary=not strength)
     found = newton.run(first_guess(axes, blocks, len(classes), moments.n, penalty))
-    if found is None or not found.reading.counts.all():
+    if not isinstance(found, Optimum) or not found.reading.counts.all():
         refuse_empty_class(axes, blocks, classes)
-    if not strength and (found is None or (found.reading.largest > SUSPICIOUS and not found.proved)):
+    if not strength and not _has_optimum(found):
         refuse_separation(axes, blocks, classes)
-    if found is None:
+    if isinstance(found, Suspect):
+        found = replace(newton, wary=False).run(found.gamma)
+    if not isinstance(found, Optimum):
         raise SelfCheckError(
             f"Newton's method did not end within {STEPS} steps", try_="shrink the coefficients: --ridge 1"
         )
     return _solution(axes, found, penalty, strength)
+
+
+def _has_optimum(found: Optimum | Suspect | None) -> bool:
+    """Whether it needs no asking."""
+    return isinstance(found, Optimum) and (found.proved or found.reading.largest <= SUSPICIOUS)
 
 
 def _penalty(axes: Axes, classes: int, inner: np.ndarray | None = None) -> np.ndarray:

@@ -19,6 +19,11 @@ NEAR = 1e-3
 ROUNDING = 1e-12
 """Losses that differ by less than this share are the same."""
 STEPS, HALVINGS = 100, 30
+SUSPICIOUS = 10.0
+"""Log-odds beyond which it is asked whether the classes are separated, unless it is proved that they are not."""
+SLOW, PATIENCE = 0.1, 12
+"""Where classes are separated each step gains about 1/e of what the one before did, else soon far less: steps that gain
+more than the first share are slow, and so many of them in a row are suspicious."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +66,13 @@ class Optimum:
 
 
 @dataclass(frozen=True, eq=False)
+class Suspect:
+    """Where a wary method stopped, because the loss falls as it does where classes are separated."""
+
+    gamma: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
 class Start:
     """Where to start from, and about what the Hessian is there."""
 
@@ -82,6 +94,7 @@ class Newton:
     penalty : ((K − 1) q, (K − 1) q) or 0
     last : a step that would gain no more than this share of the loss is the last
     most : steps
+    wary : whether it stops where classes seem to be separated
     """
 
     axes: Axes
@@ -90,41 +103,44 @@ class Newton:
     penalty: np.ndarray
     last: float = LAST
     most: int = STEPS
+    wary: bool = True
 
-    def run(self, start: Start | np.ndarray | None = None) -> Optimum | None:
+    def run(self, start: Start | np.ndarray | None = None) -> Optimum | Suspect | None:
         """Where it ends; None if it does not."""
         try:
             return self._run(start)
         except LinAlgError:  # a Hessian that is not positive
             return None
 
-    def _run(self, start: Start | np.ndarray | None) -> Optimum | None:
+    def _run(self, start: Start | np.ndarray | None) -> Optimum | Suspect | None:
         borrowed = start.hessian if isinstance(start, Start) else None
         gamma = start.gamma if isinstance(start, Start) else start
-        state: State | None = self._read(self._zero() if gamma is None else gamma, hessian=borrowed is None)
-        hessian, known = borrowed, 1.0
+        state = self._read(self._zero() if gamma is None else gamma, hessian=borrowed is None)
+        hessian, known, before, slow = borrowed, 1.0, np.inf, 0
         for count in range(1, self.most + 1):
-            hessian = hessian if state.hessian is None else state.hessian
+            own = state.hessian is not None
+            hessian = state.hessian if own else hessian
             step, gain = _step(state, hessian)
             share = gain / max(state.loss, 1.0)
-            if share > NEAR and state.hessian is None:
-                state = self._read(state.gamma)
-                continue
-            if share <= self.last and state.hessian is not None:
+            if own and share <= self.last:
                 return _optimum(state, step.reshape(state.gamma.shape), gain, count)
-            known = share if state.hessian is not None or count == 1 else known
-            after = share * known
-            state = self._shorter(state, step, gain, hessian=after * known > self.last or after <= self.last)
-            if state is None:
+            slow = slow + 1 if share > SLOW * before else 0
+            if self.wary and slow >= PATIENCE and state.reading.largest > SUSPICIOUS:
+                return Suspect(state.gamma)
+            before, known = share, share if own or count == 1 else known
+            again = known * share * known > self.last or known * share <= self.last
+            after = None if not own and share > NEAR else self._shorter(state, step, gain, hessian=again, halve=own)
+            if after is None and own:
                 return None
+            state = self._read(state.gamma) if after is None else after
         return None
 
     def _zero(self) -> np.ndarray:
         return np.zeros((self.classes - 1, self.axes.size))
 
-    def _shorter(self, state: State, step: np.ndarray, gain: float, *, hessian: bool) -> State | None:
-        """The state after the step, halved until the loss falls."""
-        for halving in range(HALVINGS):
+    def _shorter(self, state: State, step: np.ndarray, gain: float, *, hessian: bool, halve: bool) -> State | None:
+        """The state after the step, halved until the loss falls; None if it does not."""
+        for halving in range(HALVINGS if halve else 1):
             share = 0.5**halving
             after = self._read(state.gamma + share * step.reshape(state.gamma.shape), hessian=hessian)
             if after.loss <= state.loss - 1e-4 * share * gain + ROUNDING * abs(state.loss):
