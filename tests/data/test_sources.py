@@ -276,3 +276,17 @@ def test_images_are_columns_with_the_last_axis_fastest(tmp_path: Path) -> None:
         np.testing.assert_array_equal(table.load().x[:, :8], images.reshape(6, 8))
         assert said in table.notes[0]
     assert open_table(images.reshape(6, 8), None).notes == ()
+
+
+def test_parquet_takes_a_page_of_each_column_not_a_row_group(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    table = pa.table({f"x{j}": rng.normal(size=200_000) for j in range(10)})
+    path = tmp_path / "t.parquet"
+    pq.write_table(table, path, data_page_size=1 << 15, use_dictionary=False)
+    nbytes = table.nbytes
+    del table
+    before, most = pa.total_allocated_bytes(), 0
+    for batch in open_source(path).batches():
+        most = max(most, pa.total_allocated_bytes() - before)
+        del batch
+    assert most < 0.3 * nbytes
