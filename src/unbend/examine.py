@@ -17,8 +17,9 @@ from unbend.bends.walk import upstream
 from unbend.checks import Checks, check
 from unbend.collapse import Collapse, collapse
 from unbend.compare import Comparison
-from unbend.compare.compare import judge, refuse_options, refuse_unknown, split_rows
+from unbend.compare.compare import judge, refuse_options, split_rows
 from unbend.data import Rows, column_name, column_names, open_source
+from unbend.data.opening import refuse_unknown
 from unbend.errors import DataError, ModelError
 from unbend.findings import Finding
 from unbend.network import Network, mixes_rows, read
@@ -69,8 +70,7 @@ def examine(
     """
     refuse_options(holdout, holdout_column, seed, level, data)
     network, source = read(model, example), open_source(data)
-    if holdout_column is not None:
-        refuse_unknown(source, holdout_column)
+    refuse_unknown(source, [("--holdout-column", one) for one in column_names(holdout_column)])
     shape = collapse(network, cost="macs")  # nothing in its report hangs on this machine
     exclude, target = column_names(exclude), column_name(target)
     unused = (*exclude, *([holdout_column] if holdout_column else []))

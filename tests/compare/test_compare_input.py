@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -184,3 +185,16 @@ def test_numbers_too_large_to_be_squared_are_named(frame):
     x = np.random.default_rng(0).normal(size=(50, 1))
     with pytest.raises(DataError, match="x0² are too large"):
         compare(frame(x * 1e90, y=x[:, 0]), "y")
+
+
+def test_folds_of_rows_in_an_order() -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"x": rng.normal(size=60), "day": np.arange(60)[::-1]})
+    rows["y"] = rows["x"] + rng.normal(size=60) / 5
+    found = compare(rows, "y", order="day", folds=3)
+    assert found.how == "60 rows, each held out once in 3 blocks in the order of day"
+    held = compare(rows, "y", order="day", holdout=rows[["x", "y"]][:20])
+    assert held.how == "the 20 rows of pandas DataFrame"
+    with pytest.raises(DataError, match="no column 'dya'") as caught:
+        compare(rows, "y", order="dya")
+    assert caught.value.try_ == "did you mean day? --order day"

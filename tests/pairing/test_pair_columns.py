@@ -132,7 +132,7 @@ def test_a_wrong_number_of_columns(linear):
         match(read(linear(np.ones(3))), table)
     assert caught.value.what == "graph takes 3 columns; pandas DataFrame has 5 besides y"
     assert "region=north" in caught.value.where
-    assert "--exclude NAME" in caught.value.try_
+    assert "such as --exclude" in caught.value.try_
     with pytest.raises(DataError) as caught:
         match(read(linear(np.ones(7))), table)
     assert "--exclude" not in caught.value.try_
@@ -141,7 +141,7 @@ def test_a_wrong_number_of_columns(linear):
 def test_without_a_target_the_target_may_be_the_column_too_many(linear):
     with pytest.raises(DataError) as caught:
         match(read(linear(np.ones(2))), open_table(FRAME.drop(columns="region"), None))
-    assert "--target NAME" in caught.value.try_
+    assert "such as --target" in caught.value.try_
     assert open_for(read(linear(np.ones(2))), FRAME, "y").target == "y"
 
 

@@ -206,6 +206,7 @@ def check(data: str, target: str, **how: Any) -> Result:
 @options.data
 @options.maybe_model
 @options.target
+@options.order
 @options.holdout
 @options.classes
 @options.scale

@@ -16,6 +16,7 @@ from unbend.compare.ladder import Task, rungs
 from unbend.compare.report import report
 from unbend.compare.split import Split, refuse_folds
 from unbend.data import Source, Table, column_names, open_source, open_table
+from unbend.data.opening import refuse_unknown
 from unbend.errors import DataError, UsageError
 from unbend.network import Network, read
 from unbend.pairing import Pair, head, pair
@@ -37,6 +38,7 @@ def compare(
     seed: int = 0,
     scale: Scale = "auto",
     level: float = 0.95,
+    order: str | None = None,
     exclude: Sequence[str] = (),
     classes: bool | None = None,
 ) -> Comparison:
@@ -57,6 +59,7 @@ def compare(
     seed : decides the folds and whatever else is random
     scale : how the columns were scaled before they entered the network, see `unbend.pairing.pair`
     level : of the intervals
+    order : a column that says which row comes after which, and is no input; folds are then blocks of consecutive rows
     exclude : columns that are not used
     classes : True takes a numeric target for classes; None does so if the network gives classes
 
@@ -72,10 +75,12 @@ def compare(
     refuse_options(holdout, holdout_column, seed, level, data)
     network = None if model is None else read(model, example)
     source = open_source(data)
-    if holdout_column is not None:
-        refuse_unknown(source, holdout_column)
-        exclude = (*column_names(exclude), holdout_column)
-    table = _open(source, target, exclude, classes, network)
+    refuse_unknown(source, [("--holdout-column", one) for one in column_names(holdout_column)])
+    refuse_unknown(source, [("--order", one) for one in column_names(order)])
+    unused = (*column_names(exclude), *column_names(holdout_column))
+    if holdout is not None or holdout_column is not None:  # no folds, so that the order decides nothing
+        unused, order = (*unused, *column_names(order)), None
+    table = _open(source, target, unused, classes, network, order)
     split = split_rows(table, holdout, holdout_column, folds, seed)
     paired = None if network is None else pair(network, table, scale=scale, learning=split.learning)
     return judge(split, paired, level)
@@ -97,24 +102,21 @@ def refuse_options(holdout: Any, holdout_column: str | None, seed: int, level: f
         )
 
 
-def refuse_unknown(source: Source, column: str) -> None:
-    """Raise DataError if there is no such hold-out column."""
-    if column not in source.schema.names:
-        raise DataError(
-            f"no column {column!r} in {source.name}",
-            where=f"its columns are {', '.join(source.schema.names[:20])}",
-            try_="name the column that marks the held-out rows: --holdout-column NAME",
-        )
-
-
-def _open(source: Source, target: str, exclude: Sequence[str], classes: bool | None, network: Network | None) -> Table:
+def _open(
+    source: Source,
+    target: str,
+    exclude: Sequence[str],
+    classes: bool | None,
+    network: Network | None,
+    order: str | None,
+) -> Table:
     """The table; a network of classes makes a numeric target one, if its values can be."""
     if classes is None and network is not None and head(network).kind != "number":
         try:
-            return open_table(source, target, exclude=exclude, classes=True)
+            return open_table(source, target, exclude=exclude, order=order, classes=True)
         except DataError:
             pass  # what is wrong is said better by what follows
-    return open_table(source, target, exclude=exclude, classes=classes)
+    return open_table(source, target, exclude=exclude, order=order, classes=classes)
 
 
 def split_rows(table: Table, holdout: Any, column: str | None, folds: int, seed: int) -> Split:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from dataclasses import dataclass
+from shlex import quote
 
 from unbend.data import Coding, Table, Term
 from unbend.errors import DataError
@@ -165,8 +166,10 @@ def _wrong_count(network: Network, table: Table, wanted: int) -> DataError:
             where=f"that is {wanted:,} numbers a row; {table.source.name} has {have} columns{besides}",
             try_="give a network of tables, or a table with one column for each of the tensor's numbers",
         )
-    target = "" if table.target or have < wanted else "say which column is no input: --target NAME\n"
-    leave_out = "leave columns out: --exclude NAME\n" if have > wanted else ""
+    last = quote(table.features[-1]) if table.features else "NAME"
+    target = "" if table.target or have < wanted else f"say which column is no input, such as --target {last}\n"
+    more = have - wanted > (0 if table.target else 1)
+    leave_out = f"leave out what it was not trained on, such as --exclude {last}\n" if more else ""
     return DataError(
         f"{network.name} takes {wanted} columns; {table.source.name} has {have}{besides}",
         where=f"{'coded ' if table.coding.levels else ''}they are {_listed(table.onehot().names, 10)}",
