@@ -9,6 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from unbend.regression.axes import Axes
+from unbend.regression.few_rows import together
 from unbend.regression.moments import Block
 from unbend.regression.newton import Newton, Optimum, Start
 from unbend.regression.rows import Blocks
@@ -87,11 +88,12 @@ def _some(blocks: Blocks, rows: int) -> Sequence[Block]:
 def _growing(sample: Sequence[Block], least: int) -> Iterator[Sequence[Block]]:
     """An eighth of an eighth …, an eighth of the sample, and the sample."""
     if sum(len(block.x) for block in sample) >= PART * least:
-        yield from _growing([_rows(block, slice(None, None, PART)) for block in sample], least)
+        yield from _growing([together([_rows(block, slice(None, None, PART)) for block in sample])], least)
     yield sample
 
 
 def _rows(block: Block, part: slice) -> Block:
+    """Some rows of a block; nothing of the others stays in memory once they are copied."""
     weights = None if block.weights is None else block.weights[part]
     return Block(np.ascontiguousarray(block.x[part]), block.y[part], weights)
 

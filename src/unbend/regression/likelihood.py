@@ -99,7 +99,7 @@ def _of_block(axes: Axes, beta: np.ndarray, hessian: bool, block: Block, first: 
 
 def _in_one_pass(axes: Axes, beta: np.ndarray, hessian: bool, block: Block) -> Reading:
     found = odds(block.x, block.y[:, :1], block.weights, axes.shift, beta, hessian=hessian)
-    counts = np.append(_weight(block) - found.weights.sum(), found.weights)
+    counts = np.array([_weight(block) - found.weights.sum(), *found.weights])
     seen = len(block.x), found.largest, _lightest(block)
     return Reading(found.loss, found.gradient, found.hessian, counts, *seen)
 

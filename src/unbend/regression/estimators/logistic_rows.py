@@ -11,7 +11,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.moments import Block
 
-STRETCHES = 32
+STRETCHES = 16
 """Pieces that a sample of the rows is of, so that it has some of each part of rows that are sorted."""
 SPAN = 1 << 16
 """Whole numbers of which the largest is no farther from the smallest are counted instead of sorted."""
