@@ -7,7 +7,7 @@ form that has no closed product with another stays a chain. Arrays only: nothing
 from unbend.affine import rules  # noqa: F401  the rules register themselves
 from unbend.affine.add import add, stack
 from unbend.affine.affine import Affine
-from unbend.affine.along import along, total
+from unbend.affine.along import along, is_means, means, total
 from unbend.affine.border import Border, OnOnes
 from unbend.affine.combined import Chain, Sum, Transposed
 from unbend.affine.compose import compose
@@ -36,6 +36,8 @@ __all__ = [
     "add",
     "along",
     "compose",
+    "is_means",
+    "means",
     "shrink",
     "stack",
     "total",

@@ -64,9 +64,10 @@ def _classes(offset: np.ndarray, axis: int, close: float) -> tuple[list[int], np
     middle = offset.take([size // 2], axis=axis)
     others = tuple(a for a in range(offset.ndim) if a != axis)
     alike = np.max(np.abs(offset - middle), axis=others, initial=0.0) <= close
-    inner = [place for place in range(size) if place == size // 2 or not alike[place]]
-    at = inner.index(size // 2)
-    return inner, np.array([at if alike[place] else inner.index(place) for place in range(size)])
+    inner = ~alike
+    inner[size // 2] = True
+    number = np.cumsum(inner) - 1
+    return np.flatnonzero(inner).tolist(), np.where(alike, number[size // 2], number)
 
 
 def with_ones(shape: Shape) -> Affine:

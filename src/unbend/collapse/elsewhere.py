@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Shape
+from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Shape, is_means, means
 from unbend.affine.border import adds_ones, is_only_ones, only_ones, with_ones
 from unbend.collapse.factor import Step
 from unbend.collapse.reduce import Edge, Reduction
@@ -98,6 +98,8 @@ def _moved_affine(affine: Affine, shape: Shape) -> Affine:
 
 def _moved(linear: LinearMap, shape: Shape) -> LinearMap:
     """The same map of tensors of another shape."""
+    if is_means(linear) and linear.in_shape[:2] == shape[:2]:
+        return means(shape)
     if isinstance(linear, Identity):
         return Identity(shape)
     if isinstance(linear, Diagonal) and _fits(linear.scale[0], shape):

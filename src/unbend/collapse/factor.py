@@ -26,6 +26,7 @@ from unbend.affine import (
     Selection,
     Shape,
     Transposed,
+    is_means,
     shrink,
 )
 from unbend.affine.border import adds_ones, is_only_ones, with_ones
@@ -147,6 +148,8 @@ def form_name(affine: Affine) -> str:
         return "Add" if affine.offset.any() else "Identity"
     if left_product(affine.linear) is not None:
         return "MatMul"
+    if is_means(affine.linear):
+        return "ReduceMean"
     names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Selection": "Reshape"}
     return names.get(type(affine.linear).__name__, "Gemm")
 
@@ -162,6 +165,8 @@ def written(part: Affine) -> Price:
         return Price(0, 1, 1)
     if is_only_ones(part):
         return Price(0, 1, 0)
+    if is_means(part.linear):
+        return Price(part.cost.macs, 0, 1)
     if isinstance(part.linear, Identity) and (border := Border.of(part.offset)) is not None:
         return Price(0, border.table.size, 1)
     return Price(part.cost.macs, part.cost.parameters, 1)
@@ -170,7 +175,7 @@ def written(part: Affine) -> Price:
 def parts(affine: Affine) -> tuple[Affine, ...]:
     """The map as it is written, op by op: an offset goes where an op has room for it, else it is an Add itself."""
     linear, offset = affine.linear, affine.offset
-    if isinstance(linear, Chain) and left_product(linear) is None:
+    if isinstance(linear, Chain) and left_product(linear) is None and not is_means(linear):
         return tuple(part for one in _chain_parts(linear, offset) for part in parts(one))
     if adds_ones(affine) or is_only_ones(affine):
         return (affine,)

@@ -13,7 +13,7 @@ from unbend.affine import Affine, Identity
 from unbend.affine.border import is_only_ones
 from unbend.collapse.factor import Price, Target, total, written
 from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
-from unbend.collapse.spelling import spelled
+from unbend.collapse.spelling import shortened, spelled
 from unbend.collapse.stretches import Stretch
 from unbend.collapse.trial import tried
 from unbend.collapse.write import Writer
@@ -56,13 +56,16 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
         graph = reduced(network, stretch, untouched)
     except Bound as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
-    edges = spelled(_in_order(graph, stretch), graph.target)
+    order = _in_order(graph, stretch)
+    scales = tuple(end for edge in order for end in end_scales(edge, graph.target))
+    edges = spelled(order, graph.target)
     after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
-    scales = tuple(end for edge in edges for end in end_scales(edge, graph.target))
     tempting = bool(graph.target.tempting)
     if kept := _reason(stretch, before, after, rules if edges else (), graph.target):
         return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting)
+    edges = shortened(edges)
+    after = _price_after(network, stretch, graph, edges)
     written, kept = tried(network, stretch, graph, edges, rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in written}
     pieces = tuple(_piece(network, one, graph, written, kept) for one in stretch.pieces)
@@ -87,7 +90,8 @@ def _reason(stretch: Stretch, before: Price, after: Price, rules: tuple[str, ...
         return f"it is one {stretch.nodes[0].op_type} already"
     if target.tempting:
         least = min(target.tempting)
-        return f"a form of {least.macs} multiplications stores {least.parameters} numbers, more than it may without --allow-growth"
+        form = f"a form of {least.macs} multiplications stores {least.parameters} numbers"
+        return f"{form}, more than it may without --allow-growth"
     if rules and not after.no_dearer(before):
         return f"its collapsed form would {_more(after, before)}"
     if target.dearer:

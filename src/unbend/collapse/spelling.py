@@ -1,7 +1,8 @@
-"""Offsets that a border makes, in the forms that are written: a channel of ones, or a convolution of ones.
+"""Edges as they are written, where the algebra leaves several ways: borders, and means.
 
-Where the size of the image is fixed, such an offset is a table that `write` looks up: it stays an offset here. Where
-height and width are free there is no table, and a convolution of an image of ones stands beside the other one.
+An offset that a border makes is a channel of ones, or a convolution of ones beside the other one. Where the size of the
+image is fixed it may be a table that `write` looks up: it stays an offset here. A mean that keeps axes of length 1,
+which a reshape then drops, drops them itself.
 """
 
 from __future__ import annotations
@@ -11,18 +12,36 @@ from dataclasses import replace
 
 import numpy as np
 
-from unbend.affine import Affine, Convolution, OnOnes
+from unbend.affine import Affine, Convolution, OnOnes, is_means
 from unbend.affine.border import only_ones, with_ones
-from unbend.collapse.factor import Step, Target, beside_ones, for_channels
+from unbend.collapse.factor import Step, Target, beside_ones, for_channels, pieces
 from unbend.collapse.reduce import Edge
 
 CHANNEL = "a bias before zero padding is one more channel, of ones"
+MEANS = "a mean drops its axes itself"
 BESIDE = "a bias before zero padding is a convolution of ones"
 
 
 def spelled(edges: Sequence[Edge], target: Target) -> list[Edge]:
     """The edges, each offset of a border in the form that is written."""
     return [one for edge in edges for one in _spelled(edge, target)]
+
+
+def shortened(edges: Sequence[Edge]) -> list[Edge]:
+    """The edges, a ReduceMean and the reshape behind it as one: no reason to write a stretch anew, but good to have."""
+    return [replace(edge, steps=tuple(_means_in_one(edge.steps))) for edge in edges]
+
+
+def _means_in_one(steps: Sequence[Step]) -> Iterator[Step]:
+    left = list(steps)
+    while left:
+        one = left.pop(0)
+        if left and one.node is not None and one.node.op_type == "ReduceMean":
+            reshape, *others = pieces(left[0])
+            both = one.affine.then(reshape.affine)
+            if is_means(both.linear) and not both.offset.any():
+                one, left = Step(both, None, (*reshape.rules, MEANS)), [*others, *left[1:]]
+        yield one
 
 
 def _spelled(edge: Edge, target: Target) -> Iterator[Edge]:

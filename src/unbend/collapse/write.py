@@ -13,13 +13,28 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import onnx_ir as ir
 
-from unbend.affine import Affine, Border, Chain, Convolution, Dense, Diagonal, LinearMap, Selection, Shape, Transposed
+from unbend.affine import (
+    Affine,
+    Border,
+    Chain,
+    Convolution,
+    Dense,
+    Diagonal,
+    LinearMap,
+    Selection,
+    Shape,
+    Transposed,
+    is_means,
+)
 from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.factor import Step, parts
 from unbend.errors import ModelError
 from unbend.network import Network, Node
+
+AXES_AS_INPUT = 18
+"""The first opset in which ReduceMean has its axes as an input."""
 
 
 class Overflow(Exception):
@@ -34,6 +49,8 @@ def rounded(step: Step, dtype: np.dtype) -> Step:
 
 
 def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
+    if is_means(linear):
+        return linear
     if isinstance(linear, Dense):
         as_written = linear.weight if len(linear.in_shape) == 2 else np.asfortranarray(linear.weight)
         return Dense(_cast(as_written, dtype), linear.leading)
@@ -161,6 +178,8 @@ class Writer:
         linear, offset = part.linear, part.offset
         if adds_ones(part) or is_only_ones(part):
             return self._ones(part, source, stem, dtype)
+        if is_means(linear):
+            return self._means(len(linear.in_shape), source, stem, dtype)
         if isinstance(linear, Dense):
             return self._dense(linear, offset, source, stem, dtype)
         if isinstance(linear, Convolution):
@@ -196,6 +215,14 @@ class Writer:
         size = self.node("Shape", [source], f"{stem}_size", whole)
         starts = [self.constant(np.array([i]), f"{stem}_axis", whole) for i in (2, rank)]
         return self.node("Expand", [one, self.node("Slice", [size, *starts], f"{stem}_size", whole)], stem, dtype)
+
+    def _means(self, rank: int, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
+        """The mean of each channel; the axes are an input of ReduceMean from opset 18 on."""
+        axes = list(range(2, rank))
+        if self.network.opset < AXES_AS_INPUT:
+            return self.node("ReduceMean", [source], stem, dtype, axes=axes, keepdims=0)
+        inputs = [source, self.constant(np.array(axes), f"{stem}_axes", np.dtype(np.int64))]
+        return self.node("ReduceMean", inputs, stem, dtype, keepdims=0)
 
     def _dense(self, dense: Dense, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """Gemm for a matrix, MatMul for a tensor of more axes or fewer."""

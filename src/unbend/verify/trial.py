@@ -126,7 +126,7 @@ def tried(
     if not known or len(stretch.shapes) != len(known):
         return Outcome(stretch.label, count, np.inf, "the certificate names no size to try it at")
     try:
-        for shapes, (before, after) in zip(stretch.shapes, known, strict=True):
+        for at, (shapes, (before, after)) in enumerate(zip(stretch.shapes, known, strict=True)):
             _check_shapes(files[0], stretch, shapes, before)
             pieces = (
                 between(files[0], [e.original for e in stretch.sources], [e.original for e in stretch.outputs], before),
@@ -136,7 +136,7 @@ def tried(
             )
             count = len(pieces[0].nodes), len(pieces[1].nodes)
             sides = [Side(piece, stretch.sources, stretch.outputs, piece is pieces[0]) for piece in pieces]
-            for share, where in _shares(sides[0], sides[1], stretch, shapes, rng):
+            for share, where in _shares(sides[0], sides[1], stretch, shapes, rng, stated=at == 0):
                 if not share <= 1.0:
                     return Outcome(stretch.label, count, share, where)
                 used = max(used, share)
@@ -148,12 +148,16 @@ def tried(
 
 
 def _shares(
-    before: Side, after: Side, stretch: Stretch, shapes: Shapes, rng: np.random.Generator
+    before: Side, after: Side, stretch: Stretch, shapes: Shapes, rng: np.random.Generator, *, stated: bool
 ) -> Iterator[tuple[float, str]]:
-    """The share of its allowance that each output uses at the origin and at each vector of signs, and where."""
+    """The share of its allowance that each output uses at the origin and at each vector of signs, and where.
+
+    With `stated` the bound itself is looked at: it was made at the first size, and a mean has fewer terms at others.
+    """
     ones = {end.original: np.ones(shapes[end.original]) for end in stretch.sources}
     one, other = Half.of(before, ones), Half.of(after, ones)
-    yield from _stated(stretch.bound, one, other, _unit(after.piece))
+    if stated:
+        yield from _stated(stretch.bound, one, other, _unit(after.piece))
     offsets = []
     for i, end in enumerate(stretch.outputs):
         a, b = one.origin[i].array, other.origin[i].array
