@@ -7,6 +7,7 @@ import numpy as np
 from unbend.checks.fitted import Fitted
 from unbend.checks.verdict import percent
 from unbend.document import Column, Table
+from unbend.regression.summary import NAMED, interval
 
 ROWS_SHOWN = 15
 
@@ -22,14 +23,6 @@ def interval_table(fitted: Fitted, errors: np.ndarray, coverage: np.ndarray, nam
         [estimate, estimate - reach[0], estimate + reach[0], estimate - reach[1], estimate + reach[1], 100 * coverage]
     )
     rows = [(label, *map(float, row)) for label, row in zip(fitted.labels, numbers, strict=True)]
-    columns = (
-        Column("coefficient", "left"),
-        Column("estimate"),
-        Column("low"),
-        Column("high"),
-        Column(f"{name} low"),
-        Column(f"{name} high"),
-        Column("covers %", digits=3),
-    )
+    columns = (*NAMED, *interval(fitted.level), *interval(fitted.level, name), Column("covers %", digits=3))
     title = f"{percent(fitted.level)} intervals: the usual ones, {name} ones, and what the usual ones cover"
     return Table(columns, rows, title=title, limit=ROWS_SHOWN)

@@ -81,13 +81,22 @@ def table_of(fit: LinearFit) -> Table:
 
 
 def _coefficients(fit: LinearFit) -> Table:
-    percent = number(100 * fit.level, 3)
-    digits = {"estimate": 4, "std. error": 4, "t": 3, "p": 2, f"{percent} % from": 4, "to": 4}
-    columns = [Column("", "left"), *(Column(name, digits=shown, zeros=True) for name, shown in digits.items())]
+    columns = [*NAMED, Column("std. error", zeros=True), Column("t", digits=3, zeros=True)]
+    columns += [Column("p", digits=2, zeros=True), *interval(fit.level)]
     title = {"classical": "Coefficients", "cluster": "Coefficients, with clustered standard errors"}.get(
         fit.standard_errors, f"Coefficients, with {fit.standard_errors} standard errors"
     )
     return Table(columns, [_row(fit, row) for row in _rows(fit)], title=title)
+
+
+NAMED = (Column("", "left"), Column("estimate", zeros=True))
+"""What every table of coefficients begins with."""
+
+
+def interval(level: float, kind: str = "") -> tuple[Column, Column]:
+    """The columns of the ends of an interval; `kind` says with which standard errors, if there are several."""
+    name = f"{number(100 * level, 3)} % from" if not kind else f"{kind} from"
+    return Column(name, zeros=True), Column("to", zeros=True)
 
 
 def _rows(fit: LinearFit) -> tuple[Coefficient, ...]:
@@ -114,7 +123,7 @@ def _shrunken(fit: LinearFit) -> Table:
     effects = fit.coef * fit.solution.length / np.sqrt(fit.n)
     rows: list[list[Cell]] = [["intercept", fit.intercept, None]] if fit.solution.has_intercept else []
     rows += [[name, float(b), float(e)] for name, b, e in zip(fit.names, fit.coef, effects, strict=True)]
-    columns = [Column("", "left"), Column("estimate", zeros=True), Column("per standard deviation", zeros=True)]
+    columns = [*NAMED, Column("per standard deviation", zeros=True)]
     return Table(
         columns, rows, title="Coefficients, shrunken" if fit.ridge is not None else "Coefficients of least norm"
     )
