@@ -20,7 +20,7 @@ class Case:
     """A network of the benchmark. `shape` is one row's; `trap` says that collapsing further may well not pay.
 
     Rows are standard normal, or, for a network that normalizes `images` itself, uniform between 0 and 255. So many
-    rows are run `together` when it is timed.
+    rows are run `together` when it is timed. One that is `free` is exported for any height and width.
     """
 
     name: str
@@ -29,6 +29,7 @@ class Case:
     trap: bool = False
     images: bool = False
     together: int = 1
+    free: bool = False
 
     @property
     def slug(self) -> str:
@@ -54,12 +55,12 @@ CASES: list[Case] = []
 
 
 def case(
-    name: str, *shape: int, trap: bool = False, images: bool = False, together: int = 1
+    name: str, *shape: int, trap: bool = False, images: bool = False, together: int = 1, free: bool = False
 ) -> Callable[[Callable[[], nn.Module]], Callable[[], nn.Module]]:
     """Register a function that builds the network `name`, whose rows have this shape."""
 
     def register(build: Callable[[], nn.Module]) -> Callable[[], nn.Module]:
-        CASES.append(Case(name, shape, build, trap, images, together))
+        CASES.append(Case(name, shape, build, trap, images, together, free))
         return build
 
     return register

@@ -54,3 +54,9 @@ def exact() -> nn.Module:
 def biased() -> nn.Module:
     """Two; at the border the bias of the first layer is missing, so that no convolution is equal to the three."""
     return nn.Sequential(Expanded(3, 16, pad_first=False), Expanded(16, 32, pad_first=False))
+
+
+@case("g3 ExpandNet, bias before the padding, any size", 3, 28, 28, free=True)
+def biased_at_any_size() -> nn.Module:
+    """The same for every height and width: no map of the border can be stored."""
+    return biased()

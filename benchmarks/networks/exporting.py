@@ -48,11 +48,12 @@ def _folder() -> Path:
 
 
 def _export(module: nn.Module, case: Case, path: Path) -> None:
-    """By the dynamo exporter with its own optimisation, for any number of rows."""
+    """By the dynamo exporter with its own optimisation, for any number of rows; for any height and width if `free`."""
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    batch = ({0: torch.export.Dim("batch")},)
+    names = {0: "batch", **({2: "height", 3: "width"} if case.free else {})}
+    free = ({axis: torch.export.Dim(name) for axis, name in names.items()},)
     with contextlib.redirect_stdout(io.StringIO()):
-        program = torch.onnx.export(module.eval(), (case.rows(2),), dynamo=True, dynamic_shapes=batch, verbose=False)
+        program = torch.onnx.export(module.eval(), (case.rows(2),), dynamo=True, dynamic_shapes=free, verbose=False)
     assert program is not None
     draft = path.with_suffix(".draft")
     draft.write_bytes(program.model_proto.SerializeToString())
