@@ -264,3 +264,7 @@ def test_columns_and_target_of_a_call() -> None:
     assert fit(frame.set_axis(["ab", "a", "y"], axis=1), "y", exclude="ab").names == ("a",)
     with pytest.raises(UsageError, match="no target is named"):
         fit(frame, None)  # pyright: ignore[reportArgumentType]
+
+
+def test_powers_in_latex() -> None:
+    assert latex("age²·bmi¹⁰") == r"age$^{2}$$\cdot$bmi$^{10}$"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -87,7 +88,6 @@ SPECIAL = {
     "^": r"\textasciicircum{}",
     "−": r"$-$",
     "·": r"$\cdot$",
-    "²": r"$^2$",
     "∞": r"$\infty$",
     "–": r"--",
     "\u202f": r"\,",
@@ -98,6 +98,11 @@ SPECIAL = {
 """What LaTeX would obey, or has no letter for, and what to write instead."""
 
 
+RAISED = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹", "0123456789")
+"""Powers, which stand in the names of columns."""
+
+
 def latex(text: str) -> str:
     """Plain text as LaTeX."""
-    return "".join(SPECIAL.get(sign, sign) for sign in text)
+    plain = "".join(SPECIAL.get(sign, sign) for sign in text)
+    return re.sub("[⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda run: f"$^{{{run[0].translate(RAISED)}}}$", plain)
