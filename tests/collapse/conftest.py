@@ -1,11 +1,13 @@
 """The tests of the collapse share `onnx_graphs.py` with those of networks, and `random_graphs.py` of their own."""
 
+import math
 import sys
 from pathlib import Path
 
 import pytest
 
-import unbend.collapse.collapse  # noqa: F401  it is patched below
+import unbend.collapse.collapse
+import unbend.collapse.precision  # noqa: F401  they are patched below
 
 here = Path(__file__).parent
 sys.path[:0] = [str(here), str(here.parent / "network")]
@@ -13,5 +15,9 @@ sys.path[:0] = [str(here), str(here.parent / "network")]
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch):
-    """The forms that tests expect are those that counting chooses; what times choose has tests of its own."""
+    """The forms that tests expect are those that counting chooses.
+
+    What times choose, and what half precision refuses, have tests of their own: three weights may round well or badly.
+    """
     monkeypatch.setattr(sys.modules["unbend.collapse.collapse"], "COST", "macs")
+    monkeypatch.setattr(sys.modules["unbend.collapse.precision"], "ALLOWED", math.inf)

@@ -2,7 +2,8 @@
 
 The collapsed weights are a float64 product P of the stored ones, rounded once: |fl(P) − W_f| ≤ γ_k |W_n| … |W_1| for k
 roundings on the way (u = 2⁻⁵³), and |W_g − P| ≤ ε |W_g| with ε = (1 − u)⁻ᵐ − 1 for m rounded maps in a row (u of the
-stored type). So, with the offsets compared directly,
+stored type; 2 u in half precision, where some weights are rounded to the other neighbour, see `rounding`). So, with the
+offsets compared directly,
 
     |f(x) − g(x)|  ≤  ε |W_g| |x| + ε' |W_f| |x| + δb,        |W| = |W_n| … |W_1| the same chain of absolute values.
 
@@ -23,6 +24,7 @@ import numpy as np
 from unbend.affine.magnitude import gamma
 from unbend.collapse.reach import FINE, Collapsed, Original, Reach
 from unbend.collapse.rewrite import Plan
+from unbend.collapse.rounding import units
 from unbend.network import Network
 from unbend.network.graph import is_float
 
@@ -88,7 +90,7 @@ def _largest(pairs: Iterable[tuple[float | None, ...]]) -> tuple[float | None, f
 def _output(old: Reach, new: Reach, dtype: np.dtype) -> Bound:
     """The bound of one output."""
     unit = float(ml_dtypes.finfo(dtype).eps) / 2 if is_float(dtype) else 0.0
-    collapsed = (1.0 - unit) ** -new.rounded - 1.0
+    collapsed = (1.0 - units(dtype) * unit) ** -new.rounded - 1.0
     original = gamma(old.terms + 1, FINE)
     still = float(np.max(old.still + new.still, initial=0.0))
     rounding = gamma(old.terms + 1, FINE) * old.still + gamma(new.terms + 1, FINE) * new.still

@@ -19,6 +19,7 @@ import onnx_ir as ir
 from unbend.affine import Affine
 from unbend.collapse.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.rewrite import Plan
+from unbend.collapse.rounding import is_half
 from unbend.collapse.size import size
 from unbend.collapse.stretches import stretches, values_of
 from unbend.collapse.witness import Run, cut, witness
@@ -36,6 +37,9 @@ FLOOR_ULPS = 64.0
 SPREAD_ULPS = 8.0
 """… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
 merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
+
+HALF = 1 / 8
+"""In half precision this share of both where two runs are compared: 64 units of a bfloat16 are half of it."""
 
 MIXING = 1e-2
 """A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
@@ -238,12 +242,16 @@ def _gaps(trial: _Trial) -> Iterator[Gap]:
     if after.together is None:
         raise ModelError("it cannot run several rows at once, and the original can")
     rows = [truth[-TOGETHER:] for truth in trial.truths[0]]
-    own = [_own(each[-TOGETHER:], truth) for each, truth in zip(before.rows[0], rows, strict=True)]
+    pairs = [
+        [_own(each[-TOGETHER:], truth) for each, truth in zip(one.rows[0], rows, strict=True)]
+        for one in (before, after)
+    ]
+    own = [max(pair) for pair in zip(*pairs, strict=True)]
     yield from (_together(*arrays) for arrays in zip(before.together, after.together, rows, own, strict=True))
 
 
 def _own(before: np.ndarray, truth: np.ndarray) -> float:
-    """How far the original is from the truth at most, row by row; infinities and what has no truth left out."""
+    """How far a network is from the truth at most, row by row; infinities and what has no truth left out."""
     if before.shape != truth.shape:
         return 0.0
     both = np.isfinite(before) & np.isfinite(truth)
@@ -253,23 +261,24 @@ def _own(before: np.ndarray, truth: np.ndarray) -> float:
 def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray, own: float) -> Gap:
     """The gap of a run of several rows: to the truth of each row, or to the original's run where it mixes its rows.
 
-    That run is no truth: it may itself be off by as much as the original was off row by row.
+    That run is no truth: it may itself be off by as much as `own`, by which either was off row by row.
     """
     if before.size == rows.size and before.shape == after.shape:
         apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
         if apart.original <= MIXING * apart.scale:
             return apart
-    return _gap(before, after, before, own)
+    return _gap(before, after, before, own, HALF if is_half(before.dtype) else 1.0)
 
 
-def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float = 0.0) -> Gap:
+def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float = 0.0, share: float = 1.0) -> Gap:
     """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each.
 
-    The truth itself is only `known` to so much.
+    The truth itself is only `known` to so much; so large a `share` of the usual units in the last place is allowed.
     """
     if before.shape != after.shape:
         raise ModelError("it gives outputs of another shape", where=f"{before.shape} became {after.shape}")
     unit = float(ml_dtypes.finfo(before.dtype).eps) if is_float(before.dtype) else 0.0
+    unit *= share
     if truth.shape != before.shape:
         truth = before
     before, after, truth = (array.astype(np.float64) for array in (before, after, truth))

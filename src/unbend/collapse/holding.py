@@ -1,7 +1,8 @@
 """The stretches that are written: those whose collapsed forms hold together under the certificate.
 
 All are tried at once; where that fails, halves of them are, until what fails is alone. A stretch whose numbers do not
-fit into their type, or that fails its certificate, is left as it was, and says so.
+fit into their type, that fails its certificate, or that would lose digits in half precision, is left as it was, and
+says so.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import onnx_ir as ir
 from unbend import progress
 from unbend.collapse.certificate import Certificate, certify
 from unbend.collapse.measured import Planner
+from unbend.collapse.precision import Digits
 from unbend.collapse.probes import scaler_nodes
 from unbend.collapse.rewrite import Plan, rewrite
 from unbend.collapse.write import Overflow
@@ -35,7 +37,7 @@ def written(network: Network, plans: Sequence[Plan], planner: Planner) -> Writte
     chosen = [one for one in plans if one.collapses]
     if not chosen:
         return Written(network.model, tuple(plans))
-    found = _Holding(network, planner)
+    found = _Holding(network, planner, Digits(network, chosen))
     found.add(chosen)
     settled = tuple(found.outcomes.get(one, one) for one in plans)
     if found.written is None:
@@ -53,20 +55,28 @@ class _Holding:
 
     network: Network
     planner: Planner
+    digits: Digits
     good: list[Plan] = field(default_factory=list)
     outcomes: dict[Plan, Plan] = field(default_factory=dict)
     written: tuple[ir.Model, Certificate] | None = None
 
     def add(self, plans: Sequence[Plan]) -> None:
-        """Keep what holds of `plans` beside what holds already."""
+        """Keep what holds of `plans` beside what holds already, and does not lose digits."""
+        lost = {one: reason for one in plans if (reason := self.digits.lost(one))}
+        if plans := [one for one in plans if one not in lost]:
+            self._add(plans)
+        for one, reason in lost.items():
+            self._without_scaler(one, reason)
+
+    def _add(self, plans: Sequence[Plan]) -> None:
         outcome = _try(self.network, [*self.good, *plans])
         if not isinstance(outcome, str):
             self.good += plans
             self.written = outcome
         elif len(plans) > 1:
             middle = len(plans) // 2
-            self.add(plans[:middle])
-            self.add(plans[middle:])
+            self._add(plans[:middle])
+            self._add(plans[middle:])
         else:
             self._without_scaler(plans[0], outcome)
 
@@ -80,7 +90,7 @@ class _Holding:
             self._apart(one, reason)
             return
         other = self.planner(one.stretch, scalers) if (scalers := scaler_nodes(one.stretch)) else one
-        if other is one or not other.collapses:
+        if other is one or not other.collapses or self.digits.lost(other):
             return
         again = _try(self.network, [*self.good, other])
         if not isinstance(again, str):

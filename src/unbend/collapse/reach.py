@@ -16,6 +16,7 @@ import numpy as np
 
 from unbend.affine import Affine, LinearMap
 from unbend.affine.magnitude import absolute, factors, gamma, terms
+from unbend.collapse.factor import parts
 from unbend.collapse.reduce import Edge
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.stretches import Stretch, through
@@ -135,6 +136,10 @@ class Form:
         """The outputs in float64 for rows of the sources."""
         return self._walk(dict(rows), self.rows)
 
+    def executed(self, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """The outputs as a program gives them that adds up in float64 and rounds what each op makes to its type."""
+        return self._walk(dict(rows), self.run)
+
     def _walk(self, values: dict[str, T], make: Callable[[str, Node, Local, Mapping[str, T]], T]) -> dict[str, T]:
         """Make every value that the outputs need, in order; those that nothing reads any more are dropped."""
         steps, keep = self._steps(), set(self.stretch.outputs)
@@ -172,6 +177,19 @@ class Form:
         """The value in float64, row by row."""
         return through(node, one, values)
 
+    def run(self, name: str, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The value as its op gives it, rounded."""
+        return self.cast(through(node, one, values), name)
+
+    def cast(self, array: np.ndarray, name: str) -> np.ndarray:
+        """Numbers rounded to the type of a value, in float64 again."""
+        with np.errstate(over="ignore"):
+            return array.astype(self.dtype(name)).astype(np.float64)
+
+    def dtype(self, name: str) -> np.dtype:
+        """The type that a value is held in, and the numbers on the way to it are stored in."""
+        return self.network.types.get(name, np.dtype(np.float32))
+
 
 @dataclass(frozen=True, eq=False)
 class Original(Form):
@@ -204,14 +222,11 @@ class Collapsed(Form):
     def reads(self, name: str, node: Node) -> tuple[str, ...]:  # noqa: D102
         return tuple(edge.source for edge in self.edges(name)) or node.inputs
 
-    def dtype(self, name: str) -> np.dtype:
-        """The type that the numbers on the way to a value are stored in."""
-        return self.network.types.get(name, np.dtype(np.float32))
-
     def reach(self, name: str, node: Node, one: Local, values: Mapping[str, Reach]) -> Reach:  # noqa: D102
         if edges := self.edges(name):
-            parts = [self._along(edge, values[edge.source]) for edge in edges]
-            return added(parts).shifted(self._cast(self.plan.offsets[name], name))
+            total = added([self._along(edge, values[edge.source]) for edge in edges])
+            offset = self._cast(self.plan.offsets[name], name)
+            return replace(total.shifted(offset), nodes=total.nodes + 1) if offset.any() else total
         return of_node(self.network, node, one, values)
 
     def _along(self, edge: Edge, value: Reach) -> Reach:
@@ -221,13 +236,15 @@ class Collapsed(Form):
                 local = Local.affine({step.position: step.affine.linear}, step.affine.offset)
                 value = of_node(self.network, step.node, local, {step.node.inputs[step.position]: value})
             else:
+                nodes = value.nodes + len(parts(step.affine))
                 value = value.through(step.affine.linear, floor).shifted(self._cast(step.affine.offset, edge.target))
+                value = replace(value, nodes=nodes)
         return value
 
     def rows(self, name: str, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:  # noqa: D102
         if edges := self.edges(name):
-            parts = [self._applied(edge, values[edge.source]) for edge in edges]
-            return sum(parts[1:], start=parts[0]) + self._cast(self.plan.offsets[name], name)
+            terms = [self._applied(edge, values[edge.source]) for edge in edges]
+            return sum(terms[1:], start=terms[0]) + self._cast(self.plan.offsets[name], name)
         return through(node, one, values)
 
     def _applied(self, edge: Edge, y: np.ndarray) -> np.ndarray:
@@ -238,7 +255,23 @@ class Collapsed(Form):
             )
         return y
 
+    def run(self, name: str, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:  # noqa: D102
+        if not (edges := self.edges(name)):
+            return super().run(name, node, one, values)
+        total = self._ran(edges[0], values)
+        for edge in edges[1:]:
+            total = self.cast(total + self._ran(edge, values), name)
+        offset = self.plan.offsets[name]
+        return self.cast(total + self.cast(offset, name), name) if offset.any() else total
+
+    def _ran(self, edge: Edge, values: Mapping[str, np.ndarray]) -> np.ndarray:
+        y, name = values[edge.source], edge.target
+        for step in edge.steps:
+            for part in (step.affine,) if step.node is not None else parts(step.affine):
+                offset = part.offset if step.node is not None else self.cast(part.offset, name)
+                y = self.cast(part.linear.apply(y) + offset, name)
+        return y
+
     def _cast(self, offset: np.ndarray, name: str) -> np.ndarray:
         """An offset as it is written."""
-        with np.errstate(over="ignore"):
-            return offset.astype(self.dtype(name)).astype(np.float64) if offset.any() else offset
+        return self.cast(offset, name) if offset.any() else offset

@@ -1,4 +1,8 @@
-"""Programs from outside that run a model: onnxruntime, or ONNX's reference evaluator where that cannot."""
+"""Programs from outside that run a model: onnxruntime, or ONNX's reference evaluator where that cannot.
+
+onnxruntime has no kernels for bfloat16 on the processor. It runs such a model with the same numbers in float32, as it
+runs float16 models too, and what comes out is rounded.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,8 @@ from unbend.network.run import serialise, session
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[Feeds], list[np.ndarray]]
 
+NARROW = ir.DataType.BFLOAT16
+
 STORED = 15
 """From this opset on the reference evaluator normalises by stored statistics; what 13 and 14 mean is the same."""
 
@@ -28,17 +34,19 @@ def witness(model: ir.Model, feeds: Feeds) -> tuple[str, Run]:
     ModelError
         None can; the text says why.
     """
-    try:
-        run = _onnxruntime(model)
-        run(feeds)
-    except ModelError as reason:
+    first: ModelError | None = None
+    for who, open_ in PROGRAMS.items():
         try:
-            run = _reference(model)
+            run = open_(model)
             run(feeds)
+        except ModelError as reason:
+            first = first or reason
         except Exception:  # the reference evaluator fails in many ways; the first reason is the one to tell
-            raise reason from None
-        return "ONNX's reference evaluator", run
-    return "onnxruntime", run
+            continue
+        else:
+            return who, run
+    assert first is not None
+    raise first
 
 
 def _onnxruntime(model: ir.Model) -> Run:
@@ -53,6 +61,51 @@ def _onnxruntime(model: ir.Model) -> Run:
     return run
 
 
+def _in_float32(model: ir.Model) -> Run:
+    """onnxruntime on a copy with float32 for bfloat16; ModelError where the model has none."""
+    kinds = [value.dtype for value in model.graph.outputs]
+    feed = {value.name: value.dtype for value in model.graph.inputs}
+    run = _onnxruntime(widened(model))
+
+    def rounded(feeds: Feeds) -> list[np.ndarray]:
+        wide = {name: array.astype(np.float32) if feed[name] == NARROW else array for name, array in feeds.items()}
+        outputs = zip(run(wide), kinds, strict=True)
+        return [array.astype(NARROW.numpy()) if kind == NARROW else array for array, kind in outputs]
+
+    return rounded
+
+
+def widened(model: ir.Model) -> ir.Model:
+    """A copy that computes in float32 wherever the model computes in bfloat16.
+
+    Raises
+    ------
+    ModelError
+        It does so nowhere.
+    """
+    wide = model.clone()
+    graph = wide.graph
+    values = [*graph.inputs, *graph.initializers.values()]
+    values += [value for node in graph.all_nodes() for value in node.outputs]
+    if not (narrow := [value for value in values if value.dtype == NARROW]):
+        raise ModelError("it has no numbers in bfloat16")
+    for value in narrow:
+        value.type = ir.TensorType(ir.DataType.FLOAT)  # a new one: copies of a model share theirs
+        if (tensor := value.const_value) is not None:
+            value.const_value = _wide(tensor)
+    for node in graph.all_nodes():
+        for name, attribute in list(node.attributes.items()):
+            if isinstance(attribute.value, ir.TensorProtocol) and attribute.value.dtype == NARROW:
+                node.attributes[name] = ir.AttrTensor(name, _wide(attribute.value))
+            elif name in ("to", "dtype") and attribute.value == NARROW:
+                node.attributes[name] = ir.AttrInt64(name, ir.DataType.FLOAT)
+    return wide
+
+
+def _wide(tensor: ir.TensorProtocol) -> ir.Tensor:
+    return ir.tensor(np.asarray(tensor.numpy()).astype(np.float32), name=tensor.name)
+
+
 def _reference(model: ir.Model) -> Run:
     if (model.graph.opset_imports.get("") or STORED) < STORED:
         model = model.clone()
@@ -64,6 +117,14 @@ def _reference(model: ir.Model) -> Run:
             return [np.asarray(array) for array in evaluator.run(None, dict(feeds))]
 
     return run
+
+
+PROGRAMS: Mapping[str, Callable[[ir.Model], Run]] = {
+    "onnxruntime": _onnxruntime,
+    "onnxruntime, in float32": _in_float32,
+    "ONNX's reference evaluator": _reference,
+}
+"""In the order in which they are asked."""
 
 
 def cut(network: Network, model: ir.Model, sources: Sequence[str], outputs: Sequence[str]) -> ir.Model:

@@ -1,8 +1,8 @@
 """Write a collapsed stretch back into the graph as ONNX.
 
 Steps that are still the file's own nodes are kept as they are; a merged one becomes Gemm, MatMul, Conv, ConvTranspose,
-Mul, Add or Reshape with its numbers rounded once, from float64 to the type of the tensor. Names of inputs and outputs
-stay.
+Mul, Add or Reshape with its numbers rounded once (`rounding`), from float64 to the type of the tensor. Names of inputs
+and outputs stay.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.factor import Step, parts
+from unbend.collapse.rounding import rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
 
@@ -52,15 +53,21 @@ def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
     if is_means(linear):
         return linear
     if isinstance(linear, Dense):
-        as_written = linear.weight if len(linear.in_shape) == 2 else np.asfortranarray(linear.weight)
-        return Dense(_cast(as_written, dtype), linear.leading)
+        weight = _weights(linear.weight, dtype)
+        return Dense(weight if len(linear.in_shape) == 2 else np.asfortranarray(weight), linear.leading)
     if isinstance(linear, Convolution):
-        return linear.with_kernel(_cast(linear.kernel, dtype))
-    if isinstance(linear, Transposed):
-        return Transposed(_rounded(linear.of, dtype))
+        return linear.with_kernel(_weights(linear.kernel, dtype))
+    if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
+        return Transposed(linear.of.with_kernel(_cast(linear.of.kernel, dtype)))
     if isinstance(linear, Diagonal):
         return Diagonal(_cast(linear.scale, dtype).astype(np.float64), linear.shape)
     return Chain(tuple(_rounded(one, dtype) for one in linear.maps)) if isinstance(linear, Chain) else linear
+
+
+def _weights(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """Weights in another type, a row for each output, or as they are if that cannot hold them."""
+    cast = rounded_rows(array, dtype)
+    return cast if np.isfinite(cast).all() else array
 
 
 def _cast(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
