@@ -291,3 +291,15 @@ def test_folder_whose_files_differ(tmp_path: Path) -> None:
 def test_open_source_is_idempotent() -> None:
     source = open_source(pa.table({"a": [1]}))
     assert open_source(source) is source
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_an_infinity_in_one_of_many_files_is_found_in_its_file(kind: str, tmp_path: Path) -> None:
+    for i in range(4):
+        part = pd.DataFrame({"a": np.arange(30.0), "y": np.arange(30.0) ** 2})
+        part.loc[17, "a"] = np.inf if i == 2 else 17.0
+        part.to_csv(tmp_path / f"{i}.csv", index=False) if kind == "csv" else part.to_parquet(tmp_path / f"{i}.parquet")
+    with pytest.raises(DataError) as caught:
+        open_table(tmp_path, "y")
+    assert caught.value.what == "a is infinite in row 77"
+    assert caught.value.where == f"column a, row 17 of 2.{kind} (the first row is 0)"

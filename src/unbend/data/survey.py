@@ -292,21 +292,39 @@ def _one_source(
         missing=dict.fromkeys([*numbers, *texts, *([order] if order else [])], 0),
     )
     batches = watched(source.batches(block_rows(len(source.schema))), rows_of(source))
-    blocks = (found.see(batch) for batch in batches)
-    if gather is None or texts or not numbers:
-        deque(blocks, maxlen=0)
-    else:
-        found.gathered = added(gather, (block for block in blocks if len(block[0])), first=first and first.gathered)
+    try:
+        blocks = (found.see(batch) for batch in batches)
+        if gather is None or texts or not numbers:
+            deque(blocks, maxlen=0)
+        else:
+            found.gathered = added(gather, (block for block in blocks if len(block[0])), first=first and first.gathered)
+    except InfiniteNumber as error:
+        if (place := getattr(source, "place", None)) is None:
+            raise
+        raise InfiniteNumber.of(error.column, error.row, place(error.row)) from None
     return found
+
+
+class InfiniteNumber(DataError):
+    """An infinite number in a row of a source."""
+
+    column: str
+    row: int
+
+    @classmethod
+    def of(cls, column: str, row: int, place: str = "") -> InfiniteNumber:
+        """The error, with the place of the row in words where it is not the row itself."""
+        error = cls(
+            f"{column} is infinite in row {row}",
+            where=f"column {column}, {place or f'row {row}'} (the first row is 0)",
+            try_="an infinity is often a division by zero or an overflow: correct it, or leave the cell empty",
+        )
+        error.column, error.row = column, row
+        return error
 
 
 def refuse_infinite(values: np.ndarray, column: str, row: int) -> None:
     """Raise at the first infinite value; the first of `values` is in row `row`."""
     infinite = np.isinf(values)
     if infinite.any():
-        at = row + int(np.argmax(infinite))
-        raise DataError(
-            f"{column} is infinite in row {at}",
-            where=f"column {column}, row {at} (the first row is 0)",
-            try_="an infinity is often a division by zero or an overflow: correct it, or leave the cell empty",
-        )
+        raise InfiniteNumber.of(column, row + int(np.argmax(infinite)))

@@ -33,6 +33,16 @@ class Files:
         counts = [rows_of(part) for part in self.parts]
         return None if None in counts else sum(count or 0 for count in counts)
 
+    def place(self, row: int) -> str:
+        """The file that a row is in, and its number there; files that do not know how many they have are counted."""
+        for part in self.parts:
+            known = rows_of(part)
+            count = sum(batch.num_rows for batch in part.batches()) if known is None else known
+            if row < count:
+                return f"row {row} of {part.name}"
+            row -= count
+        return f"row {row} after the last file"
+
     def supposed(self) -> Files:
         """The same rows with the types that the first rows of the files have; reading it may raise OtherTypes."""
         files = Files(self.name, tuple(supposed(part) for part in self.parts))
