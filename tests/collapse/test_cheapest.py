@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from onnx_graphs import Graph, a
 
 from unbend.collapse import collapse
-from unbend.collapse.factor import WORTH, Price
 from unbend.collapse.rewrite import plan
+from unbend.collapse.steps import Price
 from unbend.collapse.stretches import stretches
+from unbend.collapse.target import WORTH
 from unbend.network import read
 
 SIZE = 24

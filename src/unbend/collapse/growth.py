@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from unbend.collapse.factor import Price
 from unbend.collapse.rewrite import Plan, plan
+from unbend.collapse.steps import Price
 from unbend.network import Network
 
 GROWTH = 0.1

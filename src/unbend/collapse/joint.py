@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity
-from unbend.collapse.factor import Price
 from unbend.collapse.rewrite import Plan, plan
 from unbend.collapse.scales import Scales, held
 from unbend.collapse.shifts import Shift, shifts
+from unbend.collapse.steps import Price
 from unbend.collapse.stretches import Stretch, inverse
 from unbend.network import Network
 

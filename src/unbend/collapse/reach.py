@@ -16,9 +16,9 @@ import numpy as np
 
 from unbend.affine import Affine, LinearMap
 from unbend.affine.magnitude import absolute, factors, gamma, terms
-from unbend.collapse.factor import parts
 from unbend.collapse.reduce import Edge
 from unbend.collapse.rewrite import Plan
+from unbend.collapse.steps import parts
 from unbend.collapse.stretches import Stretch, through
 from unbend.network import Network, Node
 from unbend.network.local import Local

@@ -14,8 +14,9 @@ import numpy as np
 
 from unbend.affine import Affine, Convolution, OnOnes, is_means
 from unbend.affine.border import only_ones, with_ones
-from unbend.collapse.factor import Step, Target, beside_ones, for_channels, pieces
 from unbend.collapse.reduce import Edge
+from unbend.collapse.steps import Step, channel_of_ones, for_channels, pieces
+from unbend.collapse.target import Target
 
 CHANNEL = "a bias before zero padding is one more channel, of ones"
 MEANS = "a mean drops its axes itself"
@@ -46,7 +47,7 @@ def _means_in_one(steps: Sequence[Step]) -> Iterator[Step]:
 
 def _spelled(edge: Edge, target: Target) -> Iterator[Edge]:
     single = edge.steps[0] if len(edge.steps) == 1 else None
-    if single is not None and (found := _bordered(single, target)) is not None and not beside_ones(single.affine):
+    if single is not None and (found := _bordered(single, target)) is not None and not channel_of_ones(single.affine):
         yield replace(edge, steps=(_like(single, _without_offset(found.convolution)),))
         yield replace(edge, steps=(_new(only_ones(single.in_shape), BESIDE), _new(_without_offset(found.on_ones))))
     else:
@@ -63,7 +64,7 @@ def _bordered(step: Step, target: Target) -> OnOnes | None:
 
 def _with_channel(step: Step, target: Target) -> tuple[Step, ...]:
     """The step; with one more channel before it where it has a border that is written so."""
-    if step.node is None and (ones := beside_ones(step.affine)):
+    if step.node is None and (ones := channel_of_ones(step.affine)):
         return _new(ones[0], CHANNEL), _like(step, ones[1])
     if (found := _bordered(step, target)) is not None and found.convolution.groups == 1:
         return _new(with_ones(step.in_shape), CHANNEL), _like(step, _without_offset(found.widened))
