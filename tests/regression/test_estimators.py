@@ -245,3 +245,16 @@ def test_a_level_that_is_no_share() -> None:
     x = np.random.default_rng(0).normal(size=(20, 2))
     with pytest.raises(UsageError, match="between 0 and 1"):
         LinearRegression().fit(x, x[:, 0] ** 2).inference(95)
+
+
+@pytest.mark.parametrize("wrong", [np.inf, np.nan])
+def test_a_number_that_is_not_finite_is_found(wrong: float) -> None:
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.normal(size=(300, 3)), columns=["a", "b", "c"])
+    y = rng.normal(size=300)
+    rows.loc[217, "b"] = wrong
+    for model in (LinearRegression(), PolynomialRegression(2), Ridge(1.0), Ridge("loo")):
+        with pytest.raises(ValueError, match=r"(infinity|NaN).*The first is in column b, row 217 "):
+            model.fit(rows, y)
+    with pytest.raises(ValueError, match="column b, row 217"):
+        LinearRegression().partial_fit(rows, y)

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
-from sklearn.utils.validation import assert_all_finite, check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from unbend.data import Coding, Term
 from unbend.errors import DataError
-from unbend.regression.estimators.sample import WIDTHS, names_of, parts, take
+from unbend.regression.estimators.sample import WIDTHS, names_of, parts, refuse_not_finite, take
 from unbend.regression.influence import Influence, influence
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.polynomial import Polynomial
@@ -102,7 +102,7 @@ class InferredModel(LinearModel):
             influence(one, sample.x, sample.y[:, j], sample.weights, expand) for j, one in enumerate(self.solutions_)
         )
         if not np.isfinite(found[0].residual.sum()):
-            assert_all_finite(sample.x, input_name="X")
+            refuse_not_finite(sample.x, sample.names)
         return found[0] if self.coef_.ndim == 1 else found
 
     @property

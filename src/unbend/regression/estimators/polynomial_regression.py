@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from sklearn.utils.validation import assert_all_finite
 
 from unbend.regression.design import Design
 from unbend.regression.estimators.linear_model import InferredModel
 from unbend.regression.estimators.linear_regression import warn_of
-from unbend.regression.estimators.sample import names_of, take
+from unbend.regression.estimators.sample import names_of, refuse_not_finite, take
 from unbend.regression.polynomial import Polynomial, polynomial
 from unbend.regression.reading import refuse_unsquarable
 
@@ -63,7 +62,7 @@ class PolynomialRegression(InferredModel):
             If the arguments cannot be used.
         """
         sample = take(self, X, y, sample_weight)
-        assert_all_finite(sample.x, input_name="X")
+        refuse_not_finite(sample.x, sample.names)
         names = names_of(self)
         terms = polynomial(names, self.degree, products_only=self.interaction_only)
         design = Design.of_powers(sample.blocks, terms, self.fit_intercept)

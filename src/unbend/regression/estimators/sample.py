@@ -64,7 +64,7 @@ class Sample:
         with np.errstate(over="ignore", invalid="ignore"):
             total = Moments.of_block(rows) if intercept else Moments.about_origin(rows)
         if not np.isfinite(np.diag(total.products)).all():
-            assert_all_finite(self.x, input_name="X")
+            refuse_not_finite(self.x, self.names)
         refuse_unsquarable(total, (*self.names, *(f"target {j}" for j in range(self.y.shape[1]))))
         return total
 
@@ -76,13 +76,23 @@ class Sample:
         ValueError
             If a number of x is missing or infinite, in scikit-learn's words.
         """
-        assert_all_finite(self.x, input_name="X")
+        refuse_not_finite(self.x, self.names)
         return Block(self.x.astype(np.float64, copy=False), self.y[:, [target]], self.weights)
 
     def of_target(self, moments: Moments, target: int) -> Moments:
         """The moments of [x | one target]."""
         p = self.x.shape[1]
         return moments.of_columns([*range(p), p + target])
+
+
+def refuse_not_finite(x: np.ndarray, names: tuple[str, ...]) -> None:
+    """Raise ValueError, in scikit-learn's words, if a number is missing or infinite, and say where the first is."""
+    try:
+        assert_all_finite(x, input_name="X")
+    except ValueError as error:
+        row, column = (int(at) for at in np.argwhere(~np.isfinite(x))[0])
+        place = f"The first is in column {names[column]}, row {row} (the first row is 0)."
+        raise ValueError(f"{str(error).splitlines()[0]} {place}") from None
 
 
 def parts(n: int, columns: int) -> Iterator[slice]:
@@ -121,9 +131,11 @@ def take(
         multi_output=several,
         y_numeric=True,
         ensure_min_samples=least,
-        ensure_all_finite=finite,
+        ensure_all_finite=False,
         reset=reset,
     )
+    if finite:
+        refuse_not_finite(np.asarray(x), names_of(estimator))
     y = np.asarray(y, dtype=np.float64)
     flat = y.ndim == 1
     sample, y = weighted(estimator, np.asarray(x), y.reshape(len(y), -1), sample_weight)

@@ -11,11 +11,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import assert_all_finite
 
 from unbend.errors import UsageError
 from unbend.regression.estimators.linear_model import InferredModel
-from unbend.regression.estimators.sample import Sample, names_of, take
+from unbend.regression.estimators.sample import Sample, names_of, refuse_not_finite, take
 from unbend.regression.moments import Block, Moments
 from unbend.regression.reading import refuse_unsquarable
 from unbend.regression.solution import Solution
@@ -71,7 +70,7 @@ class UpdatedModel(InferredModel):
         """Rows of the same columns and targets as those before."""
         started = hasattr(self, "solutions_")
         sample = take(self, x, y, sample_weight, least=1, reset=not started)
-        assert_all_finite(sample.x, input_name="X")
+        refuse_not_finite(sample.x, sample.names)
         if started and (sample.flat, sample.y.shape[1]) != (self.coef_.ndim == 1, len(np.atleast_2d(self.coef_))):
             raise ValueError(
                 f"y has {sample.y.shape[1]} targets{'' if sample.flat else ' along a second axis'}, which is not what "
