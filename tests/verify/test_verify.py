@@ -109,8 +109,9 @@ def test_what_collapse_wrote_holds(name, tmp_path):
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_other_types_hold(dtype, tmp_path):
-    graph = Graph("N", 6, dtype=dtype)
-    model = graph.model(graph("Gemm", graph("Relu", graph("Gemm", graph("Gemm", "x", a(6, 6)), a(6, 4))), a(4, 2)))
+    graph, rng = Graph("N", 6, dtype=dtype), np.random.default_rng(1)
+    first, second, last = (rng.normal(size=shape) for shape in ((6, 6), (6, 4), (4, 2)))
+    model = graph.model(graph("Gemm", graph("Relu", graph("Gemm", graph("Gemm", "x", first), second)), last))
     found = verify(*written(tmp_path, model))
     assert found.holds
     assert len(found.stretches) == 1

@@ -123,11 +123,11 @@ def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Ev
     names = [one.who for trial in trials for one in trial.models]
     return Evidence(
         inputs=sum(len(next(iter(group.values()))) for trial in trials for group in trial.groups),
-        scale=max(gap.scale for gap in gaps),
-        original_error=max(gap.original for gap in gaps),
-        collapsed_error=max(gap.collapsed for gap in gaps),
-        difference=max(gap.difference for gap in gaps),
-        used=max(gap.used for gap in gaps),
+        scale=max((gap.scale for gap in gaps), default=0.0),
+        original_error=max((gap.original for gap in gaps), default=0.0),
+        collapsed_error=max((gap.collapsed for gap in gaps), default=0.0),
+        difference=max((gap.difference for gap in gaps), default=0.0),
+        used=max((gap.used for gap in gaps), default=0.0),
         witness=" and ".join(dict.fromkeys(names)),
         whole=bool(whole),
         sizes=tuple(_first_shape(trial) for trial in whole),

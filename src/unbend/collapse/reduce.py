@@ -68,7 +68,8 @@ class Reduction:
     """The graph of a stretch while it is reduced.
 
     `fixed` are values that must keep their place (they are read outside, or by a `closed` node); `closed` are nodes
-    that stay as they are; `target` says what is written for.
+    that stay as they are; `target` says what is written for. A `public` value keeps its name too, so that what only
+    hands another value on to it is a node.
     """
 
     edges: list[Edge]
@@ -77,6 +78,7 @@ class Reduction:
     fixed: set[str]
     target: Target
     closed: set[Node] = field(default_factory=set)
+    public: frozenset[str] = frozenset()
     rules: list[str] = field(default_factory=list)
     prices: dict[Edge, Price] = field(default_factory=dict)
     refused: set[tuple[Edge, ...]] = field(default_factory=set)
@@ -116,7 +118,9 @@ class Reduction:
     def best(self, edge: Edge) -> Price:
         """The price of an edge's cheapest factoring."""
         if edge not in self.prices:
-            self.prices[edge] = total(cheapest(edge.steps, self.target))
+            found = total(cheapest(edge.steps, self.target))
+            named = edge.target in self.public and not found.nodes
+            self.prices[edge] = replace(found, nodes=1) if named else found
         return self.prices[edge]
 
     @property
@@ -154,7 +158,9 @@ def _is_written(step: Step, target: Target) -> bool:
 def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ()) -> Reduction:
     """The stretch's own graph, one edge for each variable input of each node; `closed` nodes stay as they are."""
     target = Target(network.batch is None, _unit(network, stretch), stretch.growth, bool(network.elsewhere))
-    graph = Reduction([], {}, {name: network.shapes[name] for name in stretch.sources}, set(stretch.outputs), target)
+    public = network.captured.union(port.name for port in network.outputs).intersection(stretch.outputs)
+    shapes = {name: network.shapes[name] for name in stretch.sources}
+    graph = Reduction([], {}, shapes, set(stretch.outputs), target, public=public)
     for node, outputs in zip(stretch.nodes, stretch.locals, strict=True):
         for name, one in zip(node.outputs, outputs, strict=False):
             graph.shapes[name] = next(iter(one.maps.values())).out_shape
@@ -332,12 +338,20 @@ def _pull(graph: Reduction, value: str) -> bool:
     options = [_shifted(branches, at, offset) for at in range(len(branches) if offset.any() else 1)]
     prices = [sum((graph.best(edge) for edge in option), Price()) for option in options]
     after, before = min(prices), sum((graph.best(edge) for edge in (*made, *read)), Price())
+    if not (after < before and graph.target.accepts(after, before)) and _one_source(made):
+        merged = [_sum(graph, option) for option in options]
+        prices = [price if one is None else one.price for one, price in zip(merged, prices, strict=True)]
+        after = min(prices)
     if not (after < before and graph.target.accepts(after, before)):
         graph.refused.add((*made, *read))
         return False
     graph.swap([*made, *read], options[prices.index(after)])
     graph.rules.append(f"what reads the sum {value} is carried into its {len(made)} branches")
     return True
+
+
+def _one_source(edges: Sequence[Edge]) -> bool:
+    return len({edge.source for edge in edges}) == 1
 
 
 def _without_offset(step: Step) -> Step:
