@@ -177,6 +177,8 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @options.level
 @options.save
 @options.update
+@options.rows
+@options.predict
 @options.scheduler
 @shows()
 def fit(data: str, target: str | None, force: bool, **how: Any) -> Result:

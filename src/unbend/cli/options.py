@@ -160,6 +160,15 @@ save = click.option(
 update = click.option(
     "--update", type=Input(others=NETWORKS), metavar="FILE", help="A saved fit, which these rows come on top of."
 )
+rows = click.option(
+    "--rows",
+    type=click.Path(),
+    metavar="FILE",
+    help="Write prediction, interval, residual and leverage of each row (.csv, .parquet, .arrow).",
+)
+predict = click.option(
+    "--predict", type=Input(others=NETWORKS), metavar="FILE", help="Other rows that --rows is for, without a target."
+)
 scheduler = click.option(
     "--scheduler", metavar="ADDRESS", help="A Dask scheduler whose workers read DATA, such as tcp://10.0.0.1:8786."
 )

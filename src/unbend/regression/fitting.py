@@ -13,6 +13,7 @@ from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
 from unbend.errors import UsageError
 from unbend.output import refuse
+from unbend.regression.augment import refuse_rows, write_rows
 from unbend.regression.by_formula import named, of_formula
 from unbend.regression.columns import column_moments
 from unbend.regression.linear import LinearFit
@@ -48,6 +49,8 @@ def fit(
     digits: bool = False,
     save: str | Path | None = None,
     update: str | Path | FitState | None = None,
+    rows: str | Path | None = None,
+    predict: Any = None,
     force: bool = False,
     scheduler: str | None = None,
 ) -> LinearFit | LogisticFit:
@@ -80,7 +83,10 @@ def fit(
         15 digits whatever the columns (not for classes)
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
     update : a saved fit: these rows come on top of those that it has seen, in its columns, coding and degree
-    force : `save` overwrites a file that unbend did not make
+    rows : a file (.csv, .parquet, .arrow) for what the fit says of each row: prediction, intervals, residual, leverage
+        (`LinearFit.augment`; not for classes)
+    predict : other rows that `rows` is for, such as a file without the target
+    force : `save` and `rows` overwrite a file that unbend did not make
     scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers read the files; they must see
         them under the same path. A collection of Dask needs none where a client is there
 
@@ -98,8 +104,9 @@ def fit(
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
     if formula is None:
         target = named(target)
+    _refuse_rows(rows, predict, inputs=_paths(data, predict, update, save), force=force)
     with connected(scheduler):
-        source = open_source(data) if scheduler is None else on_workers(data)
+        source = read = open_source(data) if scheduler is None else on_workers(data)
         if formula is not None:
             kept = (*cluster, *column_names(order), *column_names(weights))
             refused = {"degree": degree != 1, "exclude": exclude, "save": save, "update": update, "digits": digits}
@@ -110,18 +117,22 @@ def fit(
         if save is not None or update is not None:
             _refuse_what_needs_rows(errors, classes, plain and degree <= 2)
             if save is not None:
-                refuse(Path(save), force=force)
+                refuse(Path(save), inputs=_paths(data, predict), force=force)
             state = _kept(source, target, degree, column_names(exclude), update)
             found = state.fit(ridge=ridge, level=level, collinear=collinear)
             if save is not None:
                 state.save(save, force=force)
-            return found
+            return _with_rows(found, rows, read if predict is None else predict, force)
         weights = column_name(weights)
         refuse_weights(weights, target, source)
         unused = (*column_names(exclude), *cluster, *column_names(weights))
         gather = _narrow_moments if degree == 1 and weights is None and intercept else None
         table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather, decimals=digits)
         if table.classes is not None and len(table.classes) > 1:
+            if rows is not None:
+                raise UsageError(
+                    f"{table.target} is a class: rows are written for numbers only", try_="leave --rows out"
+                )
             _refuse_what_is_linear(table.target, errors, digits)
             return fit_classes(
                 table,
@@ -132,7 +143,7 @@ def fit(
                 weights=weights,
                 intercept=intercept,
             )
-        return fit_table(
+        linear = fit_table(
             table,
             degree=degree,
             ridge=ridge,
@@ -142,6 +153,26 @@ def fit(
             weights=weights,
             intercept=intercept,
         )
+        return _with_rows(linear, rows, read if predict is None else predict, force)
+
+
+def _paths(*places: Any) -> list[str | Path]:
+    return [place for place in places if isinstance(place, (str, Path))]
+
+
+def _refuse_rows(rows: str | Path | None, predict: Any, *, inputs: Sequence[str | Path], force: bool) -> None:
+    """Raise UsageError if rows cannot be written there, or are not to be written anywhere."""
+    if rows is not None:
+        refuse_rows(rows, inputs=inputs, force=force)
+    elif predict is not None:
+        raise UsageError("the predictions have nowhere to go", try_="name a file for them: --rows FILE")
+
+
+def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, force: bool) -> LinearFit:
+    """The fit, with what it says of each row written."""
+    if rows is not None:
+        write_rows(fit, data, rows, force=force)
+    return fit
 
 
 def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None) -> Moments | int:

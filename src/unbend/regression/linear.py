@@ -12,6 +12,7 @@ from scipy.special import fdtrc
 from unbend.data import Coding, Table
 from unbend.document import Block
 from unbend.regression import export, summary
+from unbend.regression.augment import augment
 from unbend.regression.covariance import Covariance, classical
 from unbend.regression.inference import Coefficient, Prediction, coefficient_table, prediction
 from unbend.regression.influence import Influence, influence
@@ -179,6 +180,18 @@ class LinearFit(Result):
     def influence(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Influence:
         """Residuals, leverages and what follows, of the coded rows x (n, p) and targets y (n,) that were fitted."""
         return influence(self.solution, x, y, weights, None if self.terms is None else self.terms.expand)
+
+    def augment(self, data: Any, level: float | None = None) -> pa.Table:
+        """One row for each row of a file or a frame, null where a value is missing.
+
+        The columns are row (from 0), prediction, mean_low and mean_high (the confidence interval), low and high (the
+        prediction interval), leverage; if the target is there, residual too, and standardised, studentised and cook,
+        which are meant for the rows that were fitted. Ridge has prediction and residual only; of rows that are weighted
+        differently there is no leverage and what follows from it.
+
+        Checked against: statsmodels `get_prediction` and `get_influence`, 1e-10.
+        """
+        return augment(self, data, level)
 
     def tidy(self) -> pa.Table:
         """One row a coefficient: term, estimate, std_error, statistic, p_value, conf_low, conf_high."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import numpy as np
+import pyarrow as pa
 
 from unbend.data import Coding, Source
 from unbend.data.columns import kind_of
@@ -31,15 +32,16 @@ def of_each_block(coding: Coding, data: Any, answer: Callable[[np.ndarray], T]) 
     """
     if isinstance(data, np.ndarray):
         return [answer(_refuse_another_width(data, len(coding.terms)))]
-    return with_types(data, lambda source: [answer(x) for x in _coded(coding, source)])
+    return with_types(data, lambda source: [answer(x) for _, _, x in coded(coding, source)])
 
 
-def _coded(coding: Coding, source: Source) -> Iterator[np.ndarray]:
+def coded(coding: Coding, source: Source) -> Iterator[tuple[int, pa.RecordBatch, np.ndarray]]:
+    """The number of the first row, the rows as they are, and their coded columns (n, p), block by block."""
     refuse_lacking(source, coding.columns)
     _refuse_other_kinds(coding, source)
     start = 0
     for batch in source.batches(block_rows(max(len(coding.terms), len(source.schema)))):
-        yield coding.encode(batch, start)
+        yield start, batch, coding.encode(batch, start)
         start += batch.num_rows
 
 

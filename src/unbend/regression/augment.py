@@ -1,0 +1,124 @@
+"""What a linear fit says of single rows: prediction, intervals, residual, leverage; block by block, also into a file."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from unbend.data import Source
+from unbend.data.columns import as_numbers, kind_of
+from unbend.data.source import with_types
+from unbend.errors import UsageError
+from unbend.output import refuse, replacing
+from unbend.regression.inference import prediction
+from unbend.regression.influence import influence
+from unbend.regression.new_rows import coded
+from unbend.regression.refusals import refuse_level
+
+if TYPE_CHECKING:
+    from unbend.regression.linear import LinearFit
+
+KINDS = (".csv", ".parquet", ".arrow")
+"""Files of rows that can be written."""
+
+
+def augment(fit: LinearFit, data: Any, level: float | None = None) -> pa.Table:
+    """A row for each row of `data`; see `LinearFit.augment`."""
+    level = fit.level if level is None else level
+    refuse_level(level)
+    return with_types(
+        data, lambda source: pa.Table.from_batches(list(_batches(fit, source, level)), _schema(fit, source))
+    )
+
+
+def refuse_rows(path: str | Path, *, inputs: Sequence[str | Path] = (), force: bool = False) -> None:
+    """Raise UsageError if rows cannot be written there, or if that is one of the `inputs`."""
+    if Path(path).suffix.lower() not in KINDS:
+        raise UsageError(f"cannot write rows to {path}", try_=f"name a file that ends in {', '.join(KINDS)}")
+    refuse(Path(path), inputs=inputs, force=force)
+
+
+def write_rows(fit: LinearFit, data: Any, path: str | Path, *, force: bool = False) -> None:
+    """`augment` into a file, block by block, whole or not at all.
+
+    Raises
+    ------
+    UsageError
+        If it cannot be written there, or is of no kind that can be.
+    """
+    refuse_rows(path, force=force)
+
+    def written(source: Source) -> None:
+        schema = _schema(fit, source)
+        with replacing(path, force=True) as draft, _writer(draft)(draft, schema) as file:
+            for batch in _batches(fit, source, fit.level):
+                file.write_batch(batch)
+
+    with_types(data, written)
+
+
+def _writer(path: Path) -> Callable[[Path, pa.Schema], Any]:
+    import pyarrow.csv
+    import pyarrow.ipc
+    import pyarrow.parquet
+
+    return {
+        ".csv": pyarrow.csv.CSVWriter,
+        ".parquet": pyarrow.parquet.ParquetWriter,
+        ".arrow": lambda path, schema: pyarrow.ipc.new_file(str(path), schema),
+    }[path.suffix.lower()]
+
+
+def _schema(fit: LinearFit, source: Source) -> pa.Schema:
+    names = ["prediction"]
+    if fit.solution.root is not None:
+        names += ["mean_low", "mean_high", "low", "high", *(["leverage"] if _alike(fit) else [])]
+    if _target(fit, source):
+        names += ["residual"]
+        if fit.solution.root is not None and _alike(fit):
+            names += ["standardised", "studentised", "cook"]
+    return pa.schema([("row", pa.int64()), *((name, pa.float64()) for name in names)])
+
+
+def _alike(fit: LinearFit) -> bool:
+    """Whether all rows weigh the same: of others the fit keeps no weights."""
+    return fit.solution.shares == 0.0
+
+
+def _target(fit: LinearFit, source: Source) -> bool:
+    """Whether the rows have the target."""
+    known = fit.target in source.schema.names
+    return known and kind_of(source.schema.field(fit.target).type) in ("number", "boolean", "empty")
+
+
+def _batches(fit: LinearFit, source: Source, level: float) -> Iterator[pa.RecordBatch]:
+    schema = _schema(fit, source)
+    for start, batch, x in coded(fit.coding, source):
+        y = as_numbers(batch.column(fit.target)) if "residual" in schema.names else None
+        found = {"row": np.arange(start, start + len(x)), **_of_block(fit, x, y, level)}
+        arrays = [pa.array(found[name], schema.field(name).type, from_pandas=True) for name in schema.names]
+        yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _of_block(fit: LinearFit, x: np.ndarray, y: np.ndarray | None, level: float) -> dict[str, np.ndarray]:
+    """All columns of a block, more than are asked for."""
+    expand = None if fit.terms is None else fit.terms.expand
+    wide = x if expand is None else expand(x)
+    said = prediction(fit.solution, wide, level, fit.uncertainty)
+    found = {"prediction": said.value, "mean_low": said.mean_low, "mean_high": said.mean_high}
+    found |= {"low": said.low, "high": said.high}
+    if y is None:
+        return found | {"leverage": fit.solution.leverage(wide)}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        rows = influence(fit.solution, x, y, None, expand)
+        return found | {
+            "leverage": rows.leverage,
+            "residual": rows.residual,
+            "standardised": rows.standardised,
+            "studentised": rows.studentised,
+            "cook": rows.cook,
+        }

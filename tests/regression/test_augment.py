@@ -1,0 +1,125 @@
+"""What a fit says of single rows, against statsmodels; and in files."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.feather
+import pytest
+import statsmodels.formula.api as smf
+
+from unbend.cli import main
+from unbend.errors import DataError, UsageError
+from unbend.regression import fit
+
+
+@pytest.fixture(scope="module")
+def rows() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    data = pd.DataFrame({"size": rng.normal(90, 20, 80), "region": rng.choice(["north", "east", "west"], 80)})
+    return data.assign(price=2 * data["size"] + 40 * (data["region"] == "north") + rng.normal(0, 9, 80))
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_statsmodels(rows: pd.DataFrame, degree: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("unbend.regression.new_rows.block_rows", lambda columns: 7)
+    data = rows if degree == 1 else rows[["size", "price"]]
+    formula = "price ~ size + C(region)" if degree == 1 else "price ~ size + I(size ** 2)"
+    found = fit(data, "price", degree=degree, level=0.9).augment(data)
+    other = smf.ols(formula, data).fit()
+    said, influence = other.get_prediction(data).summary_frame(alpha=0.1), other.get_influence()
+    for name, expected in {
+        "prediction": said["mean"],
+        "mean_low": said["mean_ci_lower"],
+        "mean_high": said["mean_ci_upper"],
+        "low": said["obs_ci_lower"],
+        "high": said["obs_ci_upper"],
+        "residual": other.resid,
+        "leverage": influence.hat_matrix_diag,
+        "standardised": influence.resid_studentized_internal,
+        "studentised": influence.resid_studentized_external,
+        "cook": influence.cooks_distance[0],
+    }.items():
+        np.testing.assert_allclose(found[name].to_numpy(), np.asarray(expected), rtol=1e-9, atol=1e-10, err_msg=name)
+    np.testing.assert_array_equal(found["row"].to_numpy(), np.arange(80))
+
+
+def test_gaps_new_rows_and_weights(rows: pd.DataFrame) -> None:
+    result = fit(rows, "price")
+    found = result.augment(rows.assign(size=rows["size"].where(rows.index != 3)).drop(columns="price"))
+    assert found.column_names == ["row", "prediction", "mean_low", "mean_high", "low", "high", "leverage"]
+    assert found["prediction"].null_count == found["leverage"].null_count == 1
+    weighted = fit(rows.assign(w=np.arange(1, 81)), "price", weights="w")
+    assert weighted.augment(rows).column_names == [
+        "row",
+        "prediction",
+        "mean_low",
+        "mean_high",
+        "low",
+        "high",
+        "residual",
+    ]
+    assert fit(rows, "price", ridge=1.0).augment(rows).column_names == ["row", "prediction", "residual"]
+    with pytest.raises(DataError, match="south"):
+        result.augment(rows.assign(region="south"))
+    with pytest.raises(UsageError, match="between 0 and 1"):
+        result.augment(rows, level=2)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])
+def test_on_the_command_line(rows: pd.DataFrame, kind: str, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    data, new, out = (str(tmp_path / name) for name in ("rows.csv", "new.csv", f"out.{kind}"))
+    rows.to_csv(data, index=False)
+    rows[["region", "size"]][:9].to_csv(new, index=False)
+    line = ["fit", data, "--target", "price", "--json"]
+    assert main([*line, "--rows", out, "--predict", new]) == 0
+    assert json.loads(capsys.readouterr().out)["n"] == 80
+    read = {
+        "csv": pd.read_csv,
+        "parquet": pd.read_parquet,
+        "arrow": lambda path: pa.feather.read_table(path).to_pandas(),
+    }
+    expected = fit(data, "price").augment(new).to_pandas()
+    pd.testing.assert_frame_equal(read[kind](out), expected, rtol=1e-14)
+    assert main([*line, "--rows", out]) == 2
+    assert main([*line, "--rows", out, "--force"]) == 0
+    assert len(read[kind](out)) == 80
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--rows", "out.txt"], "ends in .csv, .parquet, .arrow"),
+        (["--rows", "rows.csv", "--force"], "rows.csv is an input"),
+        (["--save", "rows.csv", "--force"], "rows.csv is an input"),
+        (["--rows", "new.csv", "--predict", "new.csv", "--force"], "new.csv is an input"),
+        (["--predict", "new.csv"], "nowhere to go"),
+    ],
+)
+def test_files_that_cannot_be_written(
+    rows: pd.DataFrame,
+    options: list[str],
+    said: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows.to_csv("rows.csv", index=False)
+    rows.to_csv("new.csv", index=False)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    assert main(["fit", "rows.csv", "--target", "price", *options]) == 2
+    assert said in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_an_unknown_level_writes_nothing(rows: pd.DataFrame, tmp_path: Path) -> None:
+    new = rows.assign(region=rows["region"].where(rows.index != 70, "south"))
+    with pytest.raises(DataError, match="south") as caught:
+        fit(rows, "price", rows=tmp_path / "out.csv", predict=new)
+    assert "row 70" in caught.value.where
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(UsageError, match="is a class"):
+        fit(rows.assign(price=rows["price"] > 180), "price", rows=tmp_path / "out.csv")
