@@ -47,7 +47,7 @@ def held(network: Network, scales: Scales, solved: Collection[Node] = ()) -> Ite
     if node is None:
         yield scales
         return
-    rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") else None
+    rule = RULES.get(node.op_type) if node.domain in ("", "ai.onnx") and network.has_shapes(node) else None
     for found in rule(network, node, scales) if rule else ():
         around = {other for name in found if name not in scales for other in _around(network, name)} - {node}
         yield from held(network, {**scales, **found}, {*solved, node} - around)

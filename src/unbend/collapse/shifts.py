@@ -56,7 +56,7 @@ def _is_free(network: Network, name: str) -> bool:
 def _sight(network: Network, name: str, found: Sequence[Stretch]) -> tuple[set[int], str | None, str] | None:
     """Along which axes a constant must not change so that the bend that reads it does not see it, or hands it on."""
     bends = [node for node in network.readers.get(name, ()) if network.reach(node) != "everywhere"]
-    if len(bends) != 1 or bends[0].domain not in ("", "ai.onnx"):
+    if len(bends) != 1 or bends[0].domain not in ("", "ai.onnx") or not network.has_shapes(bends[0]):
         return None
     (node,), rank = bends, len(network.shapes[name])
     if node.op_type == "InstanceNormalization" and node.inputs[0] == name and name not in node.inputs[1:] and rank > 2:

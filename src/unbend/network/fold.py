@@ -39,14 +39,16 @@ class Folded:
     types: dict[str, np.dtype] = field(default_factory=dict)
 
 
-def fold(model: ir.Model, name: str, rows: Mapping[str, int]) -> Folded:
+def fold(model: ir.Model, name: str, rows: Mapping[str, int], known: Mapping[str, np.ndarray] | None = None) -> Folded:
     """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed.
 
-    `rows` is the axis that counts rows, for each input that has one.
+    `rows` is the axis that counts rows, for each input that has one; `known` are constants that were found before.
     """
     twin = model.clone()
     _single_row(twin, rows)
     found = Folded(constants=initializers(twin))
+    if known:
+        _put_in_place(twin, found, known)
     for _ in range(ROUNDS):
         _infer(twin, name, values=False)
         if _shapes_from_table(twin, found.constants):
@@ -137,6 +139,20 @@ def _fold_once(model: ir.Model, found: Folded, name: str, *, sized: bool) -> boo
             _replace_by_initializers(model.graph, node, arrays)
             any_folded = True
     return any_folded
+
+
+def _put_in_place(model: ir.Model, found: Folded, known: Mapping[str, np.ndarray]) -> None:
+    """Put constants that are known into the places of the nodes that make them."""
+    outputs = {value.name for value in model.graph.outputs}
+    for node in list(model.graph):
+        arrays = [known.get(value.name or "") for value in node.outputs if value.name]
+        names = [value.name for value in node.outputs if value.name]
+        if len(names) < len(node.outputs) or any(array is None for array in arrays):
+            continue
+        whole = [array for array in arrays if array is not None]
+        found.constants.update(zip(names, whole, strict=True))
+        if outputs.isdisjoint(names):
+            _replace_by_initializers(model.graph, node, whole)
 
 
 def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray], name: str) -> list[np.ndarray] | None:

@@ -75,7 +75,8 @@ class Network:
     says which axes of the inputs count rows and which are free; `features` and `classes` are the names that the file's
     metadata gives to the input's columns and to the output's. `path` is the file it was read from, `data` are those
     beside it. Where lengths were put in for free axes, `elsewhere` gives the same network at others
-    (`network.lengths`). `examples` are rows of inputs that the user gave, (rows, *shape) each.
+    (`network.lengths`), and `lasting` are the constants at any. `examples` are rows of inputs that the user gave,
+    (rows, *shape) each.
     """
 
     name: str
@@ -92,6 +93,7 @@ class Network:
     path: str | None = None
     data: tuple[Path, ...] = ()
     elsewhere: tuple[Callable[[], Network | None], ...] = ()
+    lasting: Mapping[str, np.ndarray] | None = None
     examples: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -150,6 +152,10 @@ class Network:
     def variable_inputs(self, node: Node) -> tuple[int, ...]:
         """Positions of the node's inputs that depend on the network's input."""
         return tuple(i for i, name in enumerate(node.inputs) if self.variable(name))
+
+    def has_shapes(self, node: Node) -> bool:
+        """Whether the shapes of all values around the node are known."""
+        return all(name in self.shapes for name in (*node.inputs, *node.outputs) if self.variable(name))
 
     def reach(self, node: Node) -> Reach:
         """How far the node's affine map holds."""

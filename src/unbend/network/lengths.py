@@ -45,6 +45,7 @@ def at_lengths(network: Network) -> Network:
         path=network.path,
         data=network.data,
         elsewhere=elsewhere,
+        lasting=network.constants,
         examples=network.examples,
     )
 
@@ -72,7 +73,9 @@ def _with_lengths(network: Network, lengths: Mapping[str, int]) -> Network | Non
     model = network.model.clone()
     put_in(model, {place: lengths[name] for name, places in network.axes.free.items() for place in places})
     try:
-        return replace(network_of(model, network.name), examples=network.examples)
+        lasting = network.constants if network.lasting is None else network.lasting
+        found = network_of(model, network.name, known=lasting)
+        return replace(found, examples=network.examples)
     except ModelError:
         return None
 

@@ -149,13 +149,18 @@ def _siblings(path: Path) -> str:
     return f"the ONNX files in {folder} are {', '.join(files[:8])}" if files else ""
 
 
-def network_of(model: ir.Model, name: str, path: str | None = None) -> Network:
-    """The network in an onnx-ir model, which becomes the network's own (it is normalised in place)."""
+def network_of(
+    model: ir.Model, name: str, path: str | None = None, known: Mapping[str, np.ndarray] | None = None
+) -> Network:
+    """The network in an onnx-ir model, which becomes the network's own (it is normalised in place).
+
+    `known` are constants that are known already, of the same model with more free axes.
+    """
     with within_memory(name):
-        return _network_of(model, name, path)
+        return _network_of(model, name, path, known)
 
 
-def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
+def _network_of(model: ir.Model, name: str, path: str | None, known: Mapping[str, np.ndarray] | None) -> Network:
     data = load_external(model, name, path)
     model = _modern(model, name)
     _normalise(model, name)
@@ -163,7 +168,7 @@ def _network_of(model: ir.Model, name: str, path: str | None) -> Network:
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
     _check_inputs(inputs, name)
     axes = axes_of(inputs)
-    folded = fold(model, name, axes.rows)
+    folded = fold(model, name, axes.rows, known)
     return Network(
         name=name,
         model=model,
