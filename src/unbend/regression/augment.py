@@ -1,4 +1,4 @@
-"""What a linear fit says of single rows: prediction, intervals, residual, leverage; block by block, also into a file."""
+"""What a linear fit says of single rows: prediction, intervals, residual, leverage; also into a file, by the block."""
 
 from __future__ import annotations
 
