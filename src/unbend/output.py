@@ -7,9 +7,10 @@ sees half of it, and an error leaves nothing behind.
 from __future__ import annotations
 
 import errno
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from unbend.errors import UsageError
@@ -48,6 +49,32 @@ def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: boo
                 raise _no_room(path, error) from error
             raise
         draft.replace(path)
+
+
+@contextmanager
+def all_or_none(*paths: Path) -> Iterator[None]:
+    """If the block ends with an error, each of the paths is again what it was before: the same file, or none."""
+    with ExitStack() as stack:
+        kept = {path: stack.enter_context(_folder_for(path)) / path.name for path in paths if path.is_file()}
+        for path, copy in kept.items():
+            _link(path, copy)
+        try:
+            yield
+        except BaseException:
+            for path in paths:
+                if path in kept:
+                    kept[path].replace(path)
+                elif path.is_file():
+                    path.unlink()
+            raise
+
+
+def _link(path: Path, copy: Path) -> None:
+    """The same file under another name; a copy where the file system knows no second names."""
+    try:
+        copy.hardlink_to(path)
+    except OSError:
+        shutil.copy2(path, copy)
 
 
 def _no_room(path: Path, error: OSError) -> UsageError:

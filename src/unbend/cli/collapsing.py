@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from unbend.errors import GateError, InputError, UsageError
-from unbend.output import refuse, write
+from unbend.output import all_or_none, replacing
 
 if TYPE_CHECKING:
     from unbend.collapse import Collapse
@@ -46,7 +46,7 @@ def refuse_files(output: Path | None, certificate: Path | None) -> None:
 
 
 def save(result: Collapse, model: str, output: Path | None, certificate: Path | None, force: bool) -> None:
-    """Write the collapsed network and, beside it or where it was asked for, its certificate."""
+    """Write the collapsed network and, beside it or where it was asked for, its certificate: both, or neither."""
     if output is None:
         if certificate is not None:
             raise UsageError(f"{certificate} would speak of no file", try_="name the collapsed network too: -o SMALLER")
@@ -55,10 +55,11 @@ def save(result: Collapse, model: str, output: Path | None, certificate: Path | 
     if output.resolve() == beside.resolve():
         raise UsageError(f"the network and its certificate cannot both be {output}", try_="name two files")
     from unbend.collapse.certificate import to_json
+    from unbend.collapse.saving import data_of
 
-    refuse(beside, inputs=[model], force=force)
-    result.save(output, force=force)
-    write(beside, to_json(result.certificate, output, result.path), inputs=[model], force=force)
+    with all_or_none(output, data_of(output)), replacing(beside, inputs=[model], force=force) as draft:
+        result.save(output, force=force)
+        draft.write_text(to_json(result.certificate, output, result.path), encoding="utf-8")
 
 
 def verify(model: str, files: tuple[str, ...]) -> Result:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from unbend.collapse.certificate import Certificate
+from unbend.collapse.half import Half
 from unbend.collapse.stretches import Kept
 from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
 
@@ -186,6 +187,9 @@ def _and_more(labels: Sequence[str]) -> str:
     return labels[0] if len(labels) == 1 else f"{labels[0]} and {len(labels) - 1} more"
 
 
+TOLD = 0.01
+"""A merge that takes a smaller share than this of what a branch does is not worth a sentence."""
+
 NAMED = 4
 """Of nodes that are left alone for one reason, so many are named."""
 
@@ -210,15 +214,36 @@ def _general(reason: str) -> str:
     return "the shape of what it reads or makes is not known" if reason.startswith("the shape of ") else reason
 
 
+def half_blocks(half: Half | None) -> list[Block]:
+    """What half precision costs, op by op, and what merging takes of a small branch."""
+    if half is None:
+        return []
+    text = ""
+    if (found := half.rounding) is not None:
+        text = (
+            f"Where the result of each op is rounded to {half.dtype}, as on an accelerator, the collapsed network is "
+            f"{_percent(found.collapsed)} of its numbers from the float64 evaluation, the original "
+            f"{_percent(found.original)} (root mean square)."
+        )
+    if (branch := half.branch) is not None and branch.merged >= TOLD:
+        text += (
+            f" The branch that ends at {branch.label} makes {_percent(branch.share)} of its sum. Merged weights are "
+            f"rounded to {half.dtype}, which takes {_percent(branch.merged)} of what the branch does; op by op, "
+            f"rounding takes {_percent(branch.rounding.collapsed)} of it now, and took "
+            f"{_percent(branch.rounding.original)} before."
+        )
+    return [Paragraph(text.strip())] if text else []
+
+
+def _percent(share: float) -> str:
+    return f"{number(100 * share, 2)} %"
+
+
 def certificate_blocks(certificate: Certificate) -> list[Block]:
     """The bound that holds for every input, and what was seen, in sentences."""
     seen = certificate.evidence
     what = "the collapsed network is" if seen.whole else "each collapsed stretch, run on its own, is"
-    rest = (
-        ""
-        if seen.whole
-        else " The network as a whole was not run: no program here runs all of its ops, or knows their float64 values."
-    )
+    rest = "" if seen.whole else f" The network as a whole was not run: {seen.why_not}."
     return [
         Paragraph(
             f"For every finite input: composed in float64 and rounded once, each of the {len(certificate.promises)} "
@@ -231,4 +256,5 @@ def certificate_blocks(certificate: Certificate) -> list[Block]:
             f"Run by {seen.witness}.{rest}",
             "quiet",
         ),
+        *half_blocks(certificate.half),
     ]

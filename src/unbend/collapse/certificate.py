@@ -24,6 +24,7 @@ import onnx_ir as ir
 from unbend.affine import Affine
 from unbend.collapse.bound import Bound, bound
 from unbend.collapse.evidence import SIZES_TRIED, Evidence, evidence
+from unbend.collapse.half import Half
 from unbend.collapse.lipschitz import carries
 from unbend.collapse.probes import sized
 from unbend.collapse.rewrite import Plan
@@ -80,7 +81,7 @@ class Certificate:
     """The promises, stretch by stretch, and what was seen when both networks were run.
 
     `bends` are the kinds of bends between the stretches: how many, and by how much the steepest of them can stretch a
-    difference (None where that is not bounded).
+    difference (None where that is not bounded). `half` says what was seen op by op, of a network in half precision.
     """
 
     evidence: Evidence
@@ -88,6 +89,7 @@ class Certificate:
     bends: Mapping[str, tuple[int, float | None]] = field(default_factory=dict)
     sizes: tuple[Mapping[str, tuple[int, ...]], ...] = ()
     original: str | None = None
+    half: Half | None = None
 
     @property
     def holds(self) -> bool:
@@ -215,6 +217,7 @@ def to_json(certificate: Certificate | None, collapsed: str | Path, original: st
 def _parts(certificate: Certificate) -> dict[str, Any]:
     return {
         "evidence": plain(certificate.evidence),
+        **({"half": plain(certificate.half)} if certificate.half is not None else {}),
         "bends": {name: {"count": n, "lipschitz": slope} for name, (n, slope) in certificate.bends.items()},
         "sizes": [{name: list(shape) for name, shape in size.items()} for size in certificate.sizes],
         "stretches": [_stretch(one) for one in certificate.promises],

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from weakref import WeakKeyDictionary
 
 import ml_dtypes
@@ -17,6 +16,7 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.affine import Affine
+from unbend.collapse.precision import op_by_op
 from unbend.collapse.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.rounding import is_half
@@ -49,6 +49,9 @@ OWN = 2.0
 
 SIZES_TRIED = 2
 
+MOST_SAID = 200
+"""So many characters are told of why a program cannot run a network."""
+
 
 Outputs = list[np.ndarray]
 
@@ -60,7 +63,7 @@ class Evidence:
     `scale` is the largest absolute output; `original_error` and `collapsed_error` are the largest absolute differences
     to the float64 truth; `difference` is that between the two runs. `used` is the largest share of the allowance for
     rounding that any output of any input uses. `witness` says who ran the networks, `whole` whether they were run whole
-    or stretch by stretch, `sizes` at which shapes of the input.
+    or stretch by stretch, and then `why_not`, `sizes` at which shapes of the input.
     """
 
     inputs: int
@@ -73,6 +76,7 @@ class Evidence:
     whole: bool
     sizes: tuple[tuple[int, ...], ...]
     seed: int = 0
+    why_not: str = ""
 
     @property
     def holds(self) -> bool:
@@ -102,11 +106,15 @@ class _Ran:
 
 @dataclass(frozen=True, eq=False)
 class _Trial:
-    """Two models that should give the same, and groups of inputs with the true outputs."""
+    """Two models that should give the same, and groups of inputs with the true outputs.
+
+    `rounding` is how far these may be off in half precision, see `_Known`.
+    """
 
     models: tuple[_Ran, _Ran]
     groups: Sequence[Group]
     truths: Sequence[Outputs]
+    rounding: Sequence[Outputs] = ()
 
 
 def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Evidence:
@@ -117,7 +125,7 @@ def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Ev
     ModelError
         The collapsed model cannot be run although the original can, or gives outputs of another shape.
     """
-    whole = list(islice((one for at in sized(network) if (one := _at_size(at, collapsed))), SIZES_TRIED))
+    whole, why_not = _whole(network, collapsed)
     trials = [*whole, *(_stretch(network, collapsed, one) for one in plans if not _on_several_rows(network, whole))]
     gaps = [gap for trial in trials for gap in _gaps(trial)]
     names = [one.who for trial in trials for one in trial.models]
@@ -131,7 +139,23 @@ def evidence(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Ev
         witness=" and ".join(dict.fromkeys(names)),
         whole=bool(whole),
         sizes=tuple(_first_shape(trial) for trial in whole),
+        why_not="" if whole else why_not,
     )
+
+
+def _whole(network: Network, collapsed: ir.Model) -> tuple[list[_Trial], str]:
+    """The trials of the whole network, at two sizes where it has free axes; or why there are none."""
+    found: list[_Trial] = []
+    reasons = []
+    for at in sized(network):
+        one = _at_size(at, collapsed)
+        if isinstance(one, str):
+            reasons.append(one)
+        else:
+            found.append(one)
+        if len(found) == SIZES_TRIED:
+            break
+    return found, reasons[0] if reasons else "the size of its input is not known"
 
 
 def _on_several_rows(network: Network, whole: Sequence[_Trial]) -> bool:
@@ -146,44 +170,63 @@ def _first_shape(trial: _Trial) -> tuple[int, ...]:
 
 @dataclass(frozen=True, eq=False)
 class _Known:
-    """What is known of the original at one size, whatever it is held against."""
+    """What is known of the original at one size, whatever it is held against.
+
+    `rounding` is how far each output is from the truth, for each group, if what each op makes is rounded to a type of
+    half precision: programs on a processor run such a network in float32, and it seems to have more digits than it has.
+    """
 
     ran: _Ran
     groups: Sequence[Group]
     truths: Sequence[Outputs]
+    rounding: Sequence[Outputs]
 
 
-_KNOWN: WeakKeyDictionary[Network, _Known | None] = WeakKeyDictionary()
-"""What is known of each network that is still there."""
+_KNOWN: WeakKeyDictionary[Network, _Known | str] = WeakKeyDictionary()
+"""What is known of each network that is still there, or why nothing is."""
 
 
-def _at_size(network: Network, collapsed: ir.Model) -> _Trial | None:
-    """The trial of the network at its own sizes; None if nobody can run it or knows its truth."""
+def _at_size(network: Network, collapsed: ir.Model) -> _Trial | str:
+    """The trial of the network at its own sizes; the reason if nobody can run it or knows its truth."""
     if network not in _KNOWN:
         _KNOWN[network] = _known(network)
     known = _KNOWN[network]
-    if known is None:
-        return None
+    if isinstance(known, str):
+        return known
     after = _ran(collapsed, known.groups, network.axes.rows if known.ran.together is not None else None)
-    return _Trial((known.ran, after), known.groups, known.truths)
+    return _Trial((known.ran, after), known.groups, known.truths, known.rounding)
 
 
-def _known(network: Network) -> _Known | None:
+def _known(network: Network) -> _Known | str:
     names = {port.name for port in network.inputs}
     try:
         found = stretches(network)
         scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k in names}
         groups = input_probes(network, size(network, found).macs, scalers)
         truths = [_true_outputs(network, group) for group in groups]
+        rounding = _roundings(network, groups, truths) if any(map(is_half, network.types.values())) else ()
         ran = _ran(network.model, groups, network.axes.rows if network.batch is None else None)
-    except (ModelError, Unsupported):
-        return None
-    return _Known(ran, groups, truths)
+    except ModelError as error:
+        return f"{error.what} ({error.where[:MOST_SAID]})" if error.where else error.what
+    except Unsupported as reason:
+        return f"the float64 values of an op are not known here: {reason}"
+    return _Known(ran, groups, truths, rounding)
 
 
 def _true_outputs(network: Network, group: Group) -> Outputs:
     values = evaluate(network, group)
     return [values[value.name or ""] for value in network.model.graph.outputs]
+
+
+def _roundings(network: Network, groups: Sequence[Group], truths: Sequence[Outputs]) -> list[Outputs]:
+    found = []
+    with np.errstate(all="ignore"):
+        for group, outputs in zip(groups, truths, strict=True):
+            values = op_by_op(network, group)
+            names = [value.name or "" for value in network.model.graph.outputs]
+            apart = [np.abs(values[name] - truth) for name, truth in zip(names, outputs, strict=True)]
+            found.append([np.max(np.where(np.isfinite(one), one, 0.0), axis=0, initial=0.0) for one in apart])
+    return found
 
 
 def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
@@ -235,7 +278,8 @@ def _by_rows(run: Run, group: Group) -> Outputs:
 def _gaps(trial: _Trial) -> Iterator[Gap]:
     """How far both are from the truth, group by group; then both on several rows at once, where the original can."""
     before, after = trial.models
-    for arrays in zip(before.rows, after.rows, trial.truths, strict=True):
+    rounding = trial.rounding or [[0.0] * len(outputs) for outputs in trial.truths]
+    for arrays in zip(before.rows, after.rows, trial.truths, rounding, strict=True):
         yield from (_gap(*outputs) for outputs in zip(*arrays, strict=True))
     if before.together is None:
         return
@@ -270,7 +314,9 @@ def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray, own: floa
     return _gap(before, after, before, own, HALF if is_half(before.dtype) else 1.0)
 
 
-def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float = 0.0, share: float = 1.0) -> Gap:
+def _gap(
+    before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float | np.ndarray = 0.0, share: float = 1.0
+) -> Gap:
     """How far one output of the original and of the collapsed network are from the truth, (rows, *shape) each.
 
     The truth itself is only `known` to so much; so large a `share` of the usual units in the last place is allowed.
@@ -290,8 +336,9 @@ def _gap(before: np.ndarray, after: np.ndarray, truth: np.ndarray, known: float 
     error = np.max(np.abs(after - truth), axis=0, initial=0.0)
     scale = np.max(np.abs(truth), axis=0, initial=0.0)
     largest = float(scale.max(initial=0.0))
-    own = np.maximum(np.max(np.abs(before - truth), axis=0, initial=0.0), known)
-    allowed = ALLOWED * own + OWN * own.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
+    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
+    off = np.maximum(own, known if np.shape(known) == own.shape else np.max(known, initial=0.0))
+    allowed = ALLOWED * off + OWN * off.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
     return Gap(
         scale=largest,
         original=float(own.max(initial=0.0)),

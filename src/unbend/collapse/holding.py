@@ -14,6 +14,7 @@ import onnx_ir as ir
 
 from unbend import progress
 from unbend.collapse.certificate import Certificate, certify
+from unbend.collapse.half import half
 from unbend.collapse.measured import Planner
 from unbend.collapse.precision import Digits
 from unbend.collapse.probes import scaler_nodes
@@ -43,7 +44,7 @@ def written(network: Network, plans: Sequence[Plan], planner: Planner) -> Writte
     if found.written is None:
         return Written(network.model, settled)
     model, certificate = found.written
-    return Written(model, settled, certificate)
+    return Written(model, settled, replace(certificate, half=half(found.digits, found.good, model)))
 
 
 @dataclass(eq=False)

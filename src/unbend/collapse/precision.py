@@ -8,20 +8,22 @@ nearer to the float64 truth is seen on rows of activations; a stretch that the c
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
 
-from unbend.collapse.probes import MAX_NUMBERS, MAX_WORK
+from unbend.collapse.probes import MAX_NUMBERS, MAX_WORK, input_probes
 from unbend.collapse.reach import Collapsed, Original
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.rounding import is_half
 from unbend.collapse.stretches import inverse, values_of
 from unbend.document import number
 from unbend.errors import ModelError
-from unbend.network import Network, evaluate, input_shape
+from unbend.network import Network, evaluate
+from unbend.network.evaluate import node_values
+from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
 
 ALLOWED = 1.1
@@ -49,10 +51,8 @@ class Rounding:
     @staticmethod
     def of(outputs: Sequence[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> Rounding:
         """From rows of each output: the truth, as it was, collapsed."""
-        sizes = [_size(truth) or 1.0 for truth, _, _ in outputs]
-        own = [_size(one - truth) / size for (truth, one, _), size in zip(outputs, sizes, strict=True)]
-        new = [_size(one - truth) / size for (truth, _, one), size in zip(outputs, sizes, strict=True)]
-        return Rounding(_size(np.array(own)), _size(np.array(new)))
+        own, new = ([(each[0], each[side] - each[0]) for each in outputs] for side in (1, 2))
+        return Rounding(relative(own), relative(new))
 
     @property
     def ratio(self) -> float:
@@ -78,7 +78,7 @@ class Digits:
         return self.known[plan]
 
     def _lost(self, plan: Plan) -> str:
-        if not (half := self._half(plan)):
+        if not (half := self.half(plan)):
             return ""
         found = self.rounding(plan)
         if found.ratio <= ALLOWED:
@@ -88,21 +88,21 @@ class Digits:
             f"is ({number(100 * found.collapsed, 2)} % of its numbers, now {number(100 * found.original, 2)} %)"
         )
 
-    def _half(self, plan: Plan) -> str:
-        """The type of the stretch, if that is half precision."""
+    def half(self, plan: Plan) -> str:
+        """The type of the stretch if that is half precision, else empty."""
         types = {self.network.types.get(name, np.dtype(np.float32)) for name in plan.stretch.outputs}
         return " and ".join(sorted(str(dtype) for dtype in types if is_half(dtype)))
 
     def rounding(self, plan: Plan) -> Rounding:
         """The errors of the stretch, each op's result rounded."""
         with np.errstate(all="ignore"):
-            sources = self._sources(plan)
+            sources = self.sources(plan)
             truth = values_of(plan.stretch, sources)
             own = Original(self.network, plan.stretch).executed(sources)
             new = Collapsed(self.network, plan.stretch, plan).executed(sources)
             return Rounding.of([(truth[name], own[name], new[name]) for name in plan.stretch.outputs])
 
-    def _sources(self, plan: Plan) -> dict[str, np.ndarray]:
+    def sources(self, plan: Plan) -> dict[str, np.ndarray]:
         """Rows of the values that the stretch starts from, as they are in the network, in the units that it reads.
 
         They are not rounded in those units: that error belongs to what makes them.
@@ -115,14 +115,33 @@ class Digits:
         return found
 
     @cached_property
-    def _activations(self) -> dict[str, np.ndarray]:
-        """What the stretches start from for random rows of the network's input; nothing where nobody knows that."""
-        names = {name for one in self.plans for name in one.stretch.sources}
+    def inputs(self) -> dict[str, np.ndarray] | None:
+        """The user's rows of the network's inputs or random ones; None if it is too large to be run whole."""
         if self._macs > MAX_WHOLE:
+            return None
+        try:
+            groups = input_probes(self.network, self._macs, {})
+        except ModelError:
+            return None
+        if self.network.examples:
+            return {name: rows.astype(np.float64) for name, rows in groups[-1].items()}
+        return {name: self._rows_like(rows) for name, rows in groups[0].items()}
+
+    def _rows_like(self, some: np.ndarray) -> np.ndarray:
+        """More rows than some: whole numbers again and again, others random, as their type holds them."""
+        if not is_float(some.dtype):
+            return some[np.arange(self._rows) % len(some)].astype(np.float64)
+        rows = np.random.default_rng(self.seed).standard_normal((self._rows, *some.shape[1:]))
+        return rows.astype(some.dtype).astype(np.float64)
+
+    @cached_property
+    def _activations(self) -> dict[str, np.ndarray]:
+        """What the stretches start from for random rows of the network's inputs; nothing where nobody knows that."""
+        names = {name for one in self.plans for name in one.stretch.sources}
+        if self.inputs is None:
             return {}
         try:
-            x = np.random.default_rng(self.seed).standard_normal((self._rows, *input_shape(self.network)))
-            return evaluate(self.network, x, names)
+            return evaluate(self.network, self.inputs, names)
         except (ModelError, Unsupported):
             return {}
 
@@ -138,6 +157,28 @@ class Digits:
 
     def _random(self, name: str) -> np.ndarray:
         return np.random.default_rng(self.seed).standard_normal((self._rows, *self.network.shapes[name]))
+
+
+def op_by_op(network: Network, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The network's outputs if sums are exact and what each op makes is rounded to its type."""
+    values = {name: np.asarray(array, dtype=np.float64) for name, array in rows.items()}
+    count = len(next(iter(values.values())))
+    keep = {port.name for port in network.outputs}
+    last = {name: node for node in network.nodes for name in node.inputs}
+    for node in network.nodes:
+        for name, array in zip(node.outputs, node_values(network, node, values), strict=False):
+            values[name] = array.astype(network.types.get(name, np.dtype(np.float32))).astype(np.float64)
+        for name in node.inputs:
+            if last[name] is node and name not in keep:
+                values.pop(name, None)
+    for name in keep & network.constants.keys():
+        values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], count, axis=0)
+    return {name: values[name] for name in keep if name in values}
+
+
+def relative(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> float:
+    """The root mean square of errors relative to that of their numbers, of pairs of both; over all pairs alike."""
+    return _size(np.array([_size(error) / (_size(numbers) or 1.0) for numbers, error in pairs]))
 
 
 def _size(array: np.ndarray) -> float:

@@ -14,6 +14,11 @@ SMALL = 1024
 """Tensors of up to so many bytes stay in the model's own file."""
 
 
+def data_of(path: Path) -> Path:
+    """Where the numbers of a model are written that does not fit into one file."""
+    return path.with_name(f"{path.name}.data")
+
+
 def save(model: ir.Model, path: Path, *, inputs: Iterable[Path] = (), force: bool = False) -> Path:
     """Write `model` to `path`, whole or not at all; its numbers, one tensor after the other, to `path`.data if need be.
 
@@ -33,7 +38,7 @@ def save(model: ir.Model, path: Path, *, inputs: Iterable[Path] = (), force: boo
 
 def _save_in_two(model: ir.Model, draft: Path, path: Path, inputs: list[Path], force: bool) -> None:
     """The file with the numbers takes its place first: it is one that unbend made if the model beside it is."""
-    beside = path.with_name(f"{path.name}.data")
+    beside = data_of(path)
     own = path.exists() and made_by_unbend(path)
     with replacing(beside, inputs=inputs, force=force or own) as numbers:
         ir.save(model, draft, external_data=beside.name, size_threshold_bytes=SMALL)
