@@ -73,6 +73,13 @@ def test_a_value_with_two_public_names_is_made_twice_rather_than_handed_on_twice
     assert not collapse(found.to_onnx()).changed
 
 
+def test_a_mean_before_what_is_gone():
+    graph = Graph("N", 3)
+    mean = graph("ReduceMean", "x", np.array([1]), keepdims=1)
+    model = graph.model(graph("Flatten", graph("Pad", mean, np.array([0, 0, 0, 0]), mode="edge")), mean)
+    assert_agree(model, collapse(model).to_onnx(), [(3, 3)])
+
+
 def test_the_witness_sees_a_thousandth():
     model = Graph("N", 4)
     weight = a(4, 4)

@@ -37,8 +37,9 @@ def _means_in_one(steps: Sequence[Step]) -> Iterator[Step]:
     left = list(steps)
     while left:
         one = left.pop(0)
-        if left and one.node is not None and one.node.op_type == "ReduceMean":
-            reshape, *others = pieces(left[0])
+        mean = one.node is not None and one.node.op_type == "ReduceMean"
+        if mean and left and (behind := pieces(left[0])):
+            reshape, *others = behind
             both = one.affine.then(reshape.affine)
             if is_means(both.linear) and not both.offset.any():
                 one, left = Step(both, None, (*reshape.rules, MEANS)), [*others, *left[1:]]
