@@ -92,6 +92,8 @@ def form_name(affine: Affine) -> str:
         return "MatMul"
     if is_means(affine.linear):
         return "ReduceMean"
+    if adds_ones(affine) or is_only_ones(affine):
+        return "Pad" if adds_ones(affine) else "Expand"
     names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Selection": "Reshape"}
     return names.get(type(affine.linear).__name__, "Gemm")
 

@@ -374,7 +374,58 @@ def _split(writer: _Writer, node: Node) -> Any:
     return [writer.call(operator.getitem, whole, i) for i in range(len(sizes))]
 
 
+def _pad(writer: _Writer, node: Node) -> Any:
+    """A constant around a value, and beside it."""
+    widths, value, axes = (writer.array(node, i) for i in range(1, 4))
+    if widths is None or axes is not None or node.attribute("mode", "constant") != "constant":
+        raise ModelError(
+            f"Pad {node.label} repeats the image's own numbers, or says its axes; no torch layer does that"
+        )
+    sides = [int(one) for one in widths]
+    pairs = list(zip(sides[: len(sides) // 2], sides[len(sides) // 2 :], strict=True))
+    return _padded(writer, node.inputs[0], pairs, 0.0 if value is None else float(value.reshape(())))
+
+
+def _shape(writer: _Writer, node: Node) -> Any:
+    start, end = node.attribute("start", 0), node.attribute("end", None)
+    return writer.call(operator.getitem, writer.call(getattr, writer.value(node.inputs[0]), "shape"), slice(start, end))
+
+
+def _slice(writer: _Writer, node: Node) -> Any:
+    """A part of a value, or of a shape, by whole steps forwards."""
+    starts, ends, axes, steps = (writer.array(node, i) for i in range(1, 5))
+    if starts is None or ends is None or (steps is not None and (steps < 1).any()):
+        raise ModelError(f"Slice {node.label} goes backwards; no torch layer does that")
+    along = range(len(starts)) if axes is None else axes.tolist()
+    strides = [1] * len(starts) if steps is None else steps.tolist()
+    cuts = {
+        int(axis): slice(int(a), int(b), int(c)) for axis, a, b, c in zip(along, starts, ends, strides, strict=True)
+    }
+    source = writer.value(node.inputs[0])
+    made_by = writer.network.producers.get(node.inputs[0])
+    if made_by is not None and made_by.op_type == "Shape":
+        return writer.call(operator.getitem, source, cuts[0])
+    rank = len(writer.network.shapes[node.inputs[0]])
+    where = {axis % rank: cut for axis, cut in cuts.items()}
+    return writer.call(operator.getitem, source, tuple(where.get(axis, slice(None)) for axis in range(rank)))
+
+
+def expanded(value: Any, size: Any) -> Any:
+    """A tensor broadcast with a shape, as ONNX's Expand does it."""
+    import torch
+
+    return value.expand(torch.broadcast_shapes(value.shape, tuple(int(one) for one in size)))
+
+
+def _expand(writer: _Writer, node: Node) -> Any:
+    return writer.call(expanded, *(writer.value(name) for name in node.inputs))
+
+
 WRITERS: dict[str, Writer] = {
+    "Pad": _pad,
+    "Shape": _shape,
+    "Slice": _slice,
+    "Expand": _expand,
     "Gemm": _gemm,
     "MatMul": _matmul,
     "Conv": _convolution,
