@@ -75,6 +75,24 @@ def test_a_torch_file_that_is_there(tmp_path):
     assert "torch.onnx.export" in caught.value.try_
 
 
+@pytest.mark.parametrize(
+    ("head", "said"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "a pointer of Git LFS"),
+        (b"PK\x03\x04 and more", "a zip archive"),
+        (b"\x89HDF\r\n", "an HDF5 file"),
+        (b"\x1f\x8b\x08", "a gzip archive"),
+        (b'{"a": 1}', "is not an ONNX model, or it is truncated"),
+    ],
+)
+def test_files_of_other_kinds(head, said, tmp_path):
+    path = tmp_path / "m.onnx"
+    path.write_bytes(head)
+    with pytest.raises(ModelError, match=said) as caught:
+        collapse(path)
+    assert caught.value.try_
+
+
 @pytest.mark.parametrize("op", ["Pad", "Range", "Tile", "Expand", "ConstantOfShape"])
 def test_a_vector_of_sizes_without_an_end(op):
     """ONNX's shape inference would write out what it holds."""

@@ -28,6 +28,17 @@ from unbend.network.size import within_memory
 from unbend.network.zipmap import without_zipmaps
 
 TORCH = (".pt", ".pth")
+HEADS = {
+    b"version https://git-lfs": ("a pointer of Git LFS, not the model itself", "git lfs pull brings the model"),
+    b"PK\x03\x04": ("a zip archive, perhaps of torch.save", "write an .onnx file with\n{export}"),
+    b"\x89HDF": (
+        "an HDF5 file, perhaps of Keras",
+        "convert it with tf2onnx, or model.export('model.onnx', format='onnx')",
+    ),
+    b"\x1f\x8b": ("a gzip archive", "unpack it first"),
+}
+"""How files begin that are taken for a model, what they are, and what can be done."""
+
 EXPORT = "torch.onnx.export(module, (example,), 'model.onnx', dynamo=True)"
 
 OLDEST_OPSET = 13
@@ -93,6 +104,7 @@ def _load(path: Path) -> ir.Model:
         raise ModelError(f"{path} is a folder, not an ONNX file", where=_siblings(path / "*"))
     if path.stat().st_size == 0:
         raise ModelError(f"{path} is empty", try_="export the model again")
+    _refuse_others(path)
     try:
         with quiet_inference():
             model = _from_file(path)
@@ -110,6 +122,15 @@ def _load(path: Path) -> ir.Model:
     if not nodes and not model.graph.outputs:
         raise ModelError(f"{path} is not an ONNX model", where="it holds no graph", try_="check which file this is")
     return model
+
+
+def _refuse_others(path: Path) -> None:
+    """Raise ModelError for a file of another kind, which its first bytes tell."""
+    with path.open("rb") as file:
+        head = file.read(64)
+    for start, (what, try_) in HEADS.items():
+        if head.startswith(start):
+            raise ModelError(f"{path} is {what}", try_=try_.format(export=EXPORT))
 
 
 def _from_file(path: Path) -> ir.Model:
