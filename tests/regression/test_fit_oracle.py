@@ -215,3 +215,17 @@ def test_moments_are_enough_for_folds(diabetes: pd.DataFrame) -> None:
     solution = ordinary(whole - Moments.of(z[:90], whole.shift), list(diabetes.columns[:-1]))
     expected = statsmodels_ols(diabetes.iloc[90:, :-1], diabetes["target"][90:])
     np.testing.assert_allclose([solution.intercept, *solution.coef], expected.params, rtol=1e-9)
+
+
+def test_a_strength_at_the_end_of_what_is_tried_is_said_to_be() -> None:
+    rng = np.random.default_rng(3)
+    x = pd.DataFrame(rng.normal(size=(40, 3)), columns=["a", "b", "c"])
+    exact = fit(x.assign(y=x.sum(axis=1)), "y", ridge="gcv")
+    assert "the weakest that is tried" in exact.method
+    usual = fit(x.assign(y=x.sum(axis=1) + rng.normal(size=40)), "y", ridge="gcv")
+    assert usual.method.endswith("strength by generalised cross-validation")
+
+
+def test_no_row_for_an_intercept_that_is_not_there(diabetes: pd.DataFrame) -> None:
+    table = fit(diabetes[["bmi", "bp", "target"]], "target", intercept=False).tidy()
+    assert table["term"].to_pylist() == ["bmi", "bp"]

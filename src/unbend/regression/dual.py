@@ -16,7 +16,7 @@ import numpy as np
 
 from unbend.regression.least_norm import centred
 from unbend.regression.moments import Block
-from unbend.regression.ridge import CHOSEN, LeftOut, Spectrum, solution_of, strength_of
+from unbend.regression.ridge import LeftOut, Spectrum, chosen_how, solution_of, strength_of
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS
 
@@ -67,7 +67,7 @@ def dual_ridge(
         n=len(x),
         tss=float(y @ y),
         standardise=standardise,
-        method=f"eigenvalues of the products of the rows, {CHOSEN.get(str(strength), 'strength as given')}",
+        method=f"eigenvalues of the products of the rows, {chosen_how(spectrum, strength, chosen)}",
         intercept=intercept,
     )
 

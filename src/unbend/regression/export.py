@@ -30,8 +30,8 @@ FIELDS = {
 
 
 def tidy(fit: LinearFit) -> pa.Table:
-    """One row a coefficient; null where there is no inference."""
-    columns = {name: [getattr(row, source) for row in fit.coefficients] for name, source in FIELDS.items()}
+    """One row a coefficient; null where there is no inference, and no row for an intercept that there is not."""
+    columns = {name: [getattr(row, source) for row in summary.rows_of(fit)] for name, source in FIELDS.items()}
     return pa.table({name: pa.array(values, from_pandas=True) for name, values in columns.items()})
 
 

@@ -24,6 +24,8 @@ PINNED = 1e-10
 """A row whose leverage is within this of 1 cannot be predicted without itself."""
 WEAKEST, STRONGEST, GRID = 1e-10, 1e4, 57
 """Range of strengths that are tried, in units of the largest eigenvalue, and how many: four a decade."""
+NEXT = 10 ** (1 / 4)
+"""From one strength that is tried to the next: a strength within it of an end of the range is at that end."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,7 +130,7 @@ def ridge(
         n=moments.n,
         tss=float(centred[p, p]),
         standardise=standardise,
-        method=f"eigenvalues of shifted moments, {CHOSEN.get(str(strength), 'strength as given')}",
+        method=f"eigenvalues of shifted moments, {chosen_how(spectrum, strength, chosen)}",
         intercept=intercept,
     )
 
@@ -224,6 +226,16 @@ def _spectrum(moments: Moments, gram: np.ndarray, cross: np.ndarray, tss: float,
     along = vectors.T @ cross
     apart = tss - float(np.sum(np.square(along) / values)) if len(values) < moments.n - free else 0.0
     return Spectrum(moments.weight, values, vectors, along, max(apart, 0.0), free)
+
+
+def chosen_how(spectrum: Spectrum, asked: float | str, strength: float) -> str:
+    """How a strength was come by, in words."""
+    words = CHOSEN.get(str(asked), "strength as given")
+    share = strength / float(spectrum.values.max(initial=1e-300))
+    if asked not in CHOSEN or WEAKEST * NEXT < share < STRONGEST / NEXT:
+        return words
+    edge = "weakest" if share < 1 else "strongest"
+    return f"{words}: the {edge} that is tried, as it finds no best one"
 
 
 def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None) -> float:

@@ -86,7 +86,7 @@ def _coefficients(fit: LinearFit) -> Table:
     title = {"classical": "Coefficients", "cluster": "Coefficients, with clustered standard errors"}.get(
         fit.standard_errors, f"Coefficients, with {fit.standard_errors} standard errors"
     )
-    return Table(columns, [_row(fit, row) for row in _rows(fit)], title=title)
+    return Table(columns, [_row(fit, row) for row in rows_of(fit)], title=title)
 
 
 NAMED = (Column("", "left"), Column("estimate", zeros=True))
@@ -99,7 +99,7 @@ def interval(level: float, kind: str = "") -> tuple[Column, Column]:
     return Column(name, zeros=True), Column("to", zeros=True)
 
 
-def _rows(fit: LinearFit) -> tuple[Coefficient, ...]:
+def rows_of(fit: LinearFit) -> tuple[Coefficient, ...]:
     """The intercept, if there is one, and every column."""
     return fit.coefficients if fit.solution.has_intercept else fit.coefficients[1:]
 
@@ -108,7 +108,7 @@ def _in_full(fit: LinearFit) -> Table:
     """The coefficients with all digits, and how many of them rounding leaves."""
     columns = [Column("", "left"), *(Column(name, digits=15, zeros=True) for name in ("estimate", "std. error"))]
     columns += [Column("digits"), Column("of error")]
-    known = [row for row in _rows(fit) if row.name not in fit.solution.dropped]
+    known = [row for row in rows_of(fit) if row.name not in fit.solution.dropped]
     rows: list[list[Cell]] = [[row.name, row.estimate, row.se, row.digits, row.se_digits] for row in known]
     return Table(columns, rows, title="In full", note="Digits: how many decimal digits rounding leaves.")
 
