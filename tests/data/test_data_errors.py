@@ -303,3 +303,9 @@ def test_an_infinity_in_one_of_many_files_is_found_in_its_file(kind: str, tmp_pa
         open_table(tmp_path, "y")
     assert caught.value.what == "a is infinite in row 77"
     assert caught.value.where == f"column a, row 17 of 2.{kind} (the first row is 0)"
+
+
+@pytest.mark.parametrize("text", ["größe,y\n1,2\n2,3\n", "a,y\nMünchen,1\nBerlin,2\nBerlin,3\n"])
+def test_letters_in_another_encoding(text: str, tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_bytes(text.encode("latin1"))
+    assert "write it as UTF-8 text" in refused(tmp_path / "l.csv", "y").try_

@@ -215,6 +215,10 @@ READERS_ERRORS = (
 )
 
 
+OTHER_LETTERS = "write it as UTF-8 text, such as: iconv -f latin1 -t utf-8 OLD > NEW"
+"""What to do about letters in another encoding."""
+
+
 @contextmanager
 def unreadable_as_data_error(
     name: str, kind: str, advice: str = "check that the file is complete and that its ending says what it is"
@@ -227,7 +231,7 @@ def unreadable_as_data_error(
         raise DataError(
             f"cannot read {name} as {kind}",
             where=reason[0][:300],
-            try_=advice,
+            try_=OTHER_LETTERS if "utf-8" in reason[0].lower() or "utf8" in reason[0].lower() else advice,
         ) from error
 
 
