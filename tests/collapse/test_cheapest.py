@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from dataclasses import replace
 
+import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx_graphs import Graph, a
@@ -92,3 +95,18 @@ def test_a_chain_of_convolutions_is_cut_where_it_is_cheapest(layers, growth):
     (stretch,) = stretches(network).stretches
     found = plan(network, replace(stretch, growth=growth))
     assert (found.after if found.collapses else found.before) == cheapest
+
+
+@pytest.mark.parametrize("pooled", [True, False])
+def test_branches_side_by_side_stay_so(pooled):
+    def normed(value: str, channels: int) -> str:
+        numbers = (a(channels) for _ in range(3))
+        return graph("BatchNormalization", value, *numbers, np.exp(a(channels)))
+
+    graph = Graph("N", 8, 12, 12)
+    parts = [normed(graph("Conv", "x", a(4, 8, 1, 1)), 4), normed(graph("Conv", "x", a(4, 8, 3, 3), pads=[1] * 4), 4)]
+    parts += [graph("AveragePool", "x", kernel_shape=[3, 3], pads=[1] * 4)] if pooled else []
+    value = graph("Conv", graph("Concat", *parts, axis=1), a(8, 16 if pooled else 8, 1, 1))
+    found = collapse(graph.model(graph("Relu", normed(value, 8))), cost="macs")
+    ops = {"Conv": 3, "Concat": 1, "Relu": 1} | ({"AveragePool": 1} if pooled else {})
+    assert Counter(node.op_type for node in found.to_onnx().graph.node) == ops

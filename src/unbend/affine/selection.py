@@ -104,19 +104,6 @@ class Selection(LinearMap):
         padded = np.pad(np.arange(self.in_size).reshape(self.source), pads, constant_values=-1)
         return tuple(pads[2:]) if np.array_equal(padded, self.index) else None
 
-    @cached_property
-    def channels(self) -> np.ndarray | None:
-        """The index p with y_c = x_p[c], or 0 where it is −1, where whole channels (axis 1) are moved, else None."""
-        if len(self.source) < 3 or len(self.out_shape) != len(self.source) or self.source[0] != 1:
-            return None
-        size = math.prod(self.source[2:])
-        if self.source[2:] != self.out_shape[2:] or not size:
-            return None
-        index = self.index.reshape(self.out_shape[1], size)
-        pattern = np.where(index[:, 0] >= 0, index[:, 0] // size, -1)
-        expected = np.where(pattern[:, None] >= 0, pattern[:, None] * size + np.arange(size), -1)
-        return pattern if np.array_equal(index, expected) else None
-
     def across(self, diagonal: Diagonal) -> Diagonal:
         """The scaling that does after this map what `diagonal` does before it."""
         scale = np.broadcast_to(diagonal.scale, (len(diagonal.scale), *self.source))

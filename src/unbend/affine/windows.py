@@ -50,22 +50,11 @@ def _convolution_convolution(second: Convolution, first: Convolution) -> LinearM
 
 @rule(Convolution, Selection)
 def _convolution_selection(second: Convolution, first: Selection) -> LinearMap | None:
-    """Zeros put around an image are the convolution's own padding; zero channels beside it are not read."""
-    if first.out_size >= first.in_size and second.groups == 1 and (moved := first.channels) is not None:
-        shape = (second.stored.shape[0], first.source[1], *second.stored.shape[2:])
-        kernel = Unmade(shape, lambda k: _gathered(k, moved, first.source[1]), second.stored)
-        return Convolution(kernel, first.source, second.strides, second.pads, second.dilations)
+    """Zeros put around an image are the convolution's own padding."""
     if first.padding is None or min(pad for pair in second.pads for pad in pair) < 0:
         return None
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
     return Convolution(second.stored, first.source, second.strides, pads, second.dilations, second.groups)
-
-
-def _gathered(kernel: np.ndarray, moved: np.ndarray, channels: int) -> np.ndarray:
-    """A kernel that reads `channels`: what read channel c reads channel moved[c]."""
-    found = np.zeros((channels, *np.swapaxes(kernel, 0, 1).shape[1:]))
-    np.add.at(found, moved[moved >= 0], np.swapaxes(kernel, 0, 1)[moved >= 0])
-    return np.swapaxes(found, 0, 1).copy()
 
 
 def _is_hopeless(second: Convolution, first: Convolution, groups: int) -> bool:
