@@ -140,6 +140,13 @@ def test_rows_on_the_plane() -> None:
     assert error.where == "no row of b has x0 < 2, and no row of a has it > 2"
 
 
+def test_the_first_column_of_the_plane_has_no_minus() -> None:
+    error = refused(np.array([[0.0], [1.0], [2.0], [2.0], [3.0], [4.0]]), ["b", "b", "b", "a", "a", "a"])
+    assert error.where == "no row of b has x0 > 2, and no row of a has it < 2"
+    error = refused(np.array([[0.0], [1.0], [2.0], [4.0]]), ["b", "b", "b", "a"])
+    assert error.where == "every row of b, and none of a, has x0 < 3"
+
+
 def test_a_level_in_which_all_are_of_one_class() -> None:
     x, y = noisy(2)
     rare = (np.arange(len(y)) % 50 == 0).astype(float)

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from unbend.data import Source, column_names, open_source, open_table
+from unbend.data.columns import kind_of
 from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
 from unbend.errors import UsageError
@@ -115,7 +116,8 @@ def fit(
         target, plain = named(target), weights is None and intercept and not digits
         refuse_clusters(cluster, target, source)
         if save is not None or update is not None:
-            _refuse_what_needs_rows(errors, classes, plain and degree <= 2)
+            of_classes = _is_class(source, target) if classes is None else classes
+            _refuse_what_needs_rows(errors, of_classes, plain and degree <= 2)
             if save is not None:
                 refuse(Path(save), inputs=_paths(data, predict), force=force)
             state = _kept(source, target, degree, column_names(exclude), update)
@@ -180,7 +182,13 @@ def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None)
     return column_moments(columns, first) if len(columns) <= WIDE else 0
 
 
-def _refuse_what_needs_rows(errors: Sandwich, classes: bool | None, plain: bool) -> None:
+def _is_class(source: Source, target: str) -> bool:
+    """Whether a column holds text or truth values."""
+    names = source.schema.names
+    return target in names and kind_of(source.schema.field(target).type) in ("text", "boolean")
+
+
+def _refuse_what_needs_rows(errors: Sandwich, classes: bool, plain: bool) -> None:
     """Raise UsageError for what a fit that keeps sums instead of rows cannot give."""
     if not plain:
         raise UsageError(
@@ -221,7 +229,7 @@ def _refuse_what_is_linear(target: str, errors: Sandwich, digits: bool) -> None:
         )
     if digits:
         raise UsageError(
-            f"{target} is a class: a likelihood is summed in float64, whose digits the coefficients have, however "
-            "decimals are read",
+            f"{target} is a class: its coefficients have no digits beyond those of float64",
+            where="the likelihood, a sum of exponentials, is computed in float64, however decimals are read",
             try_="leave --digits out",
         )

@@ -174,17 +174,20 @@ def _sentence(axes: Axes, gamma: np.ndarray, classes: tuple[str, str], sides: bo
     spread = np.linalg.norm(np.linalg.pinv(axes.root), axis=0)
     parts = np.abs(coef) * spread
     taking_part = np.flatnonzero(parts > SMALL * parts.max())
-    unit = np.abs(np.asarray(coef)[taking_part]).max()
+    unit = np.asarray(coef)[taking_part]
+    unit = np.abs(unit).max() * np.sign(unit[0])  # the first term gets no minus
     text = _sum([(coef[j] / unit, axes.names[j]) for j in taking_part])
     limit = number(-constant / unit if abs(constant) > ZERO * parts.max() else 0.0)
+    more, less = ">" if unit > 0 else "<", "<" if unit > 0 else ">"
     if sides:
-        return f"every row of {classes[1]}, and none of {classes[0]}, has {text} > {limit}"
-    return f"no row of {classes[1]} has {text} < {limit}, and no row of {classes[0]} has it > {limit}"
+        return f"every row of {classes[1]}, and none of {classes[0]}, has {text} {more} {limit}"
+    return f"no row of {classes[1]} has {text} {less} {limit}, and no row of {classes[0]} has it {more} {limit}"
 
 
 def _sum(terms: Sequence[tuple[float, str]]) -> str:
+    """Terms of which the first has a positive factor."""
     text = ""
     for factor, name in terms:
         size = number(abs(factor))
         text += f" {'−' if factor < 0 else '+'} {name if size == '1' else f'{size} {name}'}"
-    return text.removeprefix(" + ").replace(" − ", "−", 1) if text.startswith(" − ") else text.removeprefix(" + ")
+    return text.removeprefix(" + ")
