@@ -27,6 +27,7 @@ from unbend.errors import ModelError
 from unbend.network import Network, evaluate
 from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
+from unbend.network.run import give_back
 
 ALLOWED = 8.0
 """An output of the collapsed network may be this many times as far from the truth as the original's …"""
@@ -257,7 +258,16 @@ def turned(array: np.ndarray, turn: Affine | None) -> np.ndarray:
 
 
 def _ran(model: ir.Model, groups: Sequence[Group], axes: Mapping[str, int] | None) -> _Ran:
-    """Run the model on every row of every group, and on several rows at once if `axes` says which axes count them."""
+    """Run the model on every row of every group, and on several rows at once if `axes` says which axes count them.
+
+    Two programs are never held at once: what the first took is free before the next is started.
+    """
+    ran = _run(model, groups, axes)
+    give_back()
+    return ran
+
+
+def _run(model: ir.Model, groups: Sequence[Group], axes: Mapping[str, int] | None) -> _Ran:
     who, run = witness(model, {name: array[0] for name, array in groups[0].items()})
     rows = [_by_rows(run, group) for group in groups]
     if axes is None:
@@ -308,7 +318,7 @@ def _together(before: np.ndarray, after: np.ndarray, rows: np.ndarray, own: floa
     That run is no truth: it may itself be off by as much as `own`, by which either was off row by row.
     """
     if before.size == rows.size and before.shape == after.shape:
-        apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows)
+        apart = _gap(before.reshape(rows.shape), after.reshape(rows.shape), rows, own)
         if apart.original <= MIXING * apart.scale:
             return apart
     return _gap(before, after, before, own, HALF if is_half(before.dtype) else 1.0)
