@@ -177,7 +177,7 @@ def _plans(network: Network, found: Stretches, allow_growth: bool) -> list[Plan]
     for i, stretch in enumerate(found.stretches, 1):
         progress.at(f"composing stretch {i} of {len(found.stretches)}")
         plans.append(plan(network, stretch))
-    return joint(network, grown(network, plans, allow_growth=allow_growth))
+    return joint(network, grown(network, plans, allow_growth=allow_growth), allow_growth=allow_growth)
 
 
 def _settled(plans: list[Plan], judge: Judge) -> tuple[Written, Timing | None]:

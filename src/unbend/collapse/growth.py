@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import inf
 
 from unbend.collapse.rewrite import Plan, plan
 from unbend.collapse.steps import Price
@@ -20,15 +21,20 @@ GROWTH = 0.1
 def grown(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False) -> list[Plan]:
     """The plans, those with more numbers among them that are worth it and that there is room for."""
     found = list(plans)
-    room = GROWTH * network.parameters - sum(_added(one) for one in plans)
+    left = room(network, plans, allow_growth=allow_growth)
     tried = {one: plan(network, replace(one.stretch, growth=True)) for one in plans if one.tempting}
     better = [one for one, other in tried.items() if other.collapses and _now(other) < _now(one)]
     for one in sorted(better, key=lambda one: _saved_for_each(one, tried[one]), reverse=True):
         more = _added(tried[one]) - _added(one)
-        if allow_growth or more <= room:
+        if more <= left:
             found[found.index(one)] = tried[one]
-            room -= more
+            left -= more
     return found
+
+
+def room(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False) -> float:
+    """How many more numbers the network may store than it does with these plans."""
+    return inf if allow_growth else GROWTH * network.parameters - sum(_added(one) for one in plans)
 
 
 def _now(one: Plan) -> Price:

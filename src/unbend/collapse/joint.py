@@ -14,11 +14,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity
+from unbend.collapse.growth import room
 from unbend.collapse.rewrite import Plan, plan
 from unbend.collapse.scales import Scales, held
 from unbend.collapse.shifts import Shift, shifts
 from unbend.collapse.steps import Price
 from unbend.collapse.stretches import Stretch, inverse
+from unbend.collapse.target import WORTH
 from unbend.network import Network
 
 ROUNDS = 4
@@ -41,9 +43,9 @@ class Turn:
     nodes: int = 0
 
 
-def joint(network: Network, plans: Sequence[Plan]) -> list[Plan]:
-    """The plans, some of them joined where that is cheaper."""
-    state = _State(network, list(plans))
+def joint(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False) -> list[Plan]:
+    """The plans, some of them joined where that is cheaper; numbers may grow as they may in `growth`."""
+    state = _State(network, list(plans), allow_growth)
     for _ in range(ROUNDS):
         if not any([_shifted(state), _scaled(state)]):
             break
@@ -56,6 +58,7 @@ class _State:
 
     network: Network
     plans: list[Plan]
+    allow_growth: bool = False
     tried: set[tuple] = field(default_factory=set)
 
     def take(self, turns: Sequence[Turn]) -> bool:
@@ -74,14 +77,25 @@ class _State:
         stretch = joined(self.network, [one.stretch for one in touched])
         for turn in turns:
             stretch = turned(stretch, turn)
-        new, now = plan(self.network, stretch), sum((_price(one) for one in touched), Price())
-        cheaper = new.collapses and new.after.no_dearer(now) and new.after < now
-        if not cheaper or now.nodes - new.after.nodes < sum(turn.nodes for turn in turns):
+        now = sum((_price(one) for one in touched), Price())
+        new = plan(self.network, stretch)
+        if not self._is_cheaper(new, now) and new.tempting:
+            new = plan(self.network, replace(stretch, growth=True))
+        if not self._is_cheaper(new, now) or now.nodes - new.after.nodes < sum(turn.nodes for turn in turns):
             return False
         rules = tuple(turn.rule for turn in turns)
         self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))
         self.plans = [one for one in self.plans if one not in touched]
         return True
+
+    def _is_cheaper(self, new: Plan, now: Price) -> bool:
+        """Whether a plan costs less than `now`, with no more numbers than there is room for and it is worth."""
+        if not new.collapses or not new.after < now:
+            return False
+        more = new.after.parameters - now.parameters
+        room_ = room(self.network, self.plans, allow_growth=self.allow_growth)
+        worth = new.after.nodes <= now.nodes and now.macs - new.after.macs >= WORTH * more
+        return new.after.no_dearer(now) or (0 < more <= room_ and worth)
 
     def _is_known(self, name: str) -> bool:
         """Whether all that makes and reads the value is a bend or part of a stretch."""

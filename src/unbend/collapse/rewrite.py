@@ -62,8 +62,9 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     edges = spelled(order, graph.target)
     after = _price_after(network, stretch, graph, edges)
     rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
+    kept = _reason(stretch, before, after, rules if edges else (), graph.target)
     tempting = bool(graph.target.tempting)
-    if kept := _reason(stretch, before, after, rules if edges else (), graph.target):
+    if kept:
         return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting)
     edges = shortened(edges)
     after = _price_after(network, stretch, graph, edges)
