@@ -145,3 +145,20 @@ def test_hc4_of_weighted_rows_is_its_formula(workers: pd.DataFrame) -> None:
     expected = np.sqrt(np.diag(bread @ (x.T * omega) @ x @ bread))
     result = fit(frame, "wage", weights="weight", covariance="HC4")
     np.testing.assert_allclose([row.se for row in result.coefficients], expected, rtol=CLOSE)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"covariance": "HC0"}, {"covariance": "HC3"}, {"covariance": "HAC"}, {"cluster": "g"}]
+)
+def test_large_means_cost_no_digits(options: dict) -> None:
+    rng = np.random.default_rng(0)
+    a, b, noise = (np.round(rng.normal(size=300) * 1024) / 1024 for _ in range(3))
+    near = pd.DataFrame({"a": a, "b": b, "y": 2 * a - b + noise, "g": rng.integers(0, 40, 300)})
+    far = near.assign(a=near["a"] + 2.0**30, y=near["y"] + 2.0**33)
+    excluded = [] if "cluster" in options else ["g"]
+    one, other = (fit(rows, "y", exclude=excluded, **options) for rows in (near, far))
+    np.testing.assert_allclose(other.se, one.se, rtol=1e-14)
+    if not options:
+        said, again = one.augment(near), other.augment(far)
+        for name in ("residual", "leverage", "standardised", "cook"):
+            np.testing.assert_allclose(again[name], said[name], rtol=1e-11, atol=1e-14, err_msg=name)

@@ -74,7 +74,7 @@ def row_axes(solution: Solution, x: np.ndarray) -> np.ndarray:
     """The coordinates u of rows x (n, p), whose squares sum to the leverage; (n, 1 + k), NaN for ridge."""
     if solution.root is None:
         return np.full((len(x), 1), np.nan)
-    return np.column_stack([np.full(len(x), _constant(solution)), (x - solution.mean) @ solution.root])
+    return np.column_stack([np.full(len(x), _constant(solution)), solution.centred(x) @ solution.root])
 
 
 def coefficient_axes(solution: Solution) -> np.ndarray:

@@ -85,7 +85,7 @@ def influence(
     for start in range(0, len(x), size := block_rows(max(x.shape[1], len(solution.coef)))):
         part = slice(start, start + size)
         rows = x[part] if expand is None else expand(x[part])
-        np.subtract(y[part], solution.predict(rows), out=residual[part])
+        residual[part] = solution.residuals(rows, y[part])
         leverage[part] = solution.leverage(rows)
     share = 1.0
     if weights is not None:

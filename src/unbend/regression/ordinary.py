@@ -102,6 +102,7 @@ def _solve(
         intercept=0.0,
         n=triangle.n,
         mean=triangle.mean[:p],
+        mean_low=((triangle.shift - triangle.mean) + triangle.offset)[:p],
         y_mean=0.0,
         rss=0.0,
         tss=0.0,

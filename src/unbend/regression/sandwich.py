@@ -112,7 +112,8 @@ class _Fitted:
         """Let each see all rows; weighted rows are those of an unweighted fit, times the roots of their weights."""
         for rows in self.table.blocks():
             x = rows.x if self.terms is None else self.terms.expand(rows.x)
-            u, residual = row_axes(self.solution, x), rows.y - self.solution.predict(x)
+            low = (rows.x_low, rows.y_low) if self.terms is None else (None, None)
+            u, residual = row_axes(self.solution, x), self.solution.residuals(x, rows.y, *low)
             if self.weights is not None:
                 share = weights_of(rows, self.weights.column) / self.weights.mean
                 some, root = share > 0, np.sqrt(share)

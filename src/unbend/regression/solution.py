@@ -10,6 +10,9 @@ from unbend.exact import Double, compiled, gradient
 from unbend.regression.leverages import squared_lengths
 from unbend.regression.trust import digits_each, error_digits
 
+FAR = 1e-14
+"""Rounding of a mean beyond this share of the standard deviation shows in leverages."""
+
 
 def intercepts_of(shift: np.ndarray, offset: np.ndarray, coef: np.ndarray) -> np.ndarray:
     """Means of the targets less mean · coef, rounded once; means in two parts (targets last), coef (p, k)."""
@@ -54,6 +57,7 @@ class Solution:
     low : (1 + p,) what the intercept and the coefficients are beyond the last bit of a float64; None where not known
     error : (1 + p,) bound on the error of the intercept and the coefficients with `low` added, where refinement left
         one
+    mean_low : (p,) what the means are beyond the last bit of `mean`, None where not known
     shares : sum of the logarithms of the rows' weights over their mean, 0 without weights
     in_units : for powers and products of shifted columns, the same for those of the columns as they are; only its
         coefficients and what is known of them are to be used
@@ -82,6 +86,7 @@ class Solution:
     low: np.ndarray | None = None
     error: np.ndarray | None = None
     axes: np.ndarray | None = None
+    mean_low: np.ndarray | None = None
     shares: float = 0.0
     in_units: Solution | None = None
 
@@ -118,11 +123,35 @@ class Solution:
         gradient(x, None, -base.reshape(1), Double.of(-self.coef[:, None]), residuals=predicted)
         return predicted[:, 0]
 
+    def residuals(
+        self, x: np.ndarray, y: np.ndarray, x_low: np.ndarray | None = None, y_low: np.ndarray | None = None
+    ) -> np.ndarray:
+        """y (n,) less the predictions at rows x (n, p), rounded once: small ones of large numbers keep their digits.
+
+        `x_low`, `y_low` are what the numbers are above those of x and y, if they are given in two parts.
+        """
+        if self.low is None:
+            coef = Double.of(self.coef)
+            base = Double.of(self.y_mean) - (coef * self.mean).sum()
+        else:
+            whole = Double.of(np.array([self.intercept, *self.coef]), self.low)
+            base, coef = whole[0], whole[1:]
+        found = np.empty((len(x), 1))
+        low = None if y_low is None else y_low[:, None]
+        gradient(x, y[:, None], base.reshape(1), coef.reshape(-1, 1), x_low=x_low, y_low=low, residuals=found)
+        return found[:, 0]
+
     def leverage(self, x: np.ndarray) -> np.ndarray:
         """How much each row of x (n, p) pulls the fit to itself, 1/n to 1; NaN for ridge."""
         if self.root is None:
             return np.full(len(x), np.nan)
-        return self.has_intercept / self.n + squared_lengths(x, self.mean, self.root)
+        far = self.mean_low is not None and np.any(np.abs(self.mean_low) * np.sqrt(self.n) > FAR * self.length)
+        moved, mean = (self.centred(x), np.zeros_like(self.mean)) if far else (x, self.mean)
+        return self.has_intercept / self.n + squared_lengths(moved, mean, self.root)
+
+    def centred(self, x: np.ndarray) -> np.ndarray:
+        """Rows x (n, p) less the means, which have more digits than a float64 where they are known."""
+        return x - self.mean if self.mean_low is None else (x - self.mean) - self.mean_low
 
     @property
     def unscaled(self) -> np.ndarray:
