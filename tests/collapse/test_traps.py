@@ -1,12 +1,16 @@
 """Every trap, in every kind: the known number of products, the same function, all names kept, nothing left to do."""
 
+import numpy as np
 import onnx
 import pytest
 from kinds import KINDS
+from onnx import numpy_helper
+from onnx_graphs import Graph, a
 from trap_graphs import TRAPS
 from witness import assert_agree, assert_kept
 
 from unbend.collapse import collapse
+from unbend.errors import ModelError
 
 CASES = [(name, kind) for name, one in TRAPS.items() for kind in KINDS if isinstance(one.answers[kind], int)]
 
@@ -56,3 +60,14 @@ def test_trap(name, kind):
 def test_there_are_enough():
     assert len(TRAPS) >= 100
     assert len(CASES) >= 400
+
+
+def test_sparse_weights_are_refused_with_why():
+    graph = Graph("N", 4)
+    values = numpy_helper.from_array(np.array([1.5, -2.0, 3.0], dtype=np.float32), "sparse")
+    indices = numpy_helper.from_array(np.array([1, 6, 11], dtype=np.int64))
+    sparse = onnx.helper.make_sparse_tensor(values, indices, [4, 4])
+    graph.nodes.append(onnx.helper.make_node("Constant", [], ["thin"], sparse_value=sparse))
+    model = graph.model(graph("MatMul", graph("MatMul", "x", a(4, 4)), "thin"))
+    with pytest.raises(ModelError, match="Sparse tensors are not supported"):
+        collapse(model)

@@ -20,6 +20,7 @@ from unbend.collapse import collapse
 from unbend.collapse.certificate import to_json
 from unbend.errors import InputError
 from unbend.verify import verify
+from unbend.verify.ops import _OPS, Unread
 
 PAD1 = {"pads": [1, 1, 1, 1]}
 
@@ -226,3 +227,37 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["collapse", "--verify", *files]) == 1
     assert main(["collapse", "--verify", files[0], files[1], str(tmp_path / "none.json")]) == 3
     assert main(["collapse", "--verify", files[0]]) == 2
+
+
+def test_a_classifier_that_ends_in_a_zipmap_is_read_as_if_it_ended_before(tmp_path):
+    graph = Graph("N", 4)
+    hidden = graph("Gemm", graph("Gemm", "x", np.eye(4), a(4)), np.eye(4)[:, :3], a(3))
+    scores = graph("Softmax", hidden)
+    model = graph.model(graph("ZipMap", scores, domain="ai.onnx.ml", classlabels_int64s=[0, 1, 2]), check=False)
+    kind = model.graph.output[0].type.sequence_type.elem_type.map_type
+    kind.key_type, kind.value_type.tensor_type.elem_type = onnx.TensorProto.INT64, onnx.TensorProto.FLOAT
+    kind.value_type.tensor_type.shape.SetInParent()
+    found = verify(*written(tmp_path, model))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 1
+
+
+def test_an_einsum_of_several_constants_holds(tmp_path):
+    graph = Graph("N", 4)
+    product = graph("Einsum", a(4, 5), "x", a(5), equation="ij,ni,j->nj")
+    found = verify(*written(tmp_path, graph.model(graph("Gemm", product, a(5, 2), a(2)))))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 1
+
+
+def test_what_cannot_be_computed_is_said_and_is_not_called_wrong(tmp_path, monkeypatch):
+    def unread(node, operands, measure):
+        raise Unread(f"{node.label} is of a form that nobody knows")
+
+    files = written(tmp_path, TRAPS["part_written_by_scatter"][0]())
+    monkeypatch.setitem(_OPS, ("", "ScatterND"), unread)
+    found = verify(*files)
+    assert not found.wrong
+    assert not found.holds
+    assert "ScatterND_" in found.unread[0]
+    assert "could be checked in part only: 1 of 1 stretches" in str(found).replace("\n", " ")

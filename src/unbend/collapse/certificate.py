@@ -31,6 +31,7 @@ from unbend.collapse.rewrite import Plan
 from unbend.collapse.stretches import inverse
 from unbend.network import Network, input_shapes
 from unbend.network.external import data_files
+from unbend.network.read import from_file
 from unbend.output import write
 from unbend.result import plain
 
@@ -245,7 +246,7 @@ def fingerprint(path: str | Path | None) -> dict[str, Any]:
     if path is None:
         return {"file": None, "sha256": None, "data": {}}
     path = Path(path)
-    data = {name: _sha256(path.parent / name) for name in data_files(ir.load(path))}
+    data = {name: _sha256(path.parent / name) for name in data_files(from_file(path))}
     return {"file": path.name, "sha256": _sha256(path), "data": data}
 
 

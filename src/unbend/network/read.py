@@ -107,7 +107,7 @@ def _load(path: Path) -> ir.Model:
     _refuse_others(path)
     try:
         with quiet_inference():
-            model = _from_file(path)
+            model = from_file(path)
         nodes = len(model.graph)
     except ir.serde.SerdeError as error:
         raise ModelError(
@@ -133,7 +133,8 @@ def _refuse_others(path: Path) -> None:
             raise ModelError(f"{path} is {what}", try_=try_.format(export=EXPORT))
 
 
-def _from_file(path: Path) -> ir.Model:
+def from_file(path: Path) -> ir.Model:
+    """The model as the file holds it; one that ends in a ZipMap as if it ended one node earlier."""
     try:
         return ir.load(path)
     except ir.serde.SerdeError:
