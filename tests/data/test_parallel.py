@@ -82,3 +82,21 @@ def test_nothing_is_gathered_where_columns_are_text() -> None:
     assert open_table(data, "y", gather=column_moments).gathered is None
     assert open_table(data, "y", exclude=["b"], gather=column_moments).gathered is not None
     assert open_table(data, "y", exclude=["b"]).gathered is None
+
+
+class Terms(tuple[int, ...]):
+    """What was added, in which order."""
+
+    def __add__(self, other: tuple) -> "Terms":
+        return Terms((*self, *other))
+
+
+@pytest.mark.parametrize("blocks", [1, 2, 64, 65, 66, 129, 200])
+def test_all_parts_are_added_in_order(blocks: int) -> None:
+    assert added(lambda i, first: Terms((i,)), range(blocks), 1) == tuple(range(blocks))
+
+
+def test_thousands_of_blocks_cost_no_digits() -> None:
+    tenth = np.float64(0.1)
+    total = added(lambda i, first: tenth, range(100_000), 1)
+    assert total == pytest.approx(10_000, rel=1e-13)

@@ -22,6 +22,11 @@ LIMITS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "BLIS_NU
 """What people set to say how many cores a program may use."""
 
 
+GROUP = 64
+"""Parts that are added up before they are added to the rest, so that each goes through few roundings: with thousands of
+blocks that saves most of a digit."""
+
+
 class Addable(Protocol):
     """What parts of blocks can be."""
 
@@ -100,6 +105,9 @@ def added(
     with _one_thread_each():
         total = part(beginning.pop(), first)
     first = total if first is None else first
+    group, size = None, 0
     for other in mapped(lambda item: part(item, first), rest, workers):
-        total = total + other
-    return total
+        group, size = other if group is None else group + other, size + 1
+        if size == GROUP:
+            total, group, size = total + group, None, 0
+    return total if group is None else total + group
