@@ -170,7 +170,10 @@ class Polynomial:
         column = found.column + 1
         total = {i: -factor for i, factor in self._ways[column]}
         own = -total.pop(column)
-        known = [(0, found.constant), *((k + 1, w) for k, w in zip(found.others, found.weights, strict=True))]
+        known = [
+            (0, found.constant),
+            *((k + 1, w) for k, w in zip(found.others.tolist(), found.weights.tolist(), strict=True)),
+        ]
         sizes = dict.fromkeys(total, Fraction(0)) | {i: abs(factor) for i, factor in total.items()}
         for j, weight in known:
             for i, factor in self._ways[j]:
@@ -179,7 +182,8 @@ class Polynomial:
         kept = sorted(i for i in total if abs(total[i]) > Fraction(PART) * sizes[i])
         weights = {i: float(tidy(np.asarray(float(total[i] / own)))) for i in kept}
         constant = weights.pop(0, 0.0)
-        return Relation(found.column, tuple(i - 1 for i in weights), tuple(weights.values()), constant)
+        others = np.array([i - 1 for i in weights], dtype=int)
+        return Relation(found.column, others, np.array([*weights.values()], dtype=float), constant)
 
 
 Terms = Polynomial | Quadratic

@@ -25,23 +25,23 @@ SUM = 1e-9
 """A constant smaller than this share of what it is the difference of is taken for 0."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Relation:
-    """Column `column` = `constant` + Σ weights · others, to rounding."""
+    """Column `column` = `constant` + Σ weights · others, to rounding; others and weights are (m,)."""
 
     column: int
-    others: tuple[int, ...]
-    weights: tuple[float, ...]
+    others: np.ndarray
+    weights: np.ndarray
     constant: float
 
     def sentence(self, names: Sequence[str]) -> str:
         """Such as "total = a + b"."""
-        if not self.others:
+        if not len(self.others):
             return f"{names[self.column]} is the same in every row"
         if len(self.others) > 6:
-            shown = ", ".join(names[k] for k in self.others[:5])
+            shown = ", ".join(names[k] for k in self.others[:5].tolist())
             return f"{names[self.column]} is a sum of multiples of {len(self.others)} other columns: {shown}, …"
-        terms = [(weight, names[k]) for k, weight in zip(self.others, self.weights, strict=True)]
+        terms = [(weight, names[k]) for k, weight in zip(self.others.tolist(), self.weights.tolist(), strict=True)]
         if self.constant:
             terms.append((self.constant, ""))
         return f"{names[self.column]} = {_sum(terms)}"
@@ -130,7 +130,7 @@ def _relation(triangle: Triangle, j: int, kept: list[int], weights: np.ndarray) 
     size = abs(mean[j]) + np.abs(raw) @ np.abs(mean[others])
     spread = float(length[j] * scale[j] / np.sqrt(triangle.n))
     known = abs(constant) > PART * spread + SUM * size
-    return Relation(j, tuple(others.tolist()), tuple(raw.tolist()), float(tidy(constant)) if known else 0.0)
+    return Relation(j, others, raw, float(tidy(constant)) if known else 0.0)
 
 
 def tidy(values: np.ndarray) -> np.ndarray:
