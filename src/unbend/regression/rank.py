@@ -36,12 +36,14 @@ class Relation:
 
     def sentence(self, names: Sequence[str]) -> str:
         """Such as "total = a + b"."""
-        if not len(self.others):
+        others: list[int] = self.others.tolist()
+        if not others:
             return f"{names[self.column]} is the same in every row"
-        if len(self.others) > 6:
-            shown = ", ".join(names[k] for k in self.others[:5].tolist())
-            return f"{names[self.column]} is a sum of multiples of {len(self.others)} other columns: {shown}, …"
-        terms = [(weight, names[k]) for k, weight in zip(self.others.tolist(), self.weights.tolist(), strict=True)]
+        if len(others) > 6:
+            shown = ", ".join(names[k] for k in others[:5])
+            return f"{names[self.column]} is a sum of multiples of {len(others)} other columns: {shown}, …"
+        weights: list[float] = self.weights.tolist()
+        terms = [(weight, names[k]) for k, weight in zip(others, weights, strict=True)]
         if self.constant:
             terms.append((self.constant, ""))
         return f"{names[self.column]} = {_sum(terms)}"
