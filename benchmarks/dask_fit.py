@@ -18,6 +18,8 @@ ROUNDS = 7
 PARTITIONS = (1, 10, 100, 1000)
 OF_DIGITS = 200_000
 """Rows that are cut into partitions to see what the digits depend on."""
+LONG = 5.0
+"""Seconds after which a contender is measured no more."""
 
 
 @survey(
@@ -25,21 +27,19 @@ OF_DIGITS = 200_000
     "them with a mean of 1e8: in one process with one thread, and by `fit(…, scheduler=…)` on a Dask cluster of 2 "
     "processes with a thread each on the same machine. Wall time, median of the rounds, in turns. Then the same rows "
     "as a Dask DataFrame of 1 to 1000 partitions: the largest relative difference of a coefficient, standard error or "
-    "sum of squares from the fit of the frame in memory.",
-    "unbend",
-    "dask",
-    "distributed",
-    "pandas",
+    "sum of squares from the fit of the frame in memory. Then others on the same rows in 10 partitions, in one thread: "
+    "CPU time relative to ours, and digits of the worst slope against the refined solution in memory.",
+    *("unbend", "dask", "distributed", "dask-ml", "pandas"),
 )
 def dask_fit() -> str:
-    """Both tables."""
+    """The three tables."""
     from distributed import LocalCluster
 
     with tempfile.TemporaryDirectory() as folder:
         rows = _write(Path(folder))
         with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster:
             times = _times(rows, cluster.scheduler_address)
-    return f"{_time_table(times)}\n{_digits()}"
+    return f"{_time_table(times)}\n{_digits()}\n{_others()}"
 
 
 def _columns(n: int, seed: int) -> dict[str, np.ndarray]:
@@ -109,3 +109,87 @@ def _digits() -> str:
 def _numbers(fitted: Any) -> np.ndarray:
     values = [value for row in fitted.coefficients for value in (row.estimate, row.se)]
     return np.array([*values, fitted.rss, fitted.tss, fitted.r2])
+
+
+def _ours(x: Any, y: Any) -> np.ndarray:
+    """With the whole inference."""
+    from unbend import LinearRegression
+
+    model = LinearRegression().fit(x, y)
+    model.inference()
+    return model.coef_
+
+
+def _with_ones(x: Any) -> Any:
+    import dask.array as da
+
+    return da.concatenate([da.ones((len(x), 1), chunks=(x.chunks[0], 1)), x], axis=1).rechunk({1: -1})
+
+
+def _tsqr(x: Any, y: Any) -> np.ndarray:
+    """Coefficients, by a tree of QR factorizations."""
+    import dask.array as da
+
+    return da.linalg.lstsq(_with_ones(x), y)[0].compute()[1:]
+
+
+def _normal_equations(x: Any, y: Any) -> np.ndarray:
+    """Coefficients, from XᵀX and Xᵀy."""
+    from dask.base import compute
+
+    z = _with_ones(x)
+    gram, cross = compute(z.T @ z, z.T @ y)
+    return np.linalg.lstsq(gram, cross)[0][1:]
+
+
+def _dask_ml(x: Any, y: Any) -> np.ndarray:
+    """Coefficients, without a penalty; ADMM, as it comes."""
+    from dask_ml.linear_model import LinearRegression
+
+    return np.asarray(LinearRegression(C=1e10).fit(x, y).coef_)
+
+
+OTHERS: dict[str, Callable[[Any, Any], np.ndarray]] = {
+    "unbend, the whole inference": _ours,
+    "dask.array.linalg.lstsq (TSQR)": _tsqr,
+    "dask.array, normal equations": _normal_equations,
+    "dask-ml LinearRegression": _dask_ml,
+}
+
+
+def _others() -> str:
+    import dask
+    import dask.array as da
+
+    columns = _columns(OF_DIGITS, FILES)
+    y = columns.pop("y")
+    rows = np.column_stack(list(columns.values()))
+    true = _ours(rows, y)
+    lines = ["| | CPU, relative to ours | digits |", "|---|---:|---:|"]
+    unit = None
+    with dask.config.set(scheduler="sync"):
+        x, target = da.from_array(rows, chunks=(OF_DIGITS // 10, -1)), da.from_array(y, chunks=OF_DIGITS // 10)
+        for name, way in OTHERS.items():
+            try:
+                seconds, found = _timed(way, x, target)
+            except ImportError as error:
+                lines.append(f"| {name} | not installed: {error.name or error} | |")
+                continue
+            unit = unit or seconds
+            lines.append(f"| {name} | {seconds / unit:.1f} | {_digits_of(found, true):.1f} |")
+    return "\n".join(lines) + "\n"
+
+
+def _timed(way: Callable[[Any, Any], np.ndarray], x: Any, y: Any) -> tuple[float, np.ndarray]:
+    """Median of three after one to warm up, but of one that takes long only that."""
+    seconds: list[float] = []
+    found = np.empty(0)
+    while len(seconds) < 4 and sum(seconds) < LONG:
+        start = time.process_time()
+        found = way(x, y)
+        seconds.append(time.process_time() - start)
+    return statistics.median(seconds[1:] or seconds), found
+
+
+def _digits_of(found: np.ndarray, true: np.ndarray) -> float:
+    return max(0.0, float(-np.log10(max(np.max(np.abs(found / true - 1)), 1e-16))))

@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -65,7 +66,7 @@ def with_rows(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
     model = LinearRegression().fit(x, y)
     model.inference()
-    rows = model.influence(x, y)
+    rows: Any = model.influence(x, y)
     assert np.isfinite(rows.residual).all()
     assert np.isfinite(rows.leverage).all()
     return model.coef_
@@ -94,12 +95,37 @@ def scikit_learn(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return LinearRegression().fit(x, y).coef_
 
 
+def polars_ds(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """From a frame, which is made meanwhile: coefficients, standard errors, t, p, intervals."""
+    import polars as pl
+    import polars_ds as pds
+
+    frame = pl.from_numpy(x).with_columns(y=pl.Series(y))
+    report = frame.select(pds.lin_reg_report(*frame.columns[:-1], target="y", add_bias=True))
+    return report.unnest(pl.selectors.all())["beta"].to_numpy()[:-1]
+
+
+def pyfixest(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """From a frame, which is made meanwhile: coefficients, standard errors, t, p, intervals."""
+    import pandas as pd
+    import pyfixest as pf
+
+    names = [f"x{j}" for j in range(x.shape[1])]
+    frame = pd.DataFrame(x, columns=names)
+    frame["y"] = y
+    result = pf.feols(f"y ~ {' + '.join(names)}", frame)
+    assert np.isfinite(result.tidy().to_numpy()).all()
+    return result.coef().to_numpy()[1:]
+
+
 CONTENDERS = (
     Contender(f"{OURS}, coefficients", coefficients),
     Contender(f"{OURS}, the whole inference", inference),
     Contender(f"{OURS}, with residuals and leverages", with_rows),
     Contender("numpy lstsq, coefficients", lstsq, 2),
     Contender("scikit-learn, coefficients", scikit_learn, 2),
+    Contender("polars-ds, inference", polars_ds, 2),
+    Contender("pyfixest, inference", pyfixest, HEAVY),
     Contender("statsmodels, the whole inference with residuals and leverages", statsmodels, HEAVY),
 )
 
@@ -139,16 +165,32 @@ def digits(found: np.ndarray, exact: np.ndarray) -> float:
     return float(min(16.0, -np.log10(max(error, np.longdouble(1e-17)))))
 
 
-def extra_memory(task: Task, x: np.ndarray, y: np.ndarray) -> float:
-    """Peak of the process's memory above what it is before, relative to X; NaN where the system does not tell."""
+@dataclass(frozen=True)
+class Run:
+    """CPU seconds, the coefficients, and peak extra memory relative to X."""
+
+    seconds: float
+    coef: np.ndarray | None
+    memory: float
+
+
+def run(task: Task, x: np.ndarray, y: np.ndarray) -> Run:
+    """One run; its memory is the peak of the process above what it was before, NaN where the system does not tell."""
+    gc.collect()
+    before = _clear()
+    start = cpu_seconds()
+    coef = task(x, y)
+    seconds = cpu_seconds() - start
+    return Run(seconds, coef, max(_status("VmHWM") - before, 0) / x.nbytes if before else float("nan"))
+
+
+def _clear() -> int:
+    """Forget the peak so far; the memory of the process, 0 where the system does not tell."""
     try:
-        gc.collect()
         CLEAR.write_text("5")
-        before = _status("VmRSS")
-        task(x, y)
-        return max(_status("VmHWM") - before, 0) / x.nbytes
+        return _status("VmRSS")
     except OSError:
-        return float("nan")
+        return 0
 
 
 def _status(name: str) -> int:
@@ -156,40 +198,42 @@ def _status(name: str) -> int:
     return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
 
 
-def measured(contenders: Sequence[Contender], x: np.ndarray, y: np.ndarray, most: int) -> dict[str, Figures]:
-    """In turns, the yardstick before each of them."""
+def measured(contenders: Sequence[Contender], x: np.ndarray, y: np.ndarray, most: int) -> dict[str, Figures | str]:
+    """In turns, the yardstick before each of them; for one that cannot take part, why."""
     exact = reference(x, y)
-    found = {one.name: one.task(x, y) for one in contenders}
-    ratios: dict[str, list[float]] = {one.name: [] for one in contenders}
+    found: dict[str, Figures | str] = _missing(contenders)
+    taking_part = [one for one in contenders if one.name not in found]
+    ratios: dict[str, list[float]] = {one.name: [] for one in taking_part}
+    runs: dict[str, list[Run]] = {one.name: [] for one in taking_part}
     for turn in range(most):
-        for one in contenders:
+        for one in taking_part:
             if turn < one.rounds:
-                yardstick = _seconds(product, x, y)
-                ratios[one.name].append(_seconds(one.task, x, y) / yardstick)
-    return {
-        one.name: Figures(
-            statistics.median(ratios[one.name]),
-            digits(np.asarray(found[one.name]), exact),
-            extra_memory(one.task, x, y),
-        )
-        for one in contenders
-    }
+                yardstick = run(product, x, y).seconds
+                runs[one.name].append(run(one.task, x, y))
+                ratios[one.name].append(runs[one.name][-1].seconds / yardstick)
+    for name, each in runs.items():
+        worst = digits(np.asarray(each[-1].coef), exact)
+        found[name] = Figures(statistics.median(ratios[name]), worst, max(one.memory for one in each))
+    return found
 
 
-def _seconds(task: Task, x: np.ndarray, y: np.ndarray) -> float:
-    gc.collect()
-    start = cpu_seconds()
-    task(x, y)
-    return cpu_seconds() - start
+def _missing(contenders: Sequence[Contender]) -> dict[str, Figures | str]:
+    """What is not installed; all that is has warmed up then."""
+    missing: dict[str, Figures | str] = {}
+    few = rows(200, 3)
+    for one in contenders:
+        try:
+            one.task(*few)
+        except ImportError as error:
+            missing[one.name] = f"not installed: {error.name or error}"
+    return missing
 
 
 @survey(
     "Rows in memory, float64: CPU time relative to one XᵀX of the same rows (dsyrk, measured in turn with each), then "
     "digits of the worst coefficient against a solution in 80 bits (which has 15 itself at 2000 columns), then peak "
     "extra memory relative to X.",
-    "numpy",
-    "scikit-learn",
-    "statsmodels",
+    *("unbend", "numpy", "scikit-learn", "polars-ds", "pyfixest", "statsmodels"),
 )
 def in_memory() -> str:
     """The sizes of the issue."""
@@ -197,10 +241,10 @@ def in_memory() -> str:
     return table([f"{n:,} × {p}" for n, p in SIZES], CONTENDERS, list(found.values()))
 
 
-FLOAT32 = (CONTENDERS[0], CONTENDERS[1], CONTENDERS[3], CONTENDERS[4])
+FLOAT32 = (*CONTENDERS[:2], *CONTENDERS[3:6])
 
 
-@survey("The same with float32 rows; XᵀX is ssyrk.", "numpy", "scikit-learn")
+@survey("The same with float32 rows; XᵀX is ssyrk.", "unbend", "numpy", "scikit-learn", "polars-ds")
 def in_memory_float32() -> str:
     """Two of the sizes."""
     sizes = SIZES[:2]
@@ -208,10 +252,14 @@ def in_memory_float32() -> str:
     return table([f"{n:,} × {p}" for n, p in sizes], FLOAT32, list(found.values()))
 
 
-def table(heads: Sequence[str], contenders: Sequence[Contender], found: Sequence[Mapping[str, Figures]]) -> str:
+def table(heads: Sequence[str], contenders: Sequence[Contender], found: Sequence[Mapping[str, Figures | str]]) -> str:
     """Markdown."""
     lines = ["| | " + " | ".join(heads) + " |", "|---" + "|---:" * len(heads) + "|"]
     for one in contenders:
-        cells = (f"{each.ratio:.2f}; {each.digits:.1f}; {each.memory:.2f}" for each in (of[one.name] for of in found))
+        cells = (_cell(of[one.name]) for of in found)
         lines.append(f"| {one.name} | " + " | ".join(cells) + " |")
     return "\n".join(lines) + "\n"
+
+
+def _cell(of: Figures | str) -> str:
+    return of if isinstance(of, str) else f"{of.ratio:.2f}; {of.digits:.1f}; {of.memory:.2f}"
