@@ -5,14 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
 import onnx_ir as ir
 
 from unbend.collapse.stretches import Stretches
 from unbend.network import Network, Node
-from unbend.network.external import bytes_of
+from unbend.network.external import bytes_of, graphs_of
 
-LARGE = 1 << 28
-"""Of a model with more bytes of numbers, the rest of the file is not counted: it is not worth a copy of the model."""
+EMPTY = ir.Tensor(np.zeros(0, dtype=np.float32))
 
 HEAVY = frozenset({"Conv", "ConvTranspose", "Gemm", "MatMul"})
 
@@ -48,8 +48,11 @@ def size(network: Network, found: Stretches) -> Size:
 
 def file_size(model: ir.Model) -> int:
     """How many bytes the model takes as a file, with its data if that is kept beside it."""
-    numbers = bytes_of(model)
-    return numbers if numbers > LARGE else ir.to_proto(model).ByteSize()
+    frame = model.clone()
+    for graph in graphs_of(frame):
+        for value in graph.initializers.values():
+            value.const_value = EMPTY
+    return bytes_of(model) - bytes_of(frame) + ir.to_proto(frame).ByteSize()
 
 
 def _product(network: Network, node: Node) -> int:

@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
-from unbend.network.run import serialise, session
+from unbend.network.run import opened
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -107,6 +107,6 @@ def _timed(run: Callable[[], object], count: int, clock: Callable[[], float]) ->
 
 
 def _run(model: ir.Model, feeds: Feeds) -> Callable[[], object]:
-    opened = session(serialise(model), model.graph.name or "the network", threads=1)
+    session = opened(model, model.graph.name or "the network", threads=1)
     given = dict(feeds)
-    return lambda: opened.run(None, given)
+    return lambda: session.run(None, given)

@@ -14,8 +14,9 @@ from onnx.reference import ReferenceEvaluator
 
 from unbend.errors import ModelError
 from unbend.network import Network
+from unbend.network.external import bytes_of
 from unbend.network.graph import captured_by
-from unbend.network.run import serialise, session
+from unbend.network.run import LARGE, opened, serialise
 
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[Feeds], list[np.ndarray]]
@@ -50,11 +51,11 @@ def witness(model: ir.Model, feeds: Feeds) -> tuple[str, Run]:
 
 
 def _onnxruntime(model: ir.Model) -> Run:
-    opened = session(serialise(model), model.graph.name or "the network", threads=1)
+    session = opened(model, model.graph.name or "the network", threads=1, lean=bytes_of(model) >= LARGE)
 
     def run(feeds: Feeds) -> list[np.ndarray]:
         try:
-            return [np.asarray(array) for array in opened.run(None, dict(feeds))]
+            return [np.asarray(array) for array in session.run(None, dict(feeds))]
         except Exception as error:
             raise ModelError("onnxruntime cannot run it", where=str(error).strip().splitlines()[-1][:300]) from error
 

@@ -47,6 +47,25 @@ def load_external(model: ir.Model, name: str, path: str | None = None) -> tuple[
     return tuple(dict.fromkeys(Path(tensor.path) for tensor in outside))
 
 
+def detach(model: ir.Model) -> None:
+    """Let the model keep its numbers as arrays, and not the message that it was parsed from, which has them too."""
+    for graph in graphs_of(model):
+        for value in graph.initializers.values():
+            if isinstance(value.const_value, ir.TensorProtoTensor):
+                value.const_value = _array(value.const_value)
+        for node in graph:
+            for one in _own(node):
+                if one.type == ir.AttributeType.TENSOR:
+                    node.attributes[one.name] = ir.AttrTensor(one.name, _array(one.value))
+
+
+def _array(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
+    """The tensor without its message; one of a type that has no array of its own stays as it is."""
+    if not isinstance(tensor, ir.TensorProtoTensor) or tensor.dtype == ir.DataType.STRING or tensor.dtype.bitwidth < 8:
+        return tensor
+    return ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name, doc_string=tensor.doc_string)
+
+
 def bytes_of(model: ir.Model) -> int:
     """How many bytes the tensors of the model take."""
     return sum(tensor.nbytes for graph in graphs_of(model) for tensor in _tensors(graph))

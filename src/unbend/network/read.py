@@ -19,7 +19,7 @@ import onnx_ir as ir
 from unbend.errors import ModelError
 from unbend.network.axes import axes_of
 from unbend.network.examples import with_examples
-from unbend.network.external import load_external
+from unbend.network.external import detach, load_external
 from unbend.network.fold import Folded, fold, initializers, quiet_inference
 from unbend.network.graph import Network, Node, Port, is_float, port
 from unbend.network.metadata import classes_of, features_of
@@ -136,7 +136,9 @@ def _refuse_others(path: Path) -> None:
 def from_file(path: Path) -> ir.Model:
     """The model as the file holds it; one that ends in a ZipMap as if it ended one node earlier."""
     try:
-        return ir.load(path)
+        model = ir.load(path)
+        detach(model)
+        return model
     except ir.serde.SerdeError:
         found = onnx.load(path, load_external_data=False)
         plain = without_zipmaps(found)

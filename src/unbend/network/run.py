@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -21,6 +25,9 @@ MAX_BYTES = 1 << 26
 """Values of one batch take about this much memory (64 MiB)."""
 
 MAX_BATCH = 4096
+
+LARGE = 1 << 22
+"""A model of at least so many bytes is handed to onnxruntime as a file (4 MiB)."""
 
 ROW_TOLERANCE = 1e-3
 """A run of several rows may differ from runs of one row by rounding: by no more than this, relative to the scale."""
@@ -45,7 +52,7 @@ class Runner:
         self.network = network
         own = [port.name for port in network.outputs]
         self.names = [*own, *(name for name in dict.fromkeys(capture) if name not in own)]
-        self._session = session(serialise(network.model, self.names[len(own) :]), network.name, threads)
+        self._session = opened(network.model, network.name, threads, self.names[len(own) :])
         self._dtype = network.input.dtype or np.dtype(np.float32)
 
     def __call__(self, x: np.ndarray) -> dict[str, np.ndarray]:
@@ -173,10 +180,10 @@ def _several_mix(network: Network) -> bool:
         dtype = port.dtype or np.dtype(np.float32)
         rows[port.name] = drawn(types[port.name], dtype, normal) if port.name in types else normal.astype(dtype)
     shared = {name: array[0] for name, array in rows.items() if name not in axes}
-    opened = session(serialise(network.model), network.name, 1)
+    runs = opened(network.model, network.name, 1)
     try:
-        alone = [opened.run(None, shared | {name: rows[name][i] for name in axes}) for i in range(3)]
-        whole = opened.run(None, shared | {name: np.concatenate(list(rows[name]), axis=axes[name]) for name in axes})
+        alone = [runs.run(None, shared | {name: rows[name][i] for name in axes}) for i in range(3)]
+        whole = runs.run(None, shared | {name: np.concatenate(list(rows[name]), axis=axes[name]) for name in axes})
     except Exception:  # a network that cannot take several rows does not mix them
         return False
     return not all(_side_by_side(np.asarray(one), each) for one, *each in zip(whole, *alone, strict=True))
@@ -209,18 +216,44 @@ def serialise(model: ir.Model, extra_outputs: Sequence[str] = ()) -> bytes | str
     return ir.to_proto(model).SerializeToString()
 
 
-def session(model: bytes | str, name: str, threads: int = 0) -> ort.InferenceSession:
+def opened(
+    model: ir.Model, name: str, threads: int = 0, extra_outputs: Sequence[str] = (), *, lean: bool = False
+) -> ort.InferenceSession:
+    """A session for the model; the numbers of a large one go through a file, so that fewer copies of them are made.
+
+    A `lean` session leaves the numbers in the layout that they have: it is slower, and keeps no other copy.
+    """
+    if LARGE <= bytes_of(model) <= MAX_MODEL and not extra_outputs:
+        try:
+            with tempfile.TemporaryDirectory(prefix="unbend-") as folder:
+                path = Path(folder, "model.onnx")
+                ir.save(model, path, external_data="model.data", size_threshold_bytes=1024)
+                return session(str(path), name, threads, lean=lean)
+        except OSError:  # no room for the file: it goes through memory
+            pass
+    return session(serialise(model, extra_outputs), name, threads, lean=lean)
+
+
+def give_back() -> None:
+    """Hand memory that is free back to the system, where the C library keeps it for later (glibc)."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def session(model: bytes | str, name: str, threads: int = 0, *, lean: bool = False) -> ort.InferenceSession:
     """An onnxruntime session on the processor; ModelError with onnxruntime's reason where it cannot be made."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
+    if lean:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
     try:
-        opened = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        made = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
         raise ModelError(
             f"onnxruntime cannot run {name}",
             where=str(error).strip().splitlines()[-1][:300],
             try_="check the model with onnx.checker; a custom op needs its library, which unbend does not load",
         ) from error
-    vars(opened)["_model_bytes"] = None  # the whole file, which it keeps in case it is to be made anew
-    return opened
+    vars(made)["_model_bytes"] = None  # the whole file, which it keeps in case it is to be made anew
+    return made
