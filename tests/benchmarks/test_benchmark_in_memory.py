@@ -26,15 +26,18 @@ def test_the_reference_is_the_exact_solution(few: tuple[np.ndarray, np.ndarray])
     np.testing.assert_allclose(IN_MEMORY.reference(*few).astype(float), truth, rtol=1e-15)
 
 
+def absent(x: np.ndarray, y: np.ndarray) -> None:
+    import no_such_package  # noqa: F401  # pyright: ignore[reportMissingImports]
+
+
 def test_contenders_in_memory(few: tuple[np.ndarray, np.ndarray]) -> None:
-    found = IN_MEMORY.measured(IN_MEMORY.CONTENDERS, *few, 1)
-    assert set(found) == {one.name for one in IN_MEMORY.CONTENDERS}
+    contenders = (*IN_MEMORY.CONTENDERS[:4], IN_MEMORY.Contender("absent", absent))
+    found = IN_MEMORY.measured(contenders, *few, 1)
+    assert found.pop("absent") == "not installed: no_such_package"
+    assert set(found) == {one.name for one in contenders[:4]}
     for name, figures in found.items():
-        if isinstance(figures, str):
-            assert figures.startswith("not installed: ")
-        else:
-            assert figures.ratio > 0
-            assert figures.digits >= (15 if "unbend" in name else 10)
+        assert figures.ratio > 0
+        assert figures.digits >= (15 if "unbend" in name else 10)
 
 
 @pytest.mark.filterwarnings("ignore")  # of other programs
