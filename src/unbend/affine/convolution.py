@@ -49,6 +49,8 @@ class Convolution(LinearMap):
         return (self.source[0], self.stored.shape[0], *spatial)
 
     def apply(self, x: np.ndarray) -> np.ndarray:
+        if not math.prod(self.out_shape):
+            return np.empty((len(x), *self.out_shape))
         images = x.reshape(-1, *self.source[1:])
         out, matrices = np.empty((len(images), *self.out_shape[1:])), self._matrices
         for block in self._blocks(len(images)):
@@ -67,6 +69,8 @@ class Convolution(LinearMap):
         return total
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
+        if not math.prod(self.out_shape):
+            return np.zeros((len(y), *self.in_shape))
         images = y.reshape(-1, *self.out_shape[1:])
         out = np.empty((len(images), *self.source[1:]))
         back = np.swapaxes(self._matrices, -1, -2)

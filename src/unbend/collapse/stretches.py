@@ -155,6 +155,8 @@ def _maps(network: Network, node: Node, rows: Rows) -> tuple[Local, ...]:
     found = structure(network, node)
     if not all(_has_finite_maps(one) for one in found):
         raise Unsupported("it holds a number that is not finite")
+    if any(min(linear.out_shape, default=0) < 0 for one in found for linear in one.maps.values()):
+        raise Unsupported("its image is smaller than its window: it cannot run")
     return found
 
 
