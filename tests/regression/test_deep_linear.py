@@ -316,3 +316,14 @@ def test_report_of_a_network(x: np.ndarray, y: np.ndarray) -> None:
     assert "above the least of its waist of 1" in text
     best = ReducedRankRegression.from_network([model.encoder_, (model.decoder_, model.intercept_)]).fit(x, y)
     assert "which is the least of its waist of 1" in " ".join(str(best.report()).split())
+
+
+def test_waist_of_more_columns_than_rows() -> None:
+    rng = np.random.default_rng(5)
+    x, y = rng.normal(size=(20, 600)), rng.normal(size=(20, 3))
+    with pytest.warns(CollinearWarning):
+        model = ReducedRankRegression(1).fit(x, y)
+    _, values, axes = np.linalg.svd(y - y.mean(axis=0))
+    np.testing.assert_allclose(model.losses_[1], np.square(values[1:]).sum(), rtol=1e-9)
+    expected = (y - y.mean(axis=0)) @ np.outer(axes[0], axes[0]) + y.mean(axis=0)
+    np.testing.assert_allclose(model.predict(x), expected, atol=1e-9)

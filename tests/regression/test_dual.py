@@ -257,3 +257,17 @@ def test_leaving_out_takes_no_square_of_the_columns() -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 0.4 * 8 * 4000**2
+
+
+def test_what_many_columns_must_have() -> None:
+    rng = np.random.default_rng(8)
+    x, y = rng.normal(size=(10, 600)), rng.normal(size=10)
+    with pytest.raises(ValueError, match="column x5, row 3"):
+        unbend.LinearRegression().fit(np.where((np.arange(600) == 5) & (np.arange(10) == 3)[:, None], np.inf, x), y)
+    with pytest.raises(DataError, match="x0 are too large to be squared"):
+        unbend.LinearRegression().fit(x * 1e160, y)
+    constant = unbend.LinearRegression(collinear="drop").fit(np.ones((10, 600)), y)
+    assert constant.rank_ == 0
+    assert constant.intercept_ == pytest.approx(y.mean())
+    narrow = unbend.LinearRegression(collinear="drop").fit(x.astype(np.float32), y)
+    assert np.allclose(narrow.predict(x.astype(np.float32)), y)

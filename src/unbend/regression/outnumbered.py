@@ -9,6 +9,7 @@ import numpy as np
 from unbend.regression.least_squares import finished
 from unbend.regression.moments import Block, rounded_mean
 from unbend.regression.ordinary import Collinear, ordinary_each
+from unbend.regression.reading import refuse_sizes
 from unbend.regression.solution import Solution
 from unbend.regression.triangle import EPS, ROUNDINGS, Triangle, power_of_two, upper_factor
 
@@ -23,14 +24,18 @@ def of_fewer_rows(
     Raises
     ------
     DataError
-        If columns may not be dropped.
+        If columns may not be dropped, or squares of the numbers overflow or vanish.
     """
-    return tuple(finished(ordinary_each(_triangle(rows, intercept), names, collinear=collinear), intercept))
+    each = ordinary_each(_triangle(rows, names, intercept), names, collinear=collinear)
+    return tuple(finished(each, intercept))
 
 
-def _triangle(rows: Block, intercept: bool) -> Triangle:
+def _triangle(rows: Block, names: Sequence[str], intercept: bool) -> Triangle:
     """The factor (n, q) of the rows, with weights of mean 1."""
     n, z = len(rows.x), rows.z
+    with np.errstate(over="ignore"):
+        squares = np.square(z - z[0]).sum(axis=0)
+    refuse_sizes(squares, (z != z[0]).any(axis=0), (*names, *(f"target {j}" for j in range(rows.y.shape[1]))))
     weights = np.ones(n) if rows.weights is None else rows.weights * (n / rows.weights.sum())
     shift = rounded_mean(z) * intercept
     z -= shift

@@ -12,7 +12,7 @@ import numpy as np
 from unbend.errors import DataError, UsageError
 from unbend.exact import Double
 from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
-from unbend.regression.estimators.sample import Sample
+from unbend.regression.estimators.sample import Sample, refuse_not_finite
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.from_sums import from_sums
 from unbend.regression.least_norm import least_norm_of_rows
@@ -102,18 +102,15 @@ class LinearRegression(UpdatedModel):
         """Whether the rows are to be solved as they are, as there are no more of them than columns."""
         if not isinstance(sample, Sample):
             return False
-        n, p = len(sample.x), len(sample.names)
-        return n <= p + 1 if self.collinear == "least norm" else p > max(n, MANY)
+        if self.collinear == "least norm":
+            return len(sample.x) <= len(sample.names) + 1
+        return _of_many_columns(sample)
 
     def _solutions(self, sample: Sample | Partitioned, moments: Moments | None) -> Sequence[Solution]:
-        if moments is not None or not isinstance(sample, Sample):
-            return solutions(sample, self.fit_intercept, self._collinear, moments)
-        if self.collinear == "least norm":
+        if moments is None and isinstance(sample, Sample) and self.collinear == "least norm":
             rows = [sample.of_rows(j) for j in range(sample.y.shape[1])]
             return [least_norm_of_rows(one, sample.names, self.fit_intercept) for one in rows]
-        rows = Block(sample.x, sample.y, sample.weights)
-        with estimators_advice():
-            return of_fewer_rows(rows, sample.names, collinear=self._collinear, intercept=self.fit_intercept)
+        return solutions(sample, self.fit_intercept, self._collinear, moments)
 
     def _sums_of(self, moments: Moments) -> Sums:
         coef = Double.of(
@@ -157,9 +154,19 @@ def solutions(
     DataError
         If columns are collinear and may not be dropped.
     """
+    if moments is None and isinstance(sample, Sample) and _of_many_columns(sample):
+        refuse_not_finite(sample.x, sample.names)
+        rows = Block(sample.x.astype(np.float64, copy=False), sample.y, sample.weights)
+        with estimators_advice():
+            return of_fewer_rows(rows, sample.names, collinear=collinear, intercept=intercept)
     moments = sample.moments(intercept) if moments is None else moments
     with estimators_advice():
         return least_squares(moments, sample.names, sample.blocks, collinear=collinear, intercept=intercept)
+
+
+def _of_many_columns(sample: Sample) -> bool:
+    """Whether there are so many more columns than rows that their cross products are not formed."""
+    return len(sample.names) > max(len(sample.x), MANY)
 
 
 @contextmanager

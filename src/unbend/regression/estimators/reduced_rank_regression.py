@@ -15,7 +15,6 @@ from unbend.regression.estimators.linear_model import LinearModel
 from unbend.regression.estimators.linear_regression import solutions, warn_of
 from unbend.regression.estimators.sample import Sample, take
 from unbend.regression.estimators.waists import Trained, Waists
-from unbend.regression.moments import Moments
 from unbend.regression.solution import Solution, intercept_of
 
 EQUAL = 1e-12
@@ -148,9 +147,7 @@ class ReducedRankRegression(LinearModel):
         self.unique_ = rank == len(values) or bool(values[rank - 1] - values[rank] > EQUAL * values[0])
         self.decoder_ = axes[:, :rank]
         self.encoder_ = self.decoder_.T @ coef.T
-        self._keep(
-            _with(sample.moments(self.fit_intercept), found, coef @ self.decoder_ @ self.decoder_.T), sample.flat
-        )
+        self._keep(_with(found, coef @ self.decoder_ @ self.decoder_.T), sample.flat)
         if self.network is not None:
             self._compare(sample, float(self.losses_[rank]))
         self.rank_ = rank
@@ -184,12 +181,11 @@ def _singular(found: Sequence[Solution], coef: np.ndarray) -> tuple[np.ndarray, 
     return values, (axes * np.where(largest < 0, -1.0, 1.0)[:, None]).T
 
 
-def _with(moments: Moments, found: Sequence[Solution], coef: np.ndarray) -> list[Solution]:
+def _with(found: Sequence[Solution], coef: np.ndarray) -> list[Solution]:
     """The solutions with other coefficients (p, q)."""
-    p = len(coef)
     cut = []
-    for j, one in enumerate(found):
-        at = [*range(p), p + j]
-        intercept = intercept_of(moments.shift[at], moments.offset[at], coef[:, j])
-        cut.append(replace(one, coef=coef[:, j], intercept=intercept))
+    for one, own in zip(found, coef.T, strict=True):
+        shift = np.append(one.mean, one.y_mean)
+        offset = np.zeros(len(shift)) if one.mean_low is None else np.append(one.mean_low, 0.0)
+        cut.append(replace(one, coef=own, intercept=intercept_of(shift, offset, own), low=None))
     return cut
