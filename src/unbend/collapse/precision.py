@@ -14,7 +14,7 @@ from functools import cached_property
 
 import numpy as np
 
-from unbend.collapse.probes import MAX_NUMBERS, MAX_WORK, input_probes
+from unbend.collapse.probes import MAX_NUMBERS, input_probes
 from unbend.collapse.reach import Collapsed, Original
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.rounding import is_half
@@ -33,6 +33,9 @@ ROWS = 64
 """At most so many rows are run, fewer of a large network."""
 
 FEWEST = 2
+
+MOST_WORK = 1 << 26
+"""Rows of more multiplications than this are not run: each form is run several times."""
 
 MAX_WHOLE = 1 << 32
 """Stretches of a network of more multiplications for a row are run on random numbers, not on its own activations."""
@@ -147,9 +150,9 @@ class Digits:
 
     @cached_property
     def _rows(self) -> int:
-        """So many rows that they are run in about the time of the certificate's."""
+        """As many as are run in little time; a large network makes many numbers of one row."""
         numbers = sum(math.prod(self.network.shapes[name]) for one in self.plans for name in one.stretch.sources)
-        return int(np.clip(min(MAX_NUMBERS // max(numbers, 1), MAX_WORK // max(self._macs, 1)), FEWEST, ROWS))
+        return int(np.clip(min(MAX_NUMBERS // max(numbers, 1), MOST_WORK // max(self._macs, 1)), FEWEST, ROWS))
 
     @property
     def _macs(self) -> int:
