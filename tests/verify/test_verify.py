@@ -12,9 +12,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 from onnx_graphs import Graph, a
+from random_graphs import random_model
 from trap_graphs import TRAPS
 
-from random_graphs import random_model
 from unbend.cli import main
 from unbend.collapse import collapse
 from unbend.collapse.certificate import to_json
