@@ -244,7 +244,7 @@ def _shapes(model: ir.Model) -> dict[str, Shape]:
     return {
         value.name: tuple(int(axis) for axis in value.shape)  # type: ignore[arg-type]
         for value in _values(model)
-        if value.name and value.shape is not None and all(isinstance(axis, int) for axis in value.shape)
+        if value.name and value.shape is not None and all(isinstance(axis, int) and axis >= 0 for axis in value.shape)
     }
 
 
