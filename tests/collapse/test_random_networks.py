@@ -80,6 +80,16 @@ def test_a_mean_before_what_is_gone():
     assert_agree(model, collapse(model).to_onnx(), [(3, 3)])
 
 
+def test_what_reads_a_copy_that_stays_reads_the_value_itself():
+    graph = Graph("N", 5)
+    copy = graph("Mean", "x", "x")
+    product = graph("Gemm", graph("Concat", "x", copy, axis=1), a(10, 1))
+    model = graph.model(graph("Add", graph("Concat", product, copy, axis=1), np.array(0.5)))
+    found = collapse(model)
+    assert found.after.macs == 5
+    assert not collapse(found.to_onnx()).changed
+
+
 def test_the_witness_sees_a_thousandth():
     model = Graph("N", 4)
     weight = a(4, 4)

@@ -253,7 +253,12 @@ def reduce(graph: Reduction) -> Reduction:
     before = None
     while before is None or graph.price < before:
         before = graph.price
-        while _any_value(graph, _series, _flatten_sum) or _parallels(graph) or _any_value(graph, _push, _pull):
+        while (
+            _any_value(graph, _series, _flatten_sum)
+            or _parallels(graph)
+            or _through_copies(graph)
+            or _any_value(graph, _push, _pull)
+        ):
             pass
         graph.put([_factored(graph, edge) for edge in graph.edges])
     return graph
@@ -306,6 +311,17 @@ def _flatten_sum(graph: Reduction, value: str) -> bool:
 
 def _is_shift(edge: Edge) -> bool:
     return all(isinstance(step.affine.linear, Identity) for step in edge.steps)
+
+
+def _through_copies(graph: Reduction) -> bool:
+    """Let what reads a copy of a value read the value itself, where the copy has to stay; whether anything did."""
+    moved = False
+    for value in sorted(graph.fixed):
+        made, read = graph.into(value), graph.out(value)
+        if len(made) == 1 and read and not graph.best(made[0]).nodes:
+            graph.swap(read, [_join(made[0], edge) for edge in read])
+            moved = True
+    return moved
 
 
 def _push(graph: Reduction, value: str) -> bool:
