@@ -23,8 +23,8 @@ def bordered(draw: st.DrawFn) -> tuple[Affine, Affine]:
     strides = draw(st.tuples(st.integers(1, 2), st.integers(1, 2)))
     first = Convolution(rng.normal(size=(4, 3, 1, 1)), (1, 3, *size), (1, 1), ((0, 0),) * 2, (1, 1))
     second = Convolution(rng.normal(size=(5, 4, *taps)), (1, 4, *size), strides, pads, (1, 1))
-    none = np.zeros((1, 1, 1, 1))
-    return Affine(first, rng.normal(size=(1, 4, 1, 1))), Affine(second, none)
+    bias = rng.normal(size=(1, 5, 1, 1)) * draw(st.booleans())
+    return Affine(first, rng.normal(size=(1, 4, 1, 1))), Affine(second, bias)
 
 
 def assert_same(found: Affine, expected: Affine) -> None:
@@ -43,9 +43,9 @@ def test_a_channel_of_ones_and_a_convolution_of_ones_are_the_same_map(pair: tupl
         assert max(one.linear.strides) > 1
         return
     shape = one.linear.in_shape
-    assert_same(with_ones(shape).then(Affine(found.widened, np.zeros((1, 1, 1, 1)))), one)
+    assert_same(with_ones(shape).then(Affine(found.widened, found.bias)), one)
     beside = only_ones(shape).then(Affine(found.on_ones, np.zeros((1, 1, 1, 1))))
-    assert_same(Affine(one.linear, np.zeros((1, 1, 1, 1))).plus(beside), one)
+    assert_same(Affine(one.linear, found.bias).plus(beside), one)
 
 
 @settings(max_examples=60)

@@ -41,15 +41,11 @@ def test_what_once_was_collapsed_twice(seed):
     assert not collapse(once, cost="macs").changed
 
 
-def test_an_image_smaller_than_its_window():
+@pytest.mark.parametrize("window", [5, 7])
+def test_an_image_smaller_than_its_window(window):
     graph = Graph("N", 2, 4, 9)
-    value = graph("Conv", graph("Conv", "x", a(3, 2, 1, 1), a(3)), a(2, 3, 7, 3))
-    found = collapse(graph.model(graph("Conv", graph("Relu", value), a(2, 2, 1, 1)), check=False), cost="macs")
+    value = graph("Conv", graph("Conv", "x", a(3, 2, 1, 1), a(3)), a(2, 3, window, 3))
+    padded = graph("Conv", graph("Relu", value), a(2, 2, 1, 1), pads=[1] * 4)
+    found = collapse(graph.model(padded, check=False), cost="macs")
     assert not found.changed
-    assert "its image is smaller than its window: it cannot run" in [one.reason for one in found.kept]
-
-
-def test_an_image_of_which_a_window_leaves_nothing():
-    graph = Graph("N", 2, 4, 9)
-    value = graph("Conv", graph("Conv", "x", a(3, 2, 1, 1), a(3)), a(2, 3, 5, 3))
-    assert collapse(graph.model(graph("Relu", value), check=False), cost="macs").after.heavy <= 2
+    assert "its image is smaller than its window" in [one.reason for one in found.kept]

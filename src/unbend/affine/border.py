@@ -108,31 +108,52 @@ def _is(affine: Affine, form: Callable[[Shape], Affine]) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class OnOnes:
-    """A convolution and an offset as K ∗ x + S ∗ 1, in the windows of `convolution`; `kernel` is S (out, 1, *k)."""
+    """A convolution and an offset as K ∗ x + S ∗ 1 + b, in the windows of `convolution`.
+
+    `kernel` is S (out, 1, *k), `bias` is b (1, out, 1, …): zero where S alone will do.
+    """
 
     convolution: Convolution
     kernel: np.ndarray
+    bias: np.ndarray
 
     @staticmethod
     def of(convolution: Convolution, offset: np.ndarray) -> OnOnes | None:
-        """The S with S ∗ 1 = offset for images of every size; None if there is none, or one size does not say which.
+        """The S and b with S ∗ 1 + b = offset for images of every size.
 
-        At a stride, which taps lie on the image at its end depends on the size.
+        None if there are none, or one size does not say which: at a stride, which taps lie on the image at its end
+        depends on the size.
         """
         if convolution.source[0] != 1 or not offset.ndim == len(convolution.source) > 2:
             return None
+        if not math.prod(convolution.out_shape):
+            return None
         whole = np.broadcast_to(offset, convolution.out_shape)
-        kernel = whole[0]
-        for axis, seen in enumerate(convolution.seen(), start=1):
-            patterns, first = np.unique(seen, axis=0, return_index=True)
-            if convolution.strides[axis - 1] > 1 and np.linalg.matrix_rank(patterns) < patterns.shape[1]:
+        seen, table = np.ones((1, 1)), whole[0]
+        for axis, (taps, stride) in enumerate(zip(convolution.seen(), convolution.strides, strict=True), start=1):
+            patterns, first = np.unique(taps, axis=0, return_index=True)
+            if stride > 1 and np.linalg.matrix_rank(patterns) < patterns.shape[1]:
                 return None
-            tapped = np.tensordot(np.linalg.pinv(patterns), kernel.take(first, axis=axis), (1, axis))
-            kernel = np.moveaxis(tapped, 0, axis)
-        found = OnOnes(convolution, kernel[:, None])
-        error = np.abs(found.on_ones.image(np.ones((1,) * offset.ndim)) - whole)
+            seen, table = np.kron(seen, patterns), table.take(first, axis=axis)
+        table = table.reshape(len(table), -1).T
         close = ROUNDED * float(np.max(np.abs(whole), initial=0.0))
-        return found if np.max(error, initial=0.0) <= close else None
+        for biased in (False, True):
+            columns = np.hstack([seen, np.ones((len(seen), 1))]) if biased else seen
+            solved = np.linalg.lstsq(columns, table, rcond=None)[0]
+            found = OnOnes._from(convolution, solved, biased)
+            error = np.abs(found.on_ones.image(np.ones((1,) * offset.ndim)) + found.bias - whole)
+            if np.max(error, initial=0.0) <= close:
+                return found
+        return None
+
+    @staticmethod
+    def _from(convolution: Convolution, solved: np.ndarray, biased: bool) -> OnOnes:
+        """From a column for each output, its taps one below the other, and the bias at the end."""
+        outputs, ones = convolution.stored.shape[0], (1,) * (len(convolution.source) - 2)
+        taps = solved[:-1] if biased else solved
+        bias = solved[-1] if biased else np.zeros(outputs)
+        kernel = taps.T.reshape(outputs, 1, *convolution.stored.shape[2:])
+        return OnOnes(convolution, kernel, bias.reshape(1, outputs, *ones))
 
     @property
     def on_ones(self) -> Convolution:

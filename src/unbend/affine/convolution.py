@@ -51,7 +51,7 @@ class Convolution(LinearMap):
     def apply(self, x: np.ndarray) -> np.ndarray:
         if not math.prod(self.out_shape):
             return np.empty((len(x), *self.out_shape))
-        images = x.reshape(-1, *self.source[1:])
+        images = x.reshape(len(x) * self.source[0], *self.source[1:])
         out, matrices = np.empty((len(images), *self.out_shape[1:])), self._matrices
         for block in self._blocks(len(images)):
             out[block] = self._seen_by(matrices, self._padded(images[block])).reshape(-1, *self.out_shape[1:])
@@ -71,7 +71,7 @@ class Convolution(LinearMap):
     def transpose(self, y: np.ndarray) -> np.ndarray:
         if not math.prod(self.out_shape):
             return np.zeros((len(y), *self.in_shape))
-        images = y.reshape(-1, *self.out_shape[1:])
+        images = y.reshape(len(y) * self.source[0], *self.out_shape[1:])
         out = np.empty((len(images), *self.source[1:]))
         back = np.swapaxes(self._matrices, -1, -2)
         for block in self._blocks(len(images)):

@@ -49,8 +49,14 @@ def _means_in_one(steps: Sequence[Step]) -> Iterator[Step]:
 def _spelled(edge: Edge, target: Target) -> Iterator[Edge]:
     single = edge.steps[0] if len(edge.steps) == 1 else None
     if single is not None and (found := _bordered(single, target)) is not None and not channel_of_ones(single.affine):
-        yield replace(edge, steps=(_like(single, _without_offset(found.convolution)),))
-        yield replace(edge, steps=(_new(only_ones(single.in_shape), BESIDE), _new(_without_offset(found.on_ones))))
+        yield replace(edge, steps=(_like(single, Affine(found.convolution, found.bias)),))
+        yield replace(
+            edge,
+            steps=(
+                _new(only_ones(single.in_shape), BESIDE),
+                _new(Affine(found.on_ones, np.zeros((1,) * len(single.in_shape)))),
+            ),
+        )
     else:
         yield replace(edge, steps=tuple(part for step in edge.steps for part in _with_channel(step, target)))
 
@@ -68,12 +74,8 @@ def _with_channel(step: Step, target: Target) -> tuple[Step, ...]:
     if step.node is None and (ones := channel_of_ones(step.affine)):
         return _new(ones[0], CHANNEL), _like(step, ones[1])
     if (found := _bordered(step, target)) is not None and found.convolution.groups == 1:
-        return _new(with_ones(step.in_shape), CHANNEL), _like(step, _without_offset(found.widened))
+        return _new(with_ones(step.in_shape), CHANNEL), _like(step, Affine(found.widened, found.bias))
     return (step,)
-
-
-def _without_offset(convolution: Convolution) -> Affine:
-    return Affine(convolution, np.zeros((1,) * len(convolution.source)))
 
 
 def _like(step: Step, affine: Affine) -> Step:

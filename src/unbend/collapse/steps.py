@@ -138,7 +138,7 @@ def channel_of_ones(affine: Affine) -> tuple[Affine, ...]:
         return ()
     if (found := OnOnes.of(linear, affine.offset)) is None:
         return ()
-    return with_ones(linear.source), Affine(found.widened, _zero(linear.out_shape))
+    return with_ones(linear.source), Affine(found.widened, found.bias)
 
 
 def _chain_parts(chain: Chain, offset: np.ndarray) -> list[Affine]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from unbend.affine import Affine, Diagonal, Identity
+from unbend.affine import Affine, Convolution, Diagonal, Identity, LinearMap
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
 from unbend.network.graph import is_float
@@ -155,9 +155,14 @@ def _maps(network: Network, node: Node, rows: Rows) -> tuple[Local, ...]:
     found = structure(network, node)
     if not all(_has_finite_maps(one) for one in found):
         raise Unsupported("it holds a number that is not finite")
-    if any(min(linear.out_shape, default=0) < 0 for one in found for linear in one.maps.values()):
-        raise Unsupported("its image is smaller than its window: it cannot run")
+    if any(_is_empty(linear) for one in found for linear in one.maps.values()):
+        raise Unsupported("its image is smaller than its window")
     return found
+
+
+def _is_empty(linear: LinearMap) -> bool:
+    """Whether a convolution finds no place for its window, or no image."""
+    return isinstance(linear, Convolution) and min(*linear.in_shape, *linear.out_shape) < 1
 
 
 def _has_finite_maps(one: Local) -> bool:
