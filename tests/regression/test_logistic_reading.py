@@ -4,6 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
+import sklearn.linear_model
 
 from unbend import LogisticRegression
 from unbend.errors import DataError
@@ -159,3 +160,44 @@ def test_strong_columns_are_not_suspected(monkeypatch) -> None:
     model = LogisticRegression(0.0).fit(x, y)
     residual = model.predict_proba(x)[:, 1] - y
     assert np.abs(x.T @ residual).max() / len(x) < 1e-14
+
+
+@pytest.mark.parametrize("alpha", [0.0, 50.0])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_weights_and_a_penalty_from_a_sample(monkeypatch, alpha: float, weighted: bool) -> None:
+    monkeypatch.setattr(first_guess, "SMALL", 0)
+    x, y = rows(20_000, 2)
+    x = (x - x.mean(axis=0)) / x.std(axis=0)
+    weights = np.random.default_rng(5).gamma(0.5, size=len(x)) if weighted else None
+    model = LogisticRegression(alpha).fit(x, y, weights)
+    expected = sklearn.linear_model.LogisticRegression(
+        C=np.inf if alpha == 0 else 1 / alpha, solver="newton-cholesky", tol=1e-12
+    ).fit(x, y, weights)
+    np.testing.assert_allclose(model.coef_, expected.coef_, rtol=1e-8)
+    np.testing.assert_allclose(model.intercept_, expected.intercept_, rtol=1e-8)
+    assert model.n_iter_ <= 6
+
+
+def test_a_weak_penalty_on_separated_classes() -> None:
+    """The way is long and each Hessian serves for one step at most beside its own."""
+    x = np.linspace(-2.0, 2.0, 29)[:, None]
+    y = (x[:, 0] > -0.3).astype(int)
+    for alpha in (1e-2, 1e-5, 1e-8):
+        model = LogisticRegression(alpha).fit(x, y)
+        residual = model.predict_proba(x)[:, 1] - y
+        pull = alpha * model.coef_[0, 0]
+        assert abs(residual.sum()) < 1e-9 * pull
+        assert abs(residual @ x[:, 0] + pull) < 1e-9 * pull
+        assert model.n_iter_ < 40
+
+
+@pytest.mark.parametrize("alpha", [1.0, 1e-2, 1e-4])
+def test_a_penalty_that_is_next_to_nothing(alpha: float) -> None:
+    """Columns in small units: a Hessian that served for more than one step beside its own would go on for ever."""
+    x = 1e6 * np.linspace(-2.0, 2.0, 29)[:, None]
+    y = (x[:, 0] > -3e5).astype(int)
+    model = LogisticRegression(alpha).fit(x, y)
+    residual = np.where(y == 1, -1.0, 1.0) * model.predict_proba(x)[np.arange(29), 1 - y]
+    pull = alpha * model.coef_[0, 0]
+    assert abs(residual @ x[:, 0] + pull) < 1e-8 * pull
+    assert model.n_iter_ < 50

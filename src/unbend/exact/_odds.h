@@ -87,11 +87,12 @@ INLINE void NAME(share_of_two)(const Odds *o, Py_ssize_t i)
     VD odds = NAME(exp)(-size), far = one / (one + odds), near = odds * far;
     NAME(count)(o, w, NAME(select)(positive, score, zero) - y * score + NAME(log)(one + odds), size);
     NAME(store)(o->totals + 2 * W, FMA(w, y, NAME(load)(o->totals + 2 * W)));
-    NAME(store)(o->residual + i, w * (NAME(select)(positive, far, near) - y));
+    VD share = NAME(select)(positive, far, near), rest = NAME(select)(positive, near, far);
+    NAME(store)(o->residual + i, w * NAME(select)((NAME(Bits))(y == one), -rest, share));
     NAME(store)(o->spread + i, w * far * near);
 }
 
-/* More classes: shares and residuals. */
+/* More classes: shares and residuals, that of a row's own class from the others: 1 less what is nearly 1 has few digits. */
 INLINE void NAME(share_of_many)(const Odds *o, Py_ssize_t i)
 {
     VD top = SET1(0.0), low = top, own = top, y = NAME(load)(o->y + i), w = NAME(load)(o->w + i);
@@ -101,19 +102,21 @@ INLINE void NAME(share_of_many)(const Odds *o, Py_ssize_t i)
         top = NAME(select)((NAME(Bits))(score <= top), top, score);
         low = NAME(select)((NAME(Bits))(score >= low), low, score);
     }
-    VD sum = NAME(exp)(-top);
+    VD sum = NAME(exp)(-top), others = NAME(select)((NAME(Bits))(y == SET1(0.0)), SET1(0.0), sum);
     for (Py_ssize_t c = 0; c < o->k; c++) {
         VD odds = NAME(exp)(NAME(load)(o->share + c * o->rows + i) - top);
         sum = sum + odds;
+        others = others + NAME(select)((NAME(Bits))(y == SET1(1.0 + c)), SET1(0.0), odds);
         NAME(store)(o->share + c * o->rows + i, odds);
     }
     NAME(count)(o, w, top - own + NAME(log)(sum), top - low);
     for (Py_ssize_t c = 0; c < o->k; c++) {
         VD share = NAME(load)(o->share + c * o->rows + i) / sum;
-        VD is = NAME(select)((NAME(Bits))(y == SET1(1.0 + c)), SET1(1.0), SET1(0.0));
-        NAME(store)(o->totals + (2 + c) * W, FMA(w, is, NAME(load)(o->totals + (2 + c) * W)));
+        NAME(Bits) is = (NAME(Bits))(y == SET1(1.0 + c));
+        double *total = o->totals + (2 + c) * W;
+        NAME(store)(total, NAME(load)(total) + NAME(select)(is, w, SET1(0.0)));
         NAME(store)(o->share + c * o->rows + i, share);
-        NAME(store)(o->residual + c * o->rows + i, w * (share - is));
+        NAME(store)(o->residual + c * o->rows + i, w * NAME(select)(is, -others / sum, share));
     }
 }
 

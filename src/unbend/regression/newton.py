@@ -10,6 +10,7 @@ from scipy.linalg import LinAlgError, cho_factor, cho_solve
 from unbend.regression.axes import Axes
 from unbend.regression.likelihood import Reading, read
 from unbend.regression.rows import Blocks
+from unbend.regression.triangle import EPS
 
 LAST = 1e-18
 """A Newton step that would gain no more than this share of the loss is the last: the error after it is its square, and
@@ -17,7 +18,10 @@ the Hessian before it has nine digits."""
 NEAR = 1e-3
 """A Hessian of other coefficients, or of a sample, serves for a step that would gain no more than this share."""
 ROUNDING = 1e-12
-"""Losses that differ by less than this share are the same."""
+"""Losses that differ by less than this share, or by the last digit of 1 for each row, are the same; a smaller gain that
+falls no more is rounding."""
+TINY = 1e-300
+"""Less than any loss but 0."""
 STEPS, HALVINGS = 100, 30
 SUSPICIOUS = 10.0
 """Log-odds beyond which it is asked whether the classes are separated, unless it is proved that they are not."""
@@ -84,8 +88,8 @@ class Start:
 class Newton:
     """Newton's method with halved steps.
 
-    A reading with the Hessian costs more than one without. The last reading has it, and so has each before, but where
-    an older one does: if the step after the next would then be the last.
+    A reading with the Hessian costs more than one without. The last one has it, and so has each before, but for the
+    first, if it is given one, and for the one before the last, if an older Hessian is good enough for the step between.
 
     Attributes
     ----------
@@ -116,19 +120,20 @@ class Newton:
         borrowed = start.hessian if isinstance(start, Start) else None
         gamma = start.gamma if isinstance(start, Start) else start
         state = self._read(self._zero() if gamma is None else gamma, hessian=borrowed is None)
-        hessian, known, before, slow = borrowed, 1.0, np.inf, 0
+        hessian, before, slow = borrowed, np.inf, 0
         for count in range(1, self.most + 1):
             own = state.hessian is not None
             hessian = state.hessian if own else hessian
             step, gain = _step(state, hessian)
-            share = gain / max(state.loss, 1.0)
-            if own and share <= self.last:
+            share = gain / max(state.loss, TINY)
+            stalled = gain <= self._rounding(state) and share > SLOW * before
+            if own and (share <= self.last or stalled):
                 return _optimum(state, step.reshape(state.gamma.shape), gain, count)
             slow = slow + 1 if share > SLOW * before else 0
             if self.wary and slow >= PATIENCE and state.reading.largest > SUSPICIOUS:
                 return Suspect(state.gamma)
-            before, known = share, share if own or count == 1 else known
-            again = known * share * known > self.last or known * share <= self.last
+            before = share
+            again = not own or share**2 <= self.last or share**3 > self.last
             after = None if not own and share > NEAR else self._shorter(state, step, gain, hessian=again, halve=own)
             if after is None and own:
                 return None
@@ -143,9 +148,12 @@ class Newton:
         for halving in range(HALVINGS if halve else 1):
             share = 0.5**halving
             after = self._read(state.gamma + share * step.reshape(state.gamma.shape), hessian=hessian)
-            if after.loss <= state.loss - 1e-4 * share * gain + ROUNDING * abs(state.loss):
+            if after.loss <= state.loss - 1e-4 * share * gain + self._rounding(state):
                 return after
         return None
+
+    def _rounding(self, state: State) -> float:
+        return ROUNDING * state.loss + EPS * self.axes.weight
 
     def _read(self, gamma: np.ndarray, *, hessian: bool = True) -> State:
         found = read(self.axes, self.blocks, gamma, hessian=hessian)
