@@ -250,6 +250,17 @@ def test_an_einsum_of_several_constants_holds(tmp_path):
     assert len(found.stretches) == 1
 
 
+def test_a_constant_with_a_tensor_among_its_attributes_holds(tmp_path):
+    """The exporters' chains of sizes, as in silero-vad."""
+    graph = Graph("N", 4)
+    value = onnx.helper.make_tensor("value", onnx.TensorProto.FLOAT, [1], [0.5])
+    shift = graph("ConstantOfShape", np.array([5]), value=value)
+    product = graph("MatMul", graph("Add", graph("MatMul", "x", a(4, 5)), shift), a(5, 2))
+    found = verify(*written(tmp_path, graph.model(product)))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 1
+
+
 def test_what_cannot_be_computed_is_said_and_is_not_called_wrong(tmp_path, monkeypatch):
     def unread(node, operands, measure):
         raise Unread(f"{node.label} is of a form that nobody knows")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from onnx import helper
+from onnx import helper, numpy_helper
 from onnx.reference import ReferenceEvaluator
 
 from unbend.verify.measures import Measure, Operand, Tensor
@@ -236,7 +236,9 @@ def _product_along(axis: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
 def evaluator(node: Node) -> Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]:
     """A function that runs the node under ONNX's reference evaluator."""
     names = [f"i{i}" if name else "" for i, name in enumerate(node.inputs)]
-    proto = helper.make_node(node.op_type, names, list(node.outputs), domain=node.domain, **node.attributes)
+    pairs = node.attributes.items()
+    attributes = {key: numpy_helper.from_array(one) if isinstance(one, np.ndarray) else one for key, one in pairs}
+    proto = helper.make_node(node.op_type, names, list(node.outputs), domain=node.domain, **attributes)
     function = helper.make_function(
         "checked", "node", [n for n in names if n], list(node.outputs), [proto], [helper.make_opsetid("", node.version)]
     )
