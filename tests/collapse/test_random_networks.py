@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from onnx_graphs import Graph, a
+from random_graphs import random_kind, random_model
 from witness import LACKING, assert_agree, assert_kept, assert_near
 
-from random_graphs import random_kind, random_model
 from unbend.collapse import collapse
 from unbend.network import evaluate, read
 
