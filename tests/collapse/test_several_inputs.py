@@ -169,6 +169,16 @@ def test_a_sum_over_the_rows_is_no_identity(tmp_path):
     assert not collapse(model, cost="macs").affine
 
 
+def test_lengths_of_which_nothing_is_left_are_passed_over():
+    """A window of 200 numbers has no place in 32."""
+    from unbend.collapse.probes import sized
+
+    graph = Graph("N", "L")
+    frames = graph("Slice", "x", np.array([199]), np.array([2**31]), np.array([1]))
+    network = read(graph.model(graph("Mul", frames, np.array(2.0))))
+    assert [one.shapes["x"] for one in sized(network)] == [(1, 224), (1, 576)]
+
+
 def test_truth_values(tmp_path):
     graph = Graph("N", 4)
     given(graph, "keep", TensorProto.BOOL, ["N", 4])

@@ -29,7 +29,7 @@ MAX_NUMBERS = 1 << 21
 MAX_WORK = 1 << 29
 """… or where running a group of them would take more multiplications than this (a tenth of a second in float64)."""
 
-SIZES = (32, 33, 16, 8, 224)
+SIZES = (32, 33, 16, 8, 224, 576)
 """Lengths that are tried for free axes besides the batch, after those of the user's examples; two that the network can
 run with are used."""
 
@@ -158,12 +158,22 @@ def _typed(array: np.ndarray, dtype: np.dtype | None, whole: Whole | None) -> np
 
 
 def sized(network: Network) -> Iterator[Network]:
-    """The network itself, or, if it has free axes besides the batch, the network with lengths put in for them."""
+    """The network itself, or, if it has free axes besides the batch, the network with lengths put in for them.
+
+    Lengths at which nothing is left of a value, since windows are longer, say nothing of it: they are passed over.
+    """
     if not network.free_axes:
         yield network
         return
     given = example_lengths(network)
+    empty: list[Network] = []
     for size in (*([None] if given else []), *SIZES):
         lengths = dict.fromkeys(network.free_axes, size or SIZES[0]) | (given if size is None else {})
-        if (found := with_lengths(network, lengths)) is not None:
+        if (found := with_lengths(network, lengths)) is None:
+            continue
+        if any(0 in found.shapes.get(name, ()) for node in found.nodes for name in node.outputs):
+            empty.append(found)
+        else:
             yield found
+    if len(empty) == len(SIZES) + bool(given):
+        yield from empty
