@@ -66,7 +66,6 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
 @click.option("--allow-growth", is_flag=True, help="Let it store more numbers where that saves many multiplications.")
 @click.option(
     "--example",
-    "named",
     multiple=True,
     metavar="NAME=FILE.npy",
     help="Try the networks on this as well, a value of an input with its batch axis. Repeatable.",
@@ -80,7 +79,7 @@ def collapse(
     check: bool,
     verify: bool,
     force: bool,
-    named: tuple[str, ...],
+    example: tuple[str, ...],
     **how: Any,
 ) -> Result:
     """The same function as MODEL, cheaper. Exact for every input.
@@ -95,7 +94,7 @@ def collapse(
     collapsing.refuse_more(files)
     if check:
         collapsing.refuse_files(output, certificate)
-    result = verb(model, collapsing.examples(named), **how)
+    result = verb(model, collapsing.examples(example), **how)
     if not check:
         collapsing.save(result, model, output, certificate, force)
     return result
