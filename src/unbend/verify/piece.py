@@ -79,7 +79,7 @@ class Piece:
         )
         found = self.shapes.get(name) if found is None else found
         if found is None or None in found:
-            raise Unknown(f"the shape of {name}, which {node.label} reads, is not known")
+            raise Unread(f"the shape of {name}, which {node.label} reads, is not known")
         if node.op_type == "Size":
             return np.array(np.prod(np.array(found, dtype=np.int64)), dtype=np.int64)
         return np.array(found[slice(node.attributes.get("start"), node.attributes.get("end"))], dtype=np.int64)
