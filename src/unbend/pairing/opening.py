@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from unbend.data import Table, open_source, open_table
+from unbend.data.source import supposed
 from unbend.errors import DataError
 from unbend.network import Network
 from unbend.pairing.head import head
@@ -20,7 +21,7 @@ def open_for(network: Network, data: Any, target: str | None, *, exclude: Sequen
         The table cannot be read, or has no column of that name.
     """
     source = open_source(data)
-    if target is None or target not in source.schema.names:
+    if target is None or target not in supposed(source).schema.names:
         return open_table(source, target, exclude=exclude)
     try:
         return _with_target(network, open_table(source, target, exclude=exclude, classes=_asks_for_classes(network)))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from onnx import helper, numpy_helper
@@ -237,7 +238,9 @@ def evaluator(node: Node) -> Callable[[Sequence[np.ndarray | None]], list[np.nda
     """A function that runs the node under ONNX's reference evaluator."""
     names = [f"i{i}" if name else "" for i, name in enumerate(node.inputs)]
     pairs = node.attributes.items()
-    attributes = {key: numpy_helper.from_array(one) if isinstance(one, np.ndarray) else one for key, one in pairs}
+    attributes: dict[str, Any] = {
+        key: numpy_helper.from_array(one) if isinstance(one, np.ndarray) else one for key, one in pairs
+    }
     proto = helper.make_node(node.op_type, names, list(node.outputs), domain=node.domain, **attributes)
     function = helper.make_function(
         "checked", "node", [n for n in names if n], list(node.outputs), [proto], [helper.make_opsetid("", node.version)]
