@@ -103,7 +103,7 @@ def widened(model: ir.Model) -> ir.Model:
     return wide
 
 
-def _wide(tensor: ir.TensorProtocol) -> ir.Tensor:
+def _wide(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
     return ir.tensor(np.asarray(tensor.numpy()).astype(np.float32), name=tensor.name)
 
 
