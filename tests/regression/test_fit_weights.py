@@ -12,6 +12,7 @@ from unbend import fit
 from unbend.cli.commands import unbend
 from unbend.document import render_text
 from unbend.errors import DataError, UsageError
+from unbend.regression.summary import table_of
 
 
 @pytest.fixture
@@ -108,3 +109,34 @@ def test_on_the_command_line(frame: pd.DataFrame, tmp_path: Path) -> None:
 def test_ridge_with_weights_and_through_the_origin(frame: pd.DataFrame) -> None:
     weak = fit(frame, "y", weights="w", ridge=1e-9, intercept=False)
     np.testing.assert_allclose(weak.coef, fit(frame, "y", weights="w", intercept=False).coef, rtol=1e-6)
+
+
+@pytest.mark.parametrize("rows", [80, 3])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+def test_weights_of_a_ridge_are_precisions_whatever_their_size(frame: pd.DataFrame, rows: int, size: float) -> None:
+    some = frame[:rows].assign(c=np.sin(np.arange(rows)))
+    found = fit(some.assign(w=some["w"] * size), "y", weights="w", ridge=2.0)
+    share = np.asarray(some["w"] / some["w"].mean())
+    x = some[["a", "b", "c"]].to_numpy()
+    spread = np.sqrt(share @ np.square(x - share @ x / rows) / rows)
+    z = np.column_stack([np.ones(rows), (x - share @ x / rows) / spread])
+    inverse = np.linalg.inv(z.T @ (share[:, None] * z) + np.diag([0.0, 2.0, 2.0, 2.0]))
+    effects = inverse @ z.T @ (share * some["y"])
+    rss = share @ np.square(some["y"] - z @ effects)
+    df = np.trace(inverse @ z.T @ (share[:, None] * z))
+    np.testing.assert_allclose(found.coef, effects[1:] / spread, rtol=1e-9)
+    np.testing.assert_allclose(found.sigma, np.sqrt(rss / (rows - df)), rtol=1e-9)
+    likelihood = np.log(share).sum() / 2 - rows / 2 * (np.log(2 * np.pi * rss / rows) + 1)
+    np.testing.assert_allclose(found.aic, 2 * (df + 1) - 2 * likelihood, rtol=1e-9)
+    shown = [row[2] for row in table_of(found).rows[1:]]
+    np.testing.assert_allclose(np.array(shown, dtype=float), effects[1:], rtol=1e-9)
+
+
+@pytest.mark.parametrize("rows", [80, 3])
+@pytest.mark.parametrize("size", [1e-3, 1e3])
+def test_a_ridge_is_chosen_whatever_the_size_of_weights(frame: pd.DataFrame, rows: int, size: float) -> None:
+    some = frame[:rows].assign(c=np.sin(np.arange(rows)))
+    found = fit(some.assign(w=some["w"] * size), "y", weights="w", ridge="gcv")
+    expected = fit(some, "y", weights="w", ridge="gcv")
+    assert found.ridge == pytest.approx(expected.ridge, rel=1e-4)
+    np.testing.assert_allclose(found.coef, expected.coef, rtol=1e-5)

@@ -47,9 +47,9 @@ def of_few_rows(
         squares = np.append(*(np.square(part - part[0]).sum(axis=0) for part in rows[:2]))
     refuse_sizes(squares, np.append(*((part != part[0]).any(axis=0) for part in rows[:2])), (*names, table.target))
     how = partial(dual_ridge, strength=ridge) if ridge else least_norm_of_rows
-    found = how(rows, names=names, intercept=intercept)
-    share = 1.0 if rows.weights is None else rows.weights / rows.weights.mean()
-    return replace(found, shares=float(np.sum(np.log(share))))
+    share = None if rows.weights is None else rows.weights / rows.weights.mean()
+    found = how(rows._replace(weights=share), names=names, intercept=intercept)
+    return found if share is None else replace(found, shares=float(np.sum(np.log(share))))
 
 
 def together(blocks: Iterable[Block]) -> Block:

@@ -78,7 +78,8 @@ def fit(
     exclude : columns that are not used
     classes : False refuses a target that is text; True takes numbers for classes
     weights : a column that rows are weighted by, as precisions: the variance of the noise is inversely proportional to
-        them. Of classes, a row of weight 2 counts as two rows. It is no feature, and rows of weight 0 are left out
+        them, and only their ratios matter. Of classes, a row of weight 2 counts as two rows. It is no feature, and rows
+        of weight 0 are left out
     intercept : whether there is one; without, R² and F are about 0
     digits : decimals are read as they are written, not as the nearest binary number, and the coefficients are right to
         15 digits whatever the columns (not for classes)

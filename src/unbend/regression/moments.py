@@ -107,6 +107,15 @@ class Moments:
         return self.logs - self.n * float(np.log(self.weight / self.n)) if self.weight > 0 else 0.0
 
     @property
+    def per_row(self) -> Moments:
+        """The same with weights of mean 1."""
+        unit = self.weight / self.n
+        if unit == 1.0:
+            return self
+        sums, products = self.sums / unit, self.products / unit
+        return replace(self, weight=float(self.n), sums=sums, products=products, logs=self.shares)
+
+    @property
     def mean(self) -> np.ndarray:
         """Weighted mean of each column; (q,)."""
         return self.shift + self.offset

@@ -54,7 +54,7 @@ def fit_table(
         raise too_few_rows(moments.n, p, intercept=intercept)
     origin = _origin(table, weights, moments.n, errors)
     if ridge:
-        penalised = solve_ridge(moments, ridge, design.names, intercept=intercept)
+        penalised = solve_ridge(moments.per_row, ridge, design.names, intercept=intercept)
         return linear_fit(origin, design.terms, replace(penalised, shares=moments.shares), level)
     optional = [j >= table.p for j in range(p)]
     (solution,), terms = design.solve(moments, collinear=collinear, optional=optional, readings=_readings(table))
