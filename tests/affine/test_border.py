@@ -68,6 +68,22 @@ def test_a_map_of_random_numbers_has_no_table_and_is_no_convolution_of_ones():
     assert OnOnes.of(convolution, offset) is None
 
 
+@pytest.mark.parametrize("where", [np.s_[..., 0], np.s_[..., :4], np.s_[..., 0, :]])
+def test_a_mask_beside_small_numbers_does_not_make_them_one(where: tuple[object, ...]):
+    offset = np.random.default_rng(0).normal(size=(1, 2, 6, 6)) * 1e-5
+    offset[where] = -1e9
+    border = Border.of(offset)
+    found = offset if border is None else border.flat[:, border.index][None]
+    np.testing.assert_allclose(found, offset, rtol=1e-12)
+
+
+def test_a_channel_of_large_numbers_does_not_hide_a_small_one():
+    rng = np.random.default_rng(0)
+    convolution = Convolution(rng.normal(size=(2, 3, 3, 3)), (1, 3, 6, 6), (1, 1), ((1, 1),) * 2, (1, 1))
+    offset = np.concatenate([np.full((1, 1, 6, 6), 1e9), rng.normal(size=(1, 1, 6, 6)) * 1e-5], axis=1)
+    assert OnOnes.of(convolution, offset) is None
+
+
 @pytest.mark.parametrize("shape", [(1, 3, 5), (1, 3, 4, 5), (1, 1, 2, 3, 4)])
 def test_images_of_ones_are_known_as_such(shape):
     assert adds_ones(with_ones(shape))

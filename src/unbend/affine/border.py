@@ -12,6 +12,7 @@ Checked against: onnxruntime at odd and even sizes, and the dense matrices in th
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -25,7 +26,8 @@ from unbend.affine.numbers import Unmade
 from unbend.affine.selection import Selection
 
 ROUNDED = 1e-13
-"""Numbers of an offset that differ by less than this share of the largest are one number: sums in another order."""
+"""Numbers of an offset that differ by less than this share of the largest around are one number: sums in another order.
+"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,7 +42,7 @@ class Border:
         """The table of an offset; None if that is as large as the offset itself."""
         if offset.ndim < 3 or offset.shape[0] != 1:
             return None
-        table, places, close = offset, [], ROUNDED * float(np.max(np.abs(offset), initial=0.0))
+        table, places, close = offset, [], ROUNDED * _around(offset)
         for axis in range(2, offset.ndim):
             inner, place = _classes(offset, axis, close)
             table = table.take(inner, axis=axis)
@@ -58,12 +60,22 @@ class Border:
         return np.ravel_multi_index(np.ix_(*self.places), self.table.shape[2:])
 
 
-def _classes(offset: np.ndarray, axis: int, close: float) -> tuple[list[int], np.ndarray]:
+def _around(offset: np.ndarray) -> np.ndarray:
+    """For each number the largest beside it, along the axis on which that is smallest.
+
+    A column of a mask, of −10⁹ for instance, says nothing of how exact the columns beside it are.
+    """
+    size = np.abs(offset)
+    lines = [size.max(axis=axis, keepdims=True) for axis in range(size.ndim) if size.shape[axis] > 1]
+    return functools.reduce(np.minimum, lines, np.full(size.shape, np.inf)) if lines else size
+
+
+def _classes(offset: np.ndarray, axis: int, close: np.ndarray) -> tuple[list[int], np.ndarray]:
     """One place of each class along an axis, and the class of each place: all that are as the middle are one class."""
     size = offset.shape[axis]
     middle = offset.take([size // 2], axis=axis)
     others = tuple(a for a in range(offset.ndim) if a != axis)
-    alike = np.max(np.abs(offset - middle), axis=others, initial=0.0) <= close
+    alike = (np.abs(offset - middle) <= close).all(axis=others)
     inner = ~alike
     inner[size // 2] = True
     number = np.cumsum(inner) - 1
@@ -136,13 +148,13 @@ class OnOnes:
                 return None
             seen, table = np.kron(seen, patterns), table.take(first, axis=axis)
         table = table.reshape(len(table), -1).T
-        close = ROUNDED * float(np.max(np.abs(whole), initial=0.0))
+        close = ROUNDED * np.max(np.abs(whole), axis=tuple(range(2, whole.ndim)), keepdims=True)
         for biased in (False, True):
             columns = np.hstack([seen, np.ones((len(seen), 1))]) if biased else seen
             solved = np.linalg.lstsq(columns, table, rcond=None)[0]
             found = OnOnes._from(convolution, solved, biased)
             error = np.abs(found.on_ones.image(np.ones((1,) * offset.ndim)) + found.bias - whole)
-            if np.max(error, initial=0.0) <= close:
+            if (error <= close).all():
                 return found
         return None
 
