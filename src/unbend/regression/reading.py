@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -14,11 +14,6 @@ from unbend.regression.rows import TableBlocks
 
 SMALLEST = 1e-280
 """Smaller sums of squares have lost digits to underflow."""
-
-
-def design_blocks(table: Table, terms: Terms | None = None) -> Iterator[Block]:
-    """The columns (with squares and products if `terms` is given) and the target, block by block, without weights."""
-    return TableBlocks(table, terms)()
 
 
 def table_moments(table: Table, terms: Terms | None = None) -> Moments:

@@ -79,11 +79,6 @@ class Sample:
         refuse_not_finite(self.x, self.names)
         return Block(self.x.astype(np.float64, copy=False), self.y[:, [target]], self.weights)
 
-    def of_target(self, moments: Moments, target: int) -> Moments:
-        """The moments of [x | one target]."""
-        p = self.x.shape[1]
-        return moments.of_columns([*range(p), p + target])
-
 
 def refuse_not_finite(x: np.ndarray, names: tuple[str, ...]) -> None:
     """Raise ValueError, in scikit-learn's words, if a number is missing or infinite, and say where the first is."""
