@@ -75,7 +75,7 @@ def _classes(offset: np.ndarray, axis: int, close: np.ndarray) -> tuple[list[int
     size = offset.shape[axis]
     middle = offset.take([size // 2], axis=axis)
     others = tuple(a for a in range(offset.ndim) if a != axis)
-    alike = (np.abs(offset - middle) <= close).all(axis=others)
+    alike: np.ndarray = np.all(np.abs(offset - middle) <= close, axis=others)
     inner = ~alike
     inner[size // 2] = True
     number = np.cumsum(inner) - 1
