@@ -1,6 +1,7 @@
 """A border that an exporter wrote as rounded constants is the border of the interior that they were computed from."""
 
 import numpy as np
+import onnxruntime
 from onnx_graphs import Graph, a, assert_same
 
 from unbend.collapse import collapse
@@ -31,3 +32,17 @@ def test_a_border_off_by_more_stays():
     found = collapse(model, cost="macs")
     assert found.after.nodes > 2
     assert_same(model, found.to_onnx(), 1)
+
+
+def test_a_large_channel_does_not_hide_the_borders_of_the_others():
+    graph = Graph(1, 16, 12, 12)
+    value = graph("Conv", "x", a(16, 16, 1, 1), 0.01 * a(16))
+    kernel, bias = a(16, 16, 3, 3), np.zeros(16)
+    kernel[0], bias[0] = 0.0, 1e6
+    model = graph.model(graph("Conv", value, kernel, bias, pads=[1] * 4))
+    found = collapse(model, cost="macs")
+    assert found.changed
+    zeros = {"x": np.zeros((1, 16, 12, 12), np.float32)}
+    sessions = (onnxruntime.InferenceSession(one.SerializeToString()) for one in (model, found.to_onnx()))
+    before, after = (np.asarray(each.run(None, zeros)[0]) for each in sessions)
+    np.testing.assert_allclose(after[:, 1:], before[:, 1:], rtol=0, atol=1e-5)

@@ -175,17 +175,17 @@ class Diagonal(LinearMap):
         return Cost(self.in_size, self.scale.size)
 
 
-def shrink(array: np.ndarray, tolerance: float = 0.0, first: int = 0) -> np.ndarray:
+def shrink(array: np.ndarray, tolerance: float | np.ndarray = 0.0, first: int = 0) -> np.ndarray:
     """The smallest array that broadcasts to `array`: an axis along which nothing changes gets length 1.
 
-    With a `tolerance`, along which nothing changes by more than that; the middle entry is kept. Axes before `first`
-    are left as they are.
+    With a `tolerance`, one or one that broadcasts to `array`, along which nothing changes by more than that; the middle
+    entry is kept. Axes before `first` are left as they are.
     """
     for axis in range(first, array.ndim):
         if array.shape[axis] > 1:
             middle = array.take([array.shape[axis] // 2], axis=axis)
             if np.array_equal(np.broadcast_to(middle, array.shape), array) or (
-                tolerance > 0 and np.max(np.abs(array - middle), initial=0.0) <= tolerance
+                np.any(tolerance) and np.all(np.abs(array - middle) <= tolerance)
             ):
                 array = middle
     return array

@@ -29,9 +29,9 @@ MAX_DENSE = 1 << 22
 """A product is written out as a dense matrix only up to this many numbers (32 MiB in float64)."""
 
 SETTLED = 4.0
-"""A convolution's offset that changes over the image by at most this many units in the last place, relative to the
-largest, is one number for each channel. A border that an exporter wrote as rounded constants differs so from the
-interior that they were computed from."""
+"""A convolution's offset that changes over the image by at most this many units in the last place, relative to what is
+largest in the channel, or in the middle one of all channels, is one number for each channel. A border that an exporter
+wrote as rounded constants differs so from the interior that they were computed from."""
 
 FINE = 1e-6
 """Only where the unit in the last place is smaller than this: in half precision such a difference may be meant."""
@@ -112,8 +112,9 @@ def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
         return Affine(Identity(affine.linear.shape), offset), ()
     if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < FINE:
         return affine, ()
-    largest = float(np.max(np.abs(offset), initial=0.0))
-    small = shrink(offset, SETTLED * target.unit * largest, first=2) if np.isfinite(largest) else offset
+    largest = np.max(np.abs(offset), axis=tuple(range(2, offset.ndim)), keepdims=True, initial=0.0)
+    scale = np.maximum(largest, np.median(largest))
+    small = shrink(offset, SETTLED * target.unit * scale, first=2) if np.isfinite(scale).all() else offset
     return Affine(affine.linear, small), (SETTLES,) if small.size < offset.size else ()
 
 
