@@ -246,7 +246,9 @@ def test_uncorrelated_columns_shrink_each_singular_value(depth: int) -> None:
     kept = np.asarray(shrunken) > 0
     assert model.rank_ == kept.sum()
     np.testing.assert_allclose(
-        model.alpha_[: model.rank_], 60 * 0.4 * np.asarray(shrunken)[kept] ** (2 / depth - 2), rtol=1e-8
+        model.alpha_[: model.rank_],
+        60 * 0.4 * np.asarray(shrunken)[kept] ** (2 / depth - 2),
+        rtol=1e-8 if depth == 2 else 1e-6,
     )
 
 
