@@ -96,6 +96,7 @@ def test_on_the_command_line(rows: pd.DataFrame, kind: str, tmp_path: Path, caps
         (["--save", "rows.csv", "--force"], "rows.csv is an input"),
         (["--rows", "new.csv", "--predict", "new.csv", "--force"], "new.csv is an input"),
         (["--predict", "new.csv"], "nowhere to go"),
+        (["--save", "both.csv", "--rows", "./both.csv"], "cannot both be"),
     ],
 )
 def test_files_that_cannot_be_written(
@@ -113,6 +114,22 @@ def test_files_that_cannot_be_written(
     assert main(["fit", "rows.csv", "--target", "price", *options]) == 2
     assert said in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("data", ["parts", "parts/*.csv", "~/parts"])
+@pytest.mark.parametrize("option", ["rows", "save"])
+def test_a_file_of_a_folder_is_an_input(
+    rows: pd.DataFrame, data: str, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    part = tmp_path / "parts" / "a.csv"
+    part.parent.mkdir()
+    rows.to_csv(part, index=False)
+    before = part.read_bytes()
+    with pytest.raises(UsageError, match="is an input"):
+        fit(data, "price", force=True, **{option: part})
+    assert part.read_bytes() == before
 
 
 def test_an_unknown_level_writes_nothing(rows: pd.DataFrame, tmp_path: Path) -> None:

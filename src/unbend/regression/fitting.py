@@ -12,6 +12,7 @@ from unbend.data import Source, column_names, open_source, open_table
 from unbend.data.columns import kind_of
 from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
+from unbend.data.sources.folder import files_of
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.augment import refuse_rows, write_rows
@@ -106,7 +107,7 @@ def fit(
         raise UsageError("an order of the rows matters only to a covariance HAC", try_="add --covariance HAC")
     if formula is None:
         target = named(target)
-    _refuse_rows(rows, predict, inputs=_paths(data, predict, update, save), force=force)
+    _refuse_rows(rows, predict, save, inputs=_paths(data, predict, update), force=force)
     with connected(scheduler):
         source = read = open_source(data) if scheduler is None else on_workers(data)
         if formula is not None:
@@ -159,13 +160,18 @@ def fit(
         return _with_rows(linear, rows, read if predict is None else predict, force)
 
 
-def _paths(*places: Any) -> list[str | Path]:
-    return [place for place in places if isinstance(place, (str, Path))]
+def _paths(*places: Any) -> list[Path]:
+    """The files at those of the places that are paths."""
+    return [file for place in places if isinstance(place, (str, Path)) for file in files_of(place)]
 
 
-def _refuse_rows(rows: str | Path | None, predict: Any, *, inputs: Sequence[str | Path], force: bool) -> None:
+def _refuse_rows(
+    rows: str | Path | None, predict: Any, save: str | Path | None, *, inputs: Sequence[Path], force: bool
+) -> None:
     """Raise UsageError if rows cannot be written there, or are not to be written anywhere."""
     if rows is not None:
+        if save is not None and Path(rows).resolve() == Path(save).resolve():
+            raise UsageError(f"the rows and the saved fit cannot both be {rows}", try_="name two files")
         refuse_rows(rows, inputs=inputs, force=force)
     elif predict is not None:
         raise UsageError("the predictions have nowhere to go", try_="name a file for them: --rows FILE")

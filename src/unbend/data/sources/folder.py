@@ -85,9 +85,17 @@ def open_folder(path: Path) -> Source:
     return Files(str(path), parts)
 
 
-def _files(path: Path) -> list[Path]:
+def files_of(path: str | Path) -> list[Path]:
+    """The files that are read where a path is given: that one, or those of a folder or a glob, in their order."""
+    path = Path(path).expanduser()
+    if not is_folder_or_glob(path):
+        return [path]
     found = path.iterdir() if path.is_dir() else Path(path.anchor).glob(str(path.relative_to(path.anchor)))
-    files = sorted(file for file in found if file.is_file() and file.name.lower().endswith(suffixes()))
+    return sorted(file for file in found if file.is_file() and file.name.lower().endswith(suffixes()))
+
+
+def _files(path: Path) -> list[Path]:
+    files = files_of(path)
     if not files:
         raise DataError(
             f"no file to read in {path}",
