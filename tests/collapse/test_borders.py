@@ -106,3 +106,9 @@ def test_each_form_is_written_as_a_torch_module(case):
         (expected,) = run(model, x)
         found = module(torch.from_numpy(x)).detach().numpy()
         np.testing.assert_allclose(found, expected, rtol=0, atol=3e-6 * np.abs(expected).max())
+
+
+def test_a_report_names_what_is_written():
+    graph, value = expansion(8, FIXED)
+    found = collapse(graph.model(value), cost="macs")
+    assert found.stretches[0].into == ("Conv", "Add")

@@ -49,3 +49,9 @@ def test_an_image_smaller_than_its_window(window):
     found = collapse(graph.model(padded, check=False), cost="macs")
     assert not found.changed
     assert "its image is smaller than its window" in [one.reason for one in found.kept]
+
+
+def test_what_is_saved_is_counted_as_people_count():
+    graph = Graph("N", 5)
+    found = collapse(graph.model(graph("Add", graph("Add", "x", a(5)), a(5))), cost="macs")
+    assert "saves 1 node." in " ".join(str(found).split())

@@ -62,12 +62,21 @@ def _saved(result: Collapse) -> str:
     """What is saved: multiplications where there are fewer, else nodes; and what became more, said openly."""
     share = 1 - result.after.macs / result.before.macs if result.before.macs else 0.0
     nodes = result.before.nodes - result.after.nodes
-    text = f"{number(100 * share, 3)} % of the multiplications" if share > 0 else f"{nodes} nodes"
+    text = f"{number(100 * share, 3)} % of the multiplications" if share > 0 else _counted(nodes, "node")
     if (more := result.after.heavy - result.before.heavy) > 0:
-        text += f" (with {more} more products among them)"
+        text += f" (with {_counted(more, 'more product')} than before)"
     if (more := result.after.parameters - result.before.parameters) > 0:
         text += f" and stores {number(more)} more numbers"
     return text
+
+
+def _counted(count: int, what: str) -> str:
+    """A number of things.
+
+    >>> _counted(1, "node"), _counted(3, "more product")
+    ('1 node', '3 more products')
+    """
+    return f"{count} {what}{'s' if count != 1 else ''}"
 
 
 def sizes(result: Collapse) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from unbend.collapse.rewrite import Plan
+from unbend.collapse.steps import pieces
 from unbend.collapse.timing import Timing
 from unbend.network import Network
 
@@ -42,8 +43,8 @@ class BendReport:
 
 def stretch_reports(network: Network, plan: Plan, timing: Timing | None = None) -> list[StretchReport]:
     """The reports of the stretches that a plan is for; a plan that is kept is kept in all its pieces."""
-    pieces = [replace(piece, kept=plan.kept or piece.kept) for piece in plan.pieces] or [plan]
-    return [_report(network, one, timing) for one in pieces]
+    plans = [replace(piece, kept=plan.kept or piece.kept) for piece in plan.pieces] or [plan]
+    return [_report(network, one, timing) for one in plans]
 
 
 def _report(network: Network, one: Plan, timing: Timing | None) -> StretchReport:
@@ -52,7 +53,7 @@ def _report(network: Network, one: Plan, timing: Timing | None) -> StretchReport
         label=one.stretch.label,
         ops=tuple(node.op_type for node in one.stretch.nodes),
         collapsed=one.collapses,
-        into=tuple(step.name for step in steps) if one.collapses else (),
+        into=tuple(part.name for step in steps for part in pieces(step)) if one.collapses else (),
         macs_before=one.before.macs,
         macs_after=one.after.macs if one.collapses else one.before.macs,
         rules=one.rules if one.collapses else (),
