@@ -3,11 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
+from sklearn.linear_model import Ridge
 from sklearn.utils.estimator_checks import estimator_checks_generator
 
 import unbend
 from unbend.errors import DataError, UsageError
 from unbend.regression.estimators.rolling_regression import RollingRegression
+from unbend.regression.summary import table_of
 
 RNG = np.random.default_rng(0)
 N = 600
@@ -58,6 +61,43 @@ def test_inference_of_pieces() -> None:
     assert np.allclose(found.se, whole.se, rtol=1e-13, atol=0)
     assert found.r2 == pytest.approx(whole.r2, rel=1e-14)
     assert found.df_resid == whole.df_resid
+
+
+@pytest.mark.parametrize("weights", [None, W, np.where(np.arange(N) < 300, 1e4, 2e4)], ids=["plain", "W", "large"])
+@pytest.mark.parametrize("how", ["fit", "pieces", "window"])
+def test_likelihood_of_weighted_rows(weights: np.ndarray | None, how: str) -> None:
+    x, y, model = X[:, :2], Y[:, 0], unbend.LinearRegression()
+    expected = sm.WLS(y[W > 0], sm.add_constant(x[W > 0]), weights=1 if weights is None else weights[W > 0]).fit()
+    rows = [np.flatnonzero(W > 0)] if how == "fit" else np.split(np.flatnonzero(W > 0), [100, 101, 350])
+    if how == "window":
+        model, rows = RollingRegression(len(expected.resid)), [rows[2], *rows]
+    for some in rows:
+        step = model.fit if how == "fit" else model.partial_fit
+        step(x[some], y[some], None if weights is None else weights[some])
+    found = model.inference()
+    assert found.log_likelihood == pytest.approx(expected.llf, rel=1e-12)
+    assert found.sigma**2 == pytest.approx(
+        expected.mse_resid / (1 if weights is None else weights[W > 0].mean()), rel=1e-9
+    )
+
+
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e3])
+@pytest.mark.parametrize("how", ["fit", "pieces", "few rows"])
+def test_inference_of_a_weighted_ridge(size: float, how: str) -> None:
+    rows = np.flatnonzero(W > 0)[: 3 if how == "few rows" else None]
+    x, y, w = (X / X.std(axis=0))[rows], Y[rows, 0], W[rows] * size
+    model = unbend.Ridge(2.0 * size)
+    for some in np.array_split(np.arange(len(rows)), 4) if how == "pieces" else [slice(None)]:
+        (model.partial_fit if how == "pieces" else model.fit)(x[some], y[some], w[some])
+    found, share = model.inference(), w / w.mean()
+    assert np.allclose(model.coef_, Ridge(2.0 * size).fit(x, y, w).coef_, rtol=1e-6, atol=0)
+    rss, n = share @ np.square(y - model.predict(x)), len(rows)
+    assert found.sigma == pytest.approx(np.sqrt(rss / (n - model.effective_df_)), rel=1e-6)
+    expected = np.log(share).sum() / 2 - n / 2 * (np.log(2 * np.pi * rss / n) + 1)
+    assert found.log_likelihood == pytest.approx(expected, rel=1e-6)
+    spread = np.sqrt(share @ np.square(x - share @ x / n) / n)
+    effects = [row[2] for row in table_of(found).rows[1:]]
+    assert np.allclose(effects, model.coef_ * spread, rtol=1e-6, atol=0)
 
 
 def test_the_first_rows_may_be_few() -> None:

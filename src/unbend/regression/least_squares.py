@@ -99,7 +99,7 @@ def least_squares(
         solutions = refined(solutions, triangle, moments, blocks, most=1 if few else MOST, bits=bits, rows=rows)
     if terms is not None:
         solutions = [_in_units(one, terms) for one in solutions]
-    return tuple(_checked(replace(_per_row(one, moments.weight), shares=moments.shares)) for one in solutions)
+    return tuple(_checked(per_row(one, moments.weight, moments.shares)) for one in solutions)
 
 
 def _cheap(n: int, p: int) -> bool:
@@ -154,22 +154,23 @@ def _precise(solution: Solution) -> bool:
     return bool((moved <= ENOUGH * total).all()) and EPS * solution.tss <= OF_RESIDUALS * solution.rss
 
 
-def _per_row(solution: Solution, weight: float) -> Solution:
-    """A solution whose weights are of mean 1."""
+def per_row(solution: Solution, weight: float, shares: float) -> Solution:
+    """A solution whose weights, of the sum `weight`, are made of mean 1; `shares` is of these, as `Solution` has it."""
     unit = weight / solution.n
-    if unit == 1.0 or solution.root is None:
-        return solution
+    if unit == 1.0:
+        return replace(solution, shares=shares)
     size = np.sqrt(unit)
     return replace(
         solution,
+        shares=shares,
         rss=solution.rss / unit,
         tss=solution.tss / unit,
         explained=None if solution.explained is None else solution.explained / unit,
         inverse=None if solution.inverse is None else solution.inverse * unit,
-        root=solution.root * size,
+        root=None if solution.root is None else solution.root * size,
         axes=None if solution.axes is None else solution.axes * size,
         length=solution.length / size,
-        in_units=None if solution.in_units is None else _per_row(solution.in_units, weight),
+        in_units=None if solution.in_units is None else per_row(solution.in_units, weight, shares),
     )
 
 

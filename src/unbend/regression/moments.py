@@ -87,8 +87,7 @@ class Moments:
         sums, squares = products(block.x, block.y, shift, weights)
         if weights is None:
             return cls(n, float(n), shift, sums, squares)
-        logs = float(np.log(weights, out=np.full(n, np.nan), where=weights > 0).sum())
-        return cls(n, float(weights.sum()), shift, sums, squares, logs)
+        return cls(n, float(weights.sum()), shift, sums, squares, sum_of_logs(weights))
 
     @classmethod
     def about_origin(cls, block: Block) -> Moments:
@@ -166,6 +165,11 @@ class Moments:
             sums=combine(self.sums, other.sums),
             products=combine(self.products, other.products),
         )
+
+
+def sum_of_logs(weights: np.ndarray) -> float:
+    """Of weights (n,), not negative; NaN where one is 0."""
+    return float(np.log(weights, out=np.full(len(weights), np.nan), where=weights > 0).sum())
 
 
 def _shift(block: Block) -> np.ndarray:

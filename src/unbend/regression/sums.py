@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unbend.exact import Double, two_prod, two_sum
-from unbend.regression.moments import Block, Moments, rounded_mean
+from unbend.regression.moments import Block, Moments, rounded_mean, sum_of_logs
 from unbend.regression.slices import squares
 
 EPS = 2.0**-100
@@ -31,12 +31,14 @@ class Sums:
     shift : (q,)
     products : (1 + q, 1 + q), of w [1, z − shift] [1, z − shift]ᵀ
     error : (1 + q,) bound on the rounding error of the diagonal of `products`
+    logs : sum of the logarithms of the weights, 0 without
     """
 
     n: int
     shift: np.ndarray
     products: Double
     error: np.ndarray
+    logs: float = 0.0
 
     @classmethod
     def of(cls, block: Block, shift: np.ndarray | None = None) -> Sums:
@@ -44,8 +46,9 @@ class Sums:
         z = block.z
         shift = rounded_mean(z) if shift is None else shift
         rows = _rows(z, _low(block), shift)
-        found, error = squares(rows, None if block.weights is None else _weighted(rows, block.weights))
-        return cls(len(z), shift, found, error)
+        if block.weights is None:
+            return cls(len(z), shift, *squares(rows, None))
+        return cls(len(z), shift, *squares(rows, _weighted(rows, block.weights)), sum_of_logs(block.weights))
 
     @classmethod
     def of_moments(cls, moments: Moments) -> Sums:
@@ -54,7 +57,7 @@ class Sums:
             [[np.atleast_2d(moments.weight), moments.sums[None]], [moments.sums[:, None], moments.products]]
         )
         rounded = float(np.finfo(float).eps) * np.diag(whole)
-        return cls(moments.n, moments.shift, Double.of(whole), rounded)
+        return cls(moments.n, moments.shift, Double.of(whole), rounded, moments.logs)
 
     def with_targets(self, coef: Double, rss: np.ndarray) -> Sums:
         """The same with targets of which these are the solutions, to the last digits: what moments round is mended.
@@ -120,7 +123,8 @@ class Sums:
 
     def scaled(self, factor: float) -> Sums:
         """The sums with all weights multiplied by a factor."""
-        return replace(self, products=self.products * factor, error=self.error * factor)
+        logs = self.logs + self.n * float(np.log(factor))
+        return replace(self, products=self.products * factor, error=self.error * factor, logs=logs)
 
     def __add__(self, other: Sums) -> Sums:
         """The sums over the rows of both."""
@@ -134,7 +138,8 @@ class Sums:
         other = other.shifted(self.shift)
         found = self.products + other.products if sign > 0 else self.products - other.products
         size = np.abs(np.diag(self.products.hi)) + np.abs(np.diag(other.products.hi))
-        return replace(self, n=self.n + sign * other.n, products=found, error=self.error + other.error + EPS * size)
+        n, logs = self.n + sign * other.n, self.logs + sign * other.logs
+        return replace(self, n=n, products=found, error=self.error + other.error + EPS * size, logs=logs)
 
     @property
     def doubts(self) -> np.ndarray:
@@ -152,7 +157,7 @@ class Sums:
     def moments(self) -> Moments:
         """Rounded to float64, about the mean."""
         at = self.shifted(self.mean.hi)
-        return Moments(self.n, self.weight, at.shift, at.products.hi[0, 1:], at.products.hi[1:, 1:])
+        return Moments(self.n, self.weight, at.shift, at.products.hi[0, 1:], at.products.hi[1:, 1:], self.logs)
 
 
 def _low(block: Block) -> np.ndarray | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -128,7 +129,8 @@ class LinearRegression(UpdatedModel):
     def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
         per_row = sums.scaled(sums.n / sums.weight)
         with estimators_advice():
-            return from_sums(per_row, names, collinear=self._collinear, intercept=self.fit_intercept)
+            found = from_sums(per_row, names, collinear=self._collinear, intercept=self.fit_intercept)
+        return replace(found, shares=per_row.logs)
 
 
 class CollinearWarning(UserWarning):

@@ -12,7 +12,8 @@ from unbend.regression.dual import dual_ridge
 from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
-from unbend.regression.moments import Block, Moments
+from unbend.regression.least_squares import per_row
+from unbend.regression.moments import Block, Moments, sum_of_logs
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
@@ -92,22 +93,27 @@ class Ridge(UpdatedModel):
 
     def _of_sums(self, sums: Sums, names: Sequence[str]) -> Solution:
         moments = (sums if self.fit_intercept else sums.about_origin()).moments()
-        return ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
+        found = ridge(moments, self.alpha, names, standardise=self.standardise, intercept=self.fit_intercept)
+        return per_row(found, moments.weight, moments.shares)
 
     def _dual(self, sample: Sample, target: int) -> Solution:
-        return dual_ridge(
+        found = dual_ridge(
             sample.of_rows(target),
             self.alpha,
             sample.names,
             standardise=self.standardise,
             intercept=self.fit_intercept,
         )
+        if sample.weights is None:
+            return found
+        weight = float(sample.weights.sum())
+        return per_row(found, weight, sum_of_logs(sample.weights * (len(sample.x) / weight)))
 
     def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
         p, rows = len(sample.names), None
         if self.alpha == "loo" and isinstance(sample, Sample):
             rows = Block(sample.x, sample.y[:, [target]], sample.weights)
-        return ridge(
+        found = ridge(
             moments.of_columns([*range(p), p + target]),
             self.alpha,
             sample.names,
@@ -115,3 +121,4 @@ class Ridge(UpdatedModel):
             intercept=self.fit_intercept,
             rows=rows,
         )
+        return per_row(found, moments.weight, moments.shares)
