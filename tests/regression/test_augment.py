@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.feather
 import pytest
+import statsmodels.api as sm
 import statsmodels.formula.api as smf
 
 from unbend.cli import main
@@ -66,6 +67,37 @@ def test_gaps_new_rows_and_weights(rows: pd.DataFrame) -> None:
         result.augment(rows.assign(region="south"))
     with pytest.raises(UsageError, match="between 0 and 1"):
         result.augment(rows, level=2)
+
+
+def test_the_weights_of_rows(rows: pd.DataFrame, tmp_path: Path) -> None:
+    data = rows.assign(w=np.random.default_rng(1).uniform(0.1, 9, 80))
+    result = fit(data, "price", weights="w")
+    other = smf.wls("price ~ size + C(region)", data, weights=data["w"]).fit()
+    said = other.get_prediction(data, weights=data["w"]).summary_frame(alpha=0.05)
+    found = result.augment(data)
+    for name, expected in {
+        "mean_low": said["mean_ci_lower"],
+        "low": said["obs_ci_lower"],
+        "high": said["obs_ci_upper"],
+    }.items():
+        np.testing.assert_allclose(found[name].to_numpy(), np.asarray(expected), rtol=1e-9, err_msg=name)
+    np.testing.assert_allclose(result.predict_interval(data).high, said["obs_ci_upper"], rtol=1e-9)
+    whitened = sm.OLS(other.model.wendog, other.model.wexog).fit().get_influence()
+    for name, expected in {
+        "leverage": whitened.hat_matrix_diag,
+        "standardised": whitened.resid_studentized_internal,
+        "studentised": whitened.resid_studentized_external,
+        "cook": whitened.cooks_distance[0],
+    }.items():
+        np.testing.assert_allclose(found[name].to_numpy(), expected, rtol=1e-8, err_msg=name)
+    mean = other.get_prediction(rows, weights=np.full(80, data["w"].mean())).summary_frame(alpha=0.05)
+    np.testing.assert_allclose(result.augment(rows)["low"].to_numpy(), mean["obs_ci_lower"], rtol=1e-9)
+    gaps = result.predict_interval(data.assign(w=[np.nan, 0.0, *data["w"][2:]]))
+    assert np.isnan(gaps.low[0])
+    assert np.isneginf(gaps.low[1])
+    notes = fit(data, "price", weights="w", rows=tmp_path / "a.csv", predict=rows).notes
+    assert "rows of the mean weight" in notes[-1]
+    assert fit(data, "price", weights="w", rows=tmp_path / "b.csv").notes == result.notes
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet", "arrow"])

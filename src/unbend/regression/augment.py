@@ -74,19 +74,22 @@ def _writer(path: Path) -> Callable[[Path, pa.Schema], Any]:
 
 
 def _schema(fit: LinearFit, source: Source) -> pa.Schema:
+    alike = _alike(fit, source)
     names = ["prediction"]
     if fit.solution.root is not None:
-        names += ["mean_low", "mean_high", "low", "high", *(["leverage"] if _alike(fit) else [])]
+        names += ["mean_low", "mean_high", "low", "high", *(["leverage"] if alike else [])]
     if _target(fit, source):
         names += ["residual"]
-        if fit.solution.root is not None and _alike(fit):
+        if fit.solution.root is not None and alike:
             names += ["standardised", "studentised", "cook"]
     return pa.schema([("row", pa.int64()), *((name, pa.float64()) for name in names)])
 
 
-def _alike(fit: LinearFit) -> bool:
-    """Whether all rows weigh the same: of others the fit keeps no weights."""
-    return fit.solution.shares == 0.0
+def _alike(fit: LinearFit, source: Source) -> bool:
+    """Whether all rows weigh the same, or have their weights with them."""
+    if fit.weights is None:
+        return fit.solution.shares == 0.0
+    return fit.weights.column in source.schema.names
 
 
 def _target(fit: LinearFit, source: Source) -> bool:
@@ -99,22 +102,25 @@ def _batches(fit: LinearFit, source: Source, level: float) -> Iterator[pa.Record
     schema = _schema(fit, source)
     for start, batch, x in coded(fit.coding, source):
         y = as_numbers(batch.column(fit.target)) if "residual" in schema.names else None
-        found = {"row": np.arange(start, start + len(x)), **_of_block(fit, x, y, level)}
+        found = {"row": np.arange(start, start + len(x)), **_of_block(fit, x, y, level, batch)}
         arrays = [pa.array(found[name], schema.field(name).type, from_pandas=True) for name in schema.names]
         yield pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
-def _of_block(fit: LinearFit, x: np.ndarray, y: np.ndarray | None, level: float) -> dict[str, np.ndarray]:
+def _of_block(
+    fit: LinearFit, x: np.ndarray, y: np.ndarray | None, level: float, batch: pa.RecordBatch
+) -> dict[str, np.ndarray]:
     """All columns of a block, more than are asked for."""
+    share = None if fit.weights is None else fit.weights.shares(batch)
     expand = None if fit.terms is None else fit.terms.expand
     wide = x if expand is None else expand(x)
-    said = prediction(fit.solution, wide, level, fit.uncertainty)
+    said = prediction(fit.solution, wide, level, fit.uncertainty, share)
     found = {"prediction": said.value, "mean_low": said.mean_low, "mean_high": said.mean_high}
     found |= {"low": said.low, "high": said.high}
     if y is None:
-        return found | {"leverage": fit.solution.leverage(wide)}
+        return found | {"leverage": fit.solution.leverage(wide) * (1.0 if share is None else share)}
     with np.errstate(invalid="ignore", divide="ignore"):
-        rows = influence(fit.solution, x, y, None, expand)
+        rows = influence(fit.solution, x, y, share, expand, mean=1.0)
         return found | {
             "leverage": rows.leverage,
             "residual": rows.residual,

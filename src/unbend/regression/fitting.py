@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,6 +14,7 @@ from unbend.data.columns import kind_of
 from unbend.data.distributed import connected, on_workers
 from unbend.data.naming import column_name
 from unbend.data.sources.folder import files_of
+from unbend.document import number
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.augment import refuse_rows, write_rows
@@ -179,9 +181,17 @@ def _refuse_rows(
 
 def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, force: bool) -> LinearFit:
     """The fit, with what it says of each row written."""
-    if rows is not None:
-        write_rows(fit, data, rows, force=force)
-    return fit
+    if rows is None:
+        return fit
+    write_rows(fit, data, rows, force=force)
+    source = open_source(data)
+    if fit.weights is None or fit.weights.column in source.schema.names:
+        return fit
+    note = (
+        f"{source.name} has no column {fit.weights.column}: the prediction intervals in {rows} are those of rows of "
+        f"the mean weight, {number(fit.weights.mean)}."
+    )
+    return replace(fit, notes=(*fit.notes, note))
 
 
 def _narrow_moments(columns: Sequence[np.ndarray], first: Moments | None = None) -> Moments | int:

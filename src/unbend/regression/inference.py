@@ -54,19 +54,27 @@ class Prediction:
         return cls(*(np.concatenate([np.empty(0), *(getattr(part, f.name) for part in parts)]) for f in fields(cls)))
 
 
-def prediction(solution: Solution, x: np.ndarray, level: float, covariance: Covariance | None = None) -> Prediction:
+def prediction(
+    solution: Solution,
+    x: np.ndarray,
+    level: float,
+    covariance: Covariance | None = None,
+    share: np.ndarray | None = None,
+) -> Prediction:
     """Predictions at rows x (n, p) with intervals at `level`; NaN intervals for ridge.
 
     The interval of a row adds the noise of an average row, also where the covariance (classical if None) allows it to
-    differ.
+    differ; with `share`, the weights of the rows over the mean weight, that over the row's share.
 
-    Checked against: statsmodels `get_prediction`, 1e-10.
+    Checked against: statsmodels `get_prediction`, with `weights` too, 1e-10.
     """
     covariance = classical(solution) if covariance is None else covariance
     value, variance = solution.predict(x), covariance.variances(row_axes(solution, x))
     reach = stdtrit(covariance.df, 0.5 + level / 2)
     of_mean = reach * np.sqrt(variance)
-    of_row = reach * np.sqrt(variance + solution.rss / solution.df_resid)
+    with np.errstate(divide="ignore"):
+        noise = solution.rss / solution.df_resid / (1.0 if share is None else share)
+    of_row = reach * np.sqrt(variance + noise)
     return Prediction(value, value - of_mean, value + of_mean, value - of_row, value + of_row)
 
 

@@ -66,6 +66,7 @@ def influence(
     y: np.ndarray,
     weights: np.ndarray | None = None,
     expand: Callable[[np.ndarray], np.ndarray] | None = None,
+    mean: float | None = None,
 ) -> Influence:
     """The influence of the rows that were fitted; no more than their results is kept in memory.
 
@@ -75,6 +76,7 @@ def influence(
     x, y : (n, p) and (n,), the rows
     weights : (n,), as they were fitted
     expand : gives the columns of the regression from rows of x, if they are others
+    mean : of the weights of all rows that count, if these are not all rows
 
     Notes
     -----
@@ -89,7 +91,7 @@ def influence(
         leverage[part] = solution.leverage(rows)
     share = 1.0
     if weights is not None:
-        share = weights * (solution.n / weights.sum())
+        share = weights * (solution.n / weights.sum()) if mean is None else weights / mean
         leverage *= share
     variance = solution.rss / solution.df_resid
     return Influence(residual, leverage, np.sqrt(share), variance, solution.df_resid, solution.effective_df)

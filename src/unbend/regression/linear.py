@@ -19,6 +19,7 @@ from unbend.regression.influence import Influence, influence
 from unbend.regression.new_rows import of_each_block
 from unbend.regression.polynomial import Terms
 from unbend.regression.refusals import refuse_level
+from unbend.regression.sandwich import Weights
 from unbend.regression.solution import Solution
 from unbend.result import Result
 
@@ -53,6 +54,7 @@ class LinearFit(Result):
     decimals : whether numbers were read as they are written, so that all digits are wanted
     uncertainty : the same, as predictions need it
     coding : how the columns are coded from the table
+    weights : what rows are weighted by, None without
     solution, terms : what `predict` needs
     """
 
@@ -89,6 +91,7 @@ class LinearFit(Result):
     decimals: bool
     uncertainty: Covariance = field(repr=False, metadata={"json": False})
     coding: Coding = field(repr=False, metadata={"json": False})
+    weights: Weights | None = field(repr=False, metadata={"json": False})
     solution: Solution = field(repr=False, metadata={"json": False})
     terms: Terms | None = field(repr=False, metadata={"json": False})
 
@@ -153,11 +156,13 @@ class LinearFit(Result):
         DataError
             If a column is not there or of another kind, or a category has a level that the fitted rows did not have.
         """
-        found = of_each_block(self.coding, data, lambda x: self.solution.predict(self._expanded(x)))
+        found = of_each_block(self.coding, data, lambda x, _: self.solution.predict(self._expanded(x)))
         return np.concatenate([np.empty(0), *found])
 
     def predict_interval(self, data: Any, level: float | None = None) -> Prediction:
         """The same with confidence and prediction intervals (at the fit's level if None).
+
+        With weights, the noise of a row is that of its own weight, or where that is not there of the mean weight.
 
         Raises
         ------
@@ -170,12 +175,19 @@ class LinearFit(Result):
         refuse_level(level)
         return Prediction.joined(
             of_each_block(
-                self.coding, data, lambda x: prediction(self.solution, self._expanded(x), level, self.uncertainty)
+                self.coding,
+                data,
+                lambda x, batch: prediction(
+                    self.solution, self._expanded(x), level, self.uncertainty, self._shares(batch)
+                ),
             )
         )
 
     def _expanded(self, x: np.ndarray) -> np.ndarray:
         return x if self.terms is None else self.terms.expand(x)
+
+    def _shares(self, batch: pa.RecordBatch | None) -> np.ndarray | None:
+        return None if self.weights is None or batch is None else self.weights.shares(batch)
 
     def influence(self, x: np.ndarray, y: np.ndarray, weights: np.ndarray | None = None) -> Influence:
         """Residuals, leverages and what follows, of the coded rows x (n, p) and targets y (n,) that were fitted."""
@@ -186,10 +198,11 @@ class LinearFit(Result):
 
         The columns are row (from 0), prediction, mean_low and mean_high (the confidence interval), low and high (the
         prediction interval), leverage; if the target is there, residual too, and standardised, studentised and cook,
-        which are meant for the rows that were fitted. Ridge has prediction and residual only; of rows that are weighted
-        differently there is no leverage and what follows from it.
+        which are meant for the rows that were fitted. Ridge has prediction and residual only. With weights they are
+        those of the row's own weight, in the column that was fitted; without it the prediction interval is that of
+        the mean weight, and there is no leverage and what follows from it.
 
-        Checked against: statsmodels `get_prediction` and `get_influence`, 1e-10.
+        Checked against: statsmodels `get_prediction` and `get_influence`, 1e-10, on weighted rows too.
         """
         return augment(self, data, level)
 
@@ -216,14 +229,15 @@ class LinearFit(Result):
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a solution comes from, for people: names of source and target, what was done, how columns are coded, and
-    whether numbers were read as they are written."""
+    """Where a solution comes from, for people: names of source and target, what was done, how columns are coded,
+    whether numbers were read as they are written, and what rows are weighted by."""
 
     source: str
     target: str
     notes: tuple[str, ...]
     coding: Coding
     decimals: bool = False
+    weights: Weights | None = None
 
     @classmethod
     def of(cls, table: Table) -> Origin:
@@ -283,6 +297,7 @@ def linear_fit(
         decimals=origin.decimals,
         uncertainty=uncertainty,
         coding=origin.coding,
+        weights=origin.weights,
         solution=solution,
         terms=terms,
     )

@@ -17,13 +17,14 @@ from unbend.errors import DataError
 T = TypeVar("T")
 
 
-def of_each_block(coding: Coding, data: Any, answer: Callable[[np.ndarray], T]) -> list[T]:
-    """`answer` of the coded columns (n, p) of every block of some rows, NaN where a value is missing.
+def of_each_block(coding: Coding, data: Any, answer: Callable[[np.ndarray, pa.RecordBatch | None], T]) -> list[T]:
+    """`answer` of the coded columns (n, p) of every block of some rows, NaN where a value is missing, and of the rows.
 
     Parameters
     ----------
     coding : of the rows that were fitted
     data : what `fit` reads: a path, a folder, a glob, a frame, a `Source`; or coded columns (n, p), which are one block
+        without rows
 
     Raises
     ------
@@ -31,8 +32,8 @@ def of_each_block(coding: Coding, data: Any, answer: Callable[[np.ndarray], T]) 
         If a column is not there or of another kind, or a category has a level that the fitted rows did not have.
     """
     if isinstance(data, np.ndarray):
-        return [answer(_refuse_another_width(data, len(coding.terms)))]
-    return with_types(data, lambda source: [answer(x) for _, _, x in coded(coding, source)])
+        return [answer(_refuse_another_width(data, len(coding.terms)), None)]
+    return with_types(data, lambda source: [answer(x, batch) for _, batch, x in coded(coding, source)])
 
 
 def coded(coding: Coding, source: Source) -> Iterator[tuple[int, pa.RecordBatch, np.ndarray]]:

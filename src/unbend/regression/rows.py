@@ -87,14 +87,7 @@ def weights_of(rows: Rows, column: str) -> np.ndarray:
     DataError
         If a weight is missing, negative or not finite, or no number.
     """
-    values = rows.batch.column(column)
-    if kind_of(values.type) not in ("number", "boolean", "empty"):
-        raise DataError(
-            f"rows cannot be weighted by {column}: it holds no numbers",
-            where=f"column {column} is {values.type}",
-            try_="choose a column of numbers from 0: --weights NAME",
-        )
-    weights = as_numbers(values)
+    weights = weights_as_they_are(rows.batch, column)
     wrong = ~(np.isfinite(weights) & (weights >= 0))
     if wrong.any():
         at = int(np.argmax(wrong))
@@ -105,6 +98,18 @@ def weights_of(rows: Rows, column: str) -> np.ndarray:
             try_="weights are numbers from 0; a row of weight 0 is left out",
         )
     return weights
+
+
+def weights_as_they_are(batch: pa.RecordBatch, column: str) -> np.ndarray:
+    """The same whatever the numbers are, NaN where one is missing."""
+    values = batch.column(column)
+    if kind_of(values.type) not in ("number", "boolean", "empty"):
+        raise DataError(
+            f"rows cannot be weighted by {column}: it holds no numbers",
+            where=f"column {column} is {values.type}",
+            try_="choose a column of numbers from 0: --weights NAME",
+        )
+    return as_numbers(values)
 
 
 def kept(blocks: Blocks) -> Blocks:

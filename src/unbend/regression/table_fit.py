@@ -60,7 +60,7 @@ def fit_table(
     (solution,), terms = design.solve(moments, collinear=collinear, optional=optional, readings=_readings(table))
     share = None if weights is None else Weights(weights, moments.weight / moments.n)
     uncertainty = errors.covariance(_with_root(solution, errors), table, terms, share)
-    return linear_fit(origin, terms, solution, level, uncertainty)
+    return linear_fit(replace(origin, weights=share), terms, solution, level, uncertainty)
 
 
 def _design(table: Table, degree: int, weights: str | None, intercept: bool, centred: bool) -> Design:
