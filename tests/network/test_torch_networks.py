@@ -5,6 +5,7 @@ import warnings
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from onnx_graphs import assert_same
 
@@ -117,3 +118,63 @@ def test_module_that_cannot_be_exported():
 
     with pytest.raises(ModelError, match="torch cannot export Odd"):
         read(Odd(), torch.randn(2, 3))
+
+
+class TwoIn(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        torch.manual_seed(0)
+        self.first, self.second = torch.nn.Linear(4, 8), torch.nn.Linear(8, 5)
+        self.other = torch.nn.Linear(3, 5)
+
+    def forward(self, x, z):
+        return torch.relu(self.second(self.first(x)) + self.other(z))
+
+
+X, Z = torch.linspace(-1, 1, 4).reshape(1, 4), torch.linspace(-2, 1, 3).reshape(1, 3)
+
+
+@pytest.mark.parametrize("example", [(X, Z), [X, Z.numpy()], {"z": Z, "x": X}], ids=["tuple", "list", "dict"])
+def test_a_module_of_two_inputs(example):
+    """Witness: torch itself, for a batch of another size, against onnxruntime on what was collapsed."""
+    module, found = TwoIn(), collapse(TwoIn(), example)
+    assert found.changed
+    rows = {"x": torch.randn(5, 4), "z": torch.randn(5, 3)}
+    expected = module.eval()(**rows).detach().numpy()
+    session = onnxruntime.InferenceSession(found.to_onnx().SerializeToString())
+    (given,) = session.run(None, {name: value.numpy() for name, value in rows.items()})
+    np.testing.assert_allclose(given, expected, atol=1e-6)
+
+
+def test_the_examples_of_a_module_are_tried():
+    network = read(TwoIn(), (X, Z))
+    assert {name: rows.tolist() for name, rows in network.examples.items()} == {
+        "x": X[:, None].tolist(),
+        "z": Z[:, None].tolist(),
+    }
+
+
+def test_a_name_that_the_module_does_not_know():
+    with pytest.raises(ModelError, match="TwoIn does not take the example") as raised:
+        read(TwoIn(), {"x": X, "w": Z})
+    assert "'w'" in raised.value.where
+
+
+class Branching(torch.nn.Module):
+    def forward(self, x):
+        return x if x.sum() > 0 else -x
+
+
+def test_what_cannot_be_exported_is_said_in_one_line(capfd):
+    with pytest.raises(ModelError, match="torch cannot export Branching") as raised:
+        read(Branching(), X)
+    assert "Next steps" not in raised.value.where
+    assert raised.value.where.strip()
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_an_example_with_nan_is_refused():
+    with pytest.raises(ModelError, match="holds NaN") as raised:
+        read(straight(), torch.tensor([[0.0, 1.0, float("nan"), 1.0, 1.0, 1.0]]))
+    assert "1 of its 6 values, the first at (0, 2)" in raised.value.where

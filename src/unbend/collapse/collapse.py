@@ -120,8 +120,8 @@ def collapse(
     Parameters
     ----------
     model : path of an ONNX file, onnx.ModelProto, torch module (with `example`), scikit-learn network
-    example : one input with its batch axis, or a dict of them by the names of the inputs
-        A torch module needs one (a tuple for several inputs); on any other network it is tried beside random inputs.
+    example : one input with its batch axis, a tuple or list of several, or a dict of them by the names of the inputs
+        A torch module needs it; the networks are tried on it beside random inputs.
     name : what the report calls it
     cost : "measured" or "macs"
         What says which exact form is cheapest. "macs" counts multiplications, then numbers stored, then nodes: the same

@@ -39,7 +39,7 @@ class Whole:
 
 
 def with_examples(network: Network, example: Any) -> Network:
-    """The network with the user's examples: an array for its only input, or arrays by the names of inputs.
+    """The network with the user's examples: an array for its only input, or arrays in order or by names of inputs.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def with_examples(network: Network, example: Any) -> Network:
     """
     if example is None:
         return network
-    given = example if isinstance(example, Mapping) else {network.input.name: example}
+    given = _by_name(network, example)
     ports = {port.name: port for port in network.inputs}
     for name in given:
         if name not in ports:
@@ -60,6 +60,15 @@ def with_examples(network: Network, example: Any) -> Network:
     return replace(network, examples=rows)
 
 
+def _by_name(network: Network, example: Any) -> Mapping[str, Any]:
+    if isinstance(example, Mapping):
+        return example
+    names = [port.name for port in network.inputs]
+    if isinstance(example, (tuple, list)) and 1 < len(names) == len(example):
+        return dict(zip(names, example, strict=True))
+    return {network.input.name: example}
+
+
 def _rows(network: Network, port: Port, example: Any) -> np.ndarray:
     """An example as (rows, *shape for one row), in the type of the input."""
     array = np.asarray(example)
@@ -68,6 +77,13 @@ def _rows(network: Network, port: Port, example: Any) -> np.ndarray:
     if not fits or not array.size or array.dtype.kind not in "fiub":
         what = f"the example for the input {port.name} of {network.name} does not fit"
         raise ModelError(what, where=f"it is {array.dtype} of shape {array.shape}; the input is {port}")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        count, where = int(np.isnan(array).sum()), tuple(map(int, np.argwhere(np.isnan(array))[0]))
+        raise ModelError(
+            f"the example for the input {port.name} of {network.name} holds NaN, no number",
+            where=f"{count} of its {array.size} values, the first at {where}",
+            try_="pass an example of numbers, or none: random inputs are tried anyway",
+        )
     array = array.astype(port.dtype or array.dtype)
     axis = network.axes.rows.get(port.name)
     return array[None] if axis is None else np.expand_dims(np.moveaxis(array, axis, 0), 1 + axis)

@@ -55,7 +55,7 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     ----------
     model : path, onnx.ModelProto, onnx_ir.Model, torch.nn.Module, scikit-learn estimator or Network
     example : tensor or array, or a dict of them by the names of the inputs, optional
-        One input, with its batch axis; needed for a torch module. A module of several inputs takes a tuple of them.
+        One input, with its batch axis; needed for a torch module. Several inputs are a tuple or list of them.
     name : str, optional
         What reports call it; by default the file's name or the class's.
 
@@ -78,7 +78,8 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     if _is_torch(model):
         from unbend.network.torch import export
 
-        return network_of(export(model, example), name or type(model).__name__)
+        exported, examples = export(model, example)
+        return with_examples(network_of(exported, name or type(model).__name__), examples)
     if hasattr(model, "predict") and hasattr(model, "get_params"):
         from unbend.network.sklearn import convert
 

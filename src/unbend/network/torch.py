@@ -7,7 +7,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -16,31 +16,56 @@ import onnx_ir as ir
 from unbend.errors import ModelError
 
 
-def export(module: Any, example: Any) -> ir.Model:
-    """The module (in evaluation mode) exported with a free batch axis; the module is left as it was.
+def export(module: Any, example: Any) -> tuple[ir.Model, dict[str, np.ndarray]]:
+    """The module (in evaluation mode) exported with a free batch axis, and the examples by the names of its inputs.
+
+    Several inputs are a tuple or a list of tensors or arrays, in order, or a dict of them by the names of parameters.
+    The module is left as it was.
 
     Raises
     ------
     ModelError
         No example was given, or torch's exporter cannot export the module.
     """
-    import torch
-
-    if example is None:
-        raise ModelError(
-            f"a torch module needs an example input ({type(module).__name__})",
-            try_=f"pass example=…, one input with its batch axis{_such_as(module)}",
-        )
-    given = example if isinstance(example, torch.Tensor) else torch.as_tensor(np.asarray(example))
-    parameter = next(iter(module.parameters()), None)
-    if parameter is not None and given.is_floating_point():
-        given = given.to(parameter.dtype)
+    args, kwargs = _given(module, example)
+    most = max((2, *(one.shape[0] for one in (*args, *kwargs.values()) if one.ndim)))
     modes = {part: part.training for part in module.modules()}
     try:
-        return _export(module.eval(), _two_rows(given))
+        rows = tuple(_rows(one, most) for one in args)
+        model = _export(module.eval(), rows, {name: _rows(one, most) for name, one in kwargs.items()})
     finally:
         for part, training in modes.items():
             part.training = training
+    names = [value.name or "" for value in model.graph.inputs]
+    return model, {name: _array(one) for name, one in zip(names, (*args, *kwargs.values()), strict=True)}
+
+
+def _given(module: Any, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """The inputs of the module as tensors: those given by place, and those given by name."""
+    several = isinstance(example, (tuple, list)) and all(getattr(one, "ndim", 0) for one in example)
+    if example is None or (several and not len(example)) or (isinstance(example, Mapping) and not example):
+        raise ModelError(
+            f"a torch module needs an example input ({type(module).__name__})",
+            try_=f"pass example=…, one input with its batch axis, or a tuple of several{_such_as(module)}",
+        )
+    if isinstance(example, Mapping):
+        return (), {str(name): _tensor(module, one) for name, one in example.items()}
+    return tuple(_tensor(module, one) for one in (example if several else (example,))), {}
+
+
+def _tensor(module: Any, example: Any) -> Any:
+    import torch
+
+    given = example if isinstance(example, torch.Tensor) else torch.as_tensor(np.asarray(example))
+    parameter = next(iter(module.parameters()), None)
+    return given.to(parameter.dtype) if parameter is not None and given.is_floating_point() else given
+
+
+def _array(tensor: Any) -> np.ndarray:
+    import torch
+
+    tensor = tensor.detach().cpu()
+    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
 
 
 def _such_as(module: Any) -> str:
@@ -54,21 +79,20 @@ def _such_as(module: Any) -> str:
     return f", such as torch.zeros(1, {first.in_features})"
 
 
-def _two_rows(example: Any) -> Any:
-    """The example with at least two rows: with one, torch's exporter takes the batch for a fixed size."""
-    return example if example.ndim == 0 or example.shape[0] > 1 else example.repeat(2, *(1,) * (example.ndim - 1))
+def _rows(example: Any, most: int) -> Any:
+    """The example with more than one row: with one, torch's exporter takes the batch for a fixed size."""
+    return example if not example.ndim or example.shape[0] > 1 else example.repeat(most, *(1,) * (example.ndim - 1))
 
 
-def _export(module: Any, example: Any) -> ir.Model:
+def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Model:
     import torch
 
+    free: Any = tuple(map(_free, args)) if args else {name: _free(one) for name, one in kwargs.items()}
     try:
         with _quiet():
-            program = torch.onnx.export(
-                module, (example,), dynamo=True, dynamic_shapes=({0: torch.export.Dim.DYNAMIC},), verbose=False
-            )
+            program = torch.onnx.export(module, args, kwargs=kwargs, dynamo=True, dynamic_shapes=free, verbose=False)
     except Exception as error:
-        _refuse_example(module, example)
+        _refuse_example(module, args, kwargs)
         raise ModelError(
             f"torch cannot export {type(module).__name__}",
             where=_first_line(error),
@@ -80,17 +104,25 @@ def _export(module: Any, example: Any) -> ir.Model:
     return program.model.clone()
 
 
-def _refuse_example(module: Any, example: Any) -> None:
+def _free(example: Any) -> dict[int, Any]:
+    """The axis of an example that is free: the batch."""
+    import torch
+
+    return {0: torch.export.Dim.DYNAMIC} if example.ndim else {}
+
+
+def _refuse_example(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise ModelError if the module itself, before any export, does not take the example."""
     import torch
 
     try:
         with torch.no_grad(), _quiet():
-            module(example)
+            module(*args, **kwargs)
     except Exception as error:
-        shape = (1, *example.shape[1:])
+        shapes = [str((1, *one.shape[1:]) if one.ndim else ()) for one in args]
+        shapes += [f"{name} {(1, *one.shape[1:]) if one.ndim else ()}" for name, one in kwargs.items()]
         raise ModelError(
-            f"{type(module).__name__} does not take the example, of shape {shape}",
+            f"{type(module).__name__} does not take the example, of shape {' and '.join(shapes)}",
             where=_first_line(error),
             try_=f"pass an example in the shape that the module takes, with its batch axis{_such_as(module)}",
         ) from error
@@ -99,10 +131,10 @@ def _refuse_example(module: Any, example: Any) -> None:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """No warnings, log lines or printing of torch's; what is wrong is in its error."""
-    disabled = logging.root.manager.disable
+    disabled, aside = logging.root.manager.disable, io.StringIO()
     logging.disable(logging.CRITICAL)
     try:
-        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(aside):
             warnings.simplefilter("ignore")
             yield
     finally:
@@ -110,6 +142,8 @@ def _quiet() -> Iterator[None]:
 
 
 def _first_line(error: Exception) -> str:
-    """The beginning of torch's message, without the codes that colour it on a terminal."""
+    """The beginning of torch's message, of the error at the bottom of it, without the codes that colour it."""
+    while isinstance(error.__cause__, Exception):
+        error = error.__cause__
     lines = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip().splitlines() or [type(error).__name__]
     return lines[0][:300]
