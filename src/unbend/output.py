@@ -27,6 +27,12 @@ NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 LAST_MARK = b"unbend.collapsed"
 """At the end of an ONNX file that was collapsed, among its metadata."""
 
+ROWS_MARK = "unbend.rows"
+"""Among the metadata of rows that were written: at the beginning of an Arrow file, at the end of a Parquet file."""
+
+ROWS_HEADER = b'"row","prediction"'
+"""What a CSV file of such rows begins with: it has no place for a mark."""
+
 
 @contextmanager
 def replacing(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> Iterator[Path]:
@@ -93,12 +99,13 @@ def write(path: str | Path, content: str | bytes, *, inputs: Iterable[str | Path
 
 
 def made_by_unbend(path: Path) -> bool:
-    """Whether the file is a page, a network or a JSON file that unbend wrote."""
+    """Whether the file is a page, a network, a JSON file or a file of rows that unbend wrote."""
     with path.open("rb") as file:
         head = file.read(HEAD)
         file.seek(max(path.stat().st_size - HEAD, 0))
         tail = file.read()
-    return any(mark in head for mark in MARKS) or LAST_MARK in tail
+    rows = ROWS_MARK.encode() in head + tail or head.startswith(ROWS_HEADER)
+    return rows or any(mark in head for mark in MARKS) or LAST_MARK in tail
 
 
 def refuse(path: Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:

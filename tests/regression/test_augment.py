@@ -115,9 +115,15 @@ def test_on_the_command_line(rows: pd.DataFrame, kind: str, tmp_path: Path, caps
     }
     expected = fit(data, "price").augment(new).to_pandas()
     pd.testing.assert_frame_equal(read[kind](out), expected, rtol=1e-14)
-    assert main([*line, "--rows", out]) == 2
-    assert main([*line, "--rows", out, "--force"]) == 0
+    assert main([*line, "--rows", out]) == 0
     assert len(read[kind](out)) == 80
+    foreign = tmp_path / f"foreign.{kind}"
+    own = {"csv": "to_csv", "parquet": "to_parquet", "arrow": "to_feather"}[kind]
+    getattr(rows, own)(foreign)
+    assert main([*line, "--rows", str(foreign)]) == 2
+    assert "unbend did not make it" in capsys.readouterr().err
+    assert main([*line, "--rows", str(foreign), "--force"]) == 0
+    assert len(read[kind](foreign).columns) == 11
 
 
 @pytest.mark.parametrize(
@@ -146,6 +152,17 @@ def test_files_that_cannot_be_written(
     assert main(["fit", "rows.csv", "--target", "price", *options]) == 2
     assert said in capsys.readouterr().err
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize("option", ["--rows", "--save"])
+def test_a_page_is_no_other_output(
+    rows: pd.DataFrame, option: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows.to_csv("rows.csv", index=False)
+    assert main(["fit", "rows.csv", "--target", "price", "--html", "z.csv", option, "./z.csv"]) == 2
+    assert f"z.csv is the page, so {option} cannot be written there" in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 
 @pytest.mark.parametrize("data", ["parts", "parts/*.csv", "~/parts"])

@@ -45,7 +45,7 @@ def shows(
             if page_file is None and form is None and default_page is not None:
                 page_file = default_page(**options)
             if page_file is not None:
-                _refuse_page(page_file, inputs_of(context), force)
+                _refuse_page(page_file, context, force)
             with _progress(context):
                 result = command(force=force, **options) if "force" in _wants(command) else command(**options)
             if page_file is not None:
@@ -108,11 +108,17 @@ def _print(result: Result, form: str | None) -> None:
             raise BrokenPipeError from None
 
 
-def _refuse_page(path: Path, inputs: list[str], force: bool) -> None:
+def _refuse_page(path: Path, context: click.Context, force: bool) -> None:
     """Say before the work, not after it, that the page may not be written there."""
+    from unbend.errors import UsageError
     from unbend.output import refuse
 
-    refuse(path, inputs=inputs, force=force)
+    for option in context.command.params:
+        other = context.params.get(option.name or "")
+        is_page = option.name == "page_file" or not isinstance(option.type, click.Path)
+        if not is_page and isinstance(other, (str, Path)) and Path(other).resolve() == path.resolve():
+            raise UsageError(f"{path} is the page, so {option.opts[-1]} cannot be written there", try_="name two files")
+    refuse(path, inputs=inputs_of(context), force=force)
 
 
 def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> None:

@@ -13,7 +13,7 @@ from unbend.data import Source
 from unbend.data.columns import as_numbers, kind_of
 from unbend.data.source import with_types
 from unbend.errors import UsageError
-from unbend.output import refuse, replacing
+from unbend.output import ROWS_MARK, refuse, replacing
 from unbend.regression.inference import prediction
 from unbend.regression.influence import influence
 from unbend.regression.new_rows import coded
@@ -53,7 +53,7 @@ def write_rows(fit: LinearFit, data: Any, path: str | Path, *, force: bool = Fal
     refuse_rows(path, force=force)
 
     def written(source: Source) -> None:
-        schema = _schema(fit, source)
+        schema = _schema(fit, source).with_metadata({ROWS_MARK: ""})
         with replacing(path, force=True) as draft, _writer(draft)(draft, schema) as file:
             for batch in _batches(fit, source, fit.level):
                 file.write_batch(batch)
