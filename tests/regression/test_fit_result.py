@@ -48,6 +48,21 @@ def test_summary_names_the_base_of_a_category(frame: pd.DataFrame) -> None:
     assert "Clearest: region north instead of east, all else equal, goes with" in plain
 
 
+@pytest.mark.parametrize(
+    ("formula", "clearest"),
+    [
+        ("price ~ size * C(region)", None),
+        ("price ~ poly(size, 2)", None),
+        ("price ~ size + I(size**2)", None),
+        ("price ~ size + C(region) + C(floor)", "one more of size"),
+        ("price ~ np.log(size) + C(region):floor", "one more of np.log(size)"),
+    ],
+)
+def test_no_column_of_two_terms_is_the_clearest(frame: pd.DataFrame, formula: str, clearest: str | None) -> None:
+    plain = words(fit(frame.assign(floor=np.arange(len(frame)) % 3), formula=formula), Paragraph)[1]
+    assert "Clearest" not in plain if clearest is None else f"Clearest: {clearest}, all else equal" in plain
+
+
 def test_summary_of_noise() -> None:
     noise = pd.DataFrame(np.random.default_rng(1).normal(size=(30, 3)), columns=["a", "b", "y"])
     assert words(fit(noise, "y"), Paragraph)[1].endswith("No column is clear by itself: every interval includes 0.")

@@ -48,6 +48,11 @@ class Coding:
         """Names of the columns of a table that it needs."""
         return tuple(dict.fromkeys(term.column for term in self.terms))
 
+    @property
+    def apart(self) -> tuple[bool, ...]:
+        """Of each coded column, whether it can move while the others stay as they are; levels of a category can."""
+        return (True,) * len(self.terms)
+
     def encode(self, batch: pa.RecordBatch, start: int | None = None) -> np.ndarray:
         """The coded columns of a batch; (n, len(terms)) float64 in C order, NaN where a value is missing.
 

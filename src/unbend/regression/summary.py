@@ -57,12 +57,19 @@ def _plain_words(fit: LinearFit) -> str:
         return f"{explained} Ridge pulls the coefficients towards 0 to predict better; they are no longer unbiased."
     if fit.df_resid <= 0:
         return f"{fit.n} rows cannot contradict {fit.p} columns: the fit is exact, which says nothing of other rows."
-    rows = [(row, term) for row, term in zip(fit.coefficients[1:], fit.coding.terms, strict=False) if row.t == row.t]
-    if not rows or fit.degree != 1:
+    if fit.degree != 1:
+        return explained
+    terms = zip(fit.coefficients[1:], fit.coding.terms, fit.coding.apart, strict=False)
+    rows = [(row, term) for row, term, apart in terms if apart and row.t == row.t]
+    if not rows:
         return explained
     row, term = max(rows, key=lambda pair: abs(pair[0].t))
     if row.low <= 0 <= row.high:
-        return f"{explained} No column is clear by itself: every interval includes 0."
+        return (
+            explained
+            if not all(fit.coding.apart)
+            else f"{explained} No column is clear by itself: every interval includes 0."
+        )
     return (
         f"{explained} Clearest: {_step(fit, term)}, all else equal, goes with {number(row.estimate)} "
         f"of {fit.target} ({number(row.low)} to {number(row.high)})."

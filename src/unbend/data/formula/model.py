@@ -104,6 +104,18 @@ class FormulaCoding(Coding):
         needed = set(map(str, self.model.spec.required_variables))
         return tuple(name for name in self.model.formula.names if name in needed)
 
+    @property
+    def apart(self) -> tuple[bool, ...]:
+        """Of each coded column, whether what it is made of is in no other term, and it is no power among others."""
+        if self.model is None:
+            return super().apart
+        spec, columns = self.model.spec, self.model.spec.column_names
+        of_columns = (spec.variable_terms.get(name, ()) for name in self.model.formula.names)
+        shared = {term for terms in of_columns if len(terms) > 1 for term in terms}
+        alone = [term for term in spec.terms if term not in shared and len(term.factors) == 1]
+        names = {str(columns[j]) for term in alone if "poly(" not in str(term) for j in spec.term_indices[term]}
+        return tuple(name in names for name in self.names)
+
     def encode(self, batch: pa.RecordBatch, start: int | None = None) -> np.ndarray:
         """The coded columns of a batch; (n, len(terms)) float64 in C order, NaN where a value is missing."""
         if self.model is None or set(self.names) <= set(batch.schema.names):
