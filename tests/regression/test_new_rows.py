@@ -84,3 +84,10 @@ def _batch(frame: pd.DataFrame):
     import pyarrow as pa
 
     return pa.RecordBatch.from_pandas(frame)
+
+
+def test_an_iterator_of_new_rows_is_read_once(rows: pd.DataFrame, tmp_path: Path) -> None:
+    out = tmp_path / "out.csv"
+    found = fit(rows, "price", rows=out, predict=iter([rows[:10], rows[10:15]]))
+    assert isinstance(found, LinearFit)
+    np.testing.assert_allclose(pd.read_csv(out)["prediction"], found.predict(rows[:15]), rtol=1e-14)

@@ -183,8 +183,8 @@ def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, force: bool) 
     """The fit, with what it says of each row written."""
     if rows is None:
         return fit
-    write_rows(fit, data, rows, force=force)
-    source = open_source(data)
+    source = open_source(data)  # once: an iterator has no second time
+    write_rows(fit, source, rows, force=force)
     if fit.weights is None or fit.weights.column in source.schema.names:
         return fit
     note = (
