@@ -168,6 +168,18 @@ def test_a_saved_fit_is_not_written_over_a_file_of_somebody_else(frame: pd.DataF
     assert FitState.load(tmp_path / "notes").target == "y"
 
 
+def test_a_file_that_comes_again_is_named(frame: pd.DataFrame, tmp_path: Path) -> None:
+    for name in ("a.csv", "b.csv"):
+        frame.to_csv(tmp_path / name, index=False)
+    kept = tmp_path / "both.fit"
+    fit(tmp_path / "a.csv", "y", save=kept)
+    assert not any("already" in note for note in fit(tmp_path / "b.csv", "y", update=kept, save=kept).notes)
+    again = "b.csv is in this fit already: its rows are counted again, unless it is another file."
+    assert fit(tmp_path / "b.csv", "y", update=kept, save=kept).notes.count(again) == 1
+    assert fit(tmp_path / "b.csv", "y", update=kept).notes.count(again) == 1
+    assert not any("already" in note for note in FitState.of(frame, "y").more(frame).notes)
+
+
 def test_fits_of_different_columns_are_not_merged(frame: pd.DataFrame) -> None:
     state = FitState.of(frame, "y")
     with pytest.raises(UsageError, match="different columns") as caught:

@@ -16,7 +16,8 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from unbend.data import Coding, Table, open_table
+from unbend.data import Coding, Table, open_source, open_table
+from unbend.data.distributed import Parts
 from unbend.data.source import ArrowTable
 from unbend.data.table import rows_note
 from unbend.errors import DataError, UsageError
@@ -103,8 +104,13 @@ class FitState:
         )
 
     def more(self, data: Any) -> FitState:
-        """With more rows, which need the same columns and no other levels."""
-        return self + self._of_other(data)
+        """With more rows, which need the same columns and no other levels; a note says if a file comes again."""
+        source = open_source(data)
+        both = self + self._of_other(source)
+        if source.name not in self.sources or getattr(source, "in_memory", False) or isinstance(source, Parts):
+            return both
+        note = f"{source.name} is in this fit already: its rows are counted again, unless it is another file."
+        return replace(both, notes=tuple(dict.fromkeys((*self.notes, note))))
 
     def without(self, data: Any) -> FitState:
         """Without rows that were read before."""
