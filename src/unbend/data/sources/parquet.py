@@ -61,10 +61,10 @@ class ParquetSource:
 def _rows_at_a_time(columns: int) -> int:
     """A power of two, as Arrow takes room for so many.
 
-    >>> _rows_at_a_time(3), _rows_at_a_time(21), _rows_at_a_time(1000)
-    (65536, 8192, 8192)
+    >>> _rows_at_a_time(3), _rows_at_a_time(21), _rows_at_a_time(1000), _rows_at_a_time(300_000)
+    (65536, 8192, 8192, 8192)
     """
-    return max(ROWS_AT_A_TIME, 1 << (NUMBERS_AT_A_TIME // max(columns, 1)).bit_length() - 1)
+    return max(ROWS_AT_A_TIME, 1 << max(NUMBERS_AT_A_TIME // max(columns, 1), 1).bit_length() - 1)
 
 
 @source(suffixes=(".parquet", ".pq"))
