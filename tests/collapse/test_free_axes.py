@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from onnx_graphs import Graph, a, run
 
-from unbend.collapse import collapse
+from unbend.collapse import collapse, explain
+from unbend.errors import ModelError
 
 SIZES = [(7, 9), (8, 8), (12, 5), (33, 20), (96, 96), (3, 4), (64, 63)]
 PAD = {"pads": [1, 1, 1, 1]}
@@ -111,3 +112,35 @@ def test_the_collapsed_network_is_the_same_at_every_size(case: str) -> None:
         (expected,), (new,) = run(model, x), run(found.to_onnx(), x)
         assert new.shape == expected.shape
         np.testing.assert_allclose(new, expected, atol=2e-5 * np.abs(expected).max())
+
+
+def three_convolutions():
+    graph = image()
+    first = graph("Conv", "x", a(5, 4, 1, 1))
+    return graph, graph("Conv", graph("Conv", first, a(5, 5, 3, 3), **PAD), a(3, 5, 1, 1))
+
+
+def test_before_and_after_are_counted_at_the_size_of_the_example():
+    """By hand: for each pixel 4·5 + 5·5·9 + 5·3 multiplications, and 4·3·9 where it is one convolution."""
+    graph, value = three_convolutions()
+    found = collapse(graph.model(value), {"x": np.ones((2, 4, 9, 13))}, cost="macs")
+    assert (found.before.macs, found.after.macs) == (9 * 13 * (20 + 225 + 15), 9 * 13 * 108)
+    assert found.lengths == {"height": 9, "width": 13}
+    assert "Counted at height = 9, width = 13." in str(found)
+    assert "Counted at height = 96, width = 96." in str(collapse(graph.model(value), cost="macs"))
+
+
+def test_explain_works_it_out_at_a_size_and_says_at_which():
+    graph, value = three_convolutions()
+    (part,) = explain(graph.model(value)).parts
+    assert part.affine
+    assert len(part.derivations[0].lines) == 3
+    assert "Worked out at height = 96, width = 96" in str(explain(graph.model(value)))
+
+
+def test_explain_refuses_what_it_cannot_work_out():
+    graph = image()
+    found = graph.model(graph("Reshape", "x", np.array([0, 4, 7, 11])))
+    with pytest.raises(ModelError, match="can be worked out as W x") as raised:
+        explain(found)
+    assert "fixed height and width" in raised.value.try_

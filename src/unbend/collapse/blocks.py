@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from unbend.collapse.certificate import Certificate
@@ -98,7 +98,17 @@ def sizes(result: Collapse) -> Table:
     if (found := result.certificate) is not None:
         errors = (found.evidence.original_error, found.evidence.collapsed_error)
         rows.append(("largest error against float64", *(number(one, 2) for one in errors)))
-    return Table([Column("", "left"), Column("before"), Column("after")], rows)
+    note = f"Counted at {lengths_text(result.lengths)}." if result.lengths else ""
+    return Table([Column("", "left"), Column("before"), Column("after")], rows, note=note)
+
+
+def lengths_text(lengths: Mapping[str, int]) -> str:
+    """Free axes with the length at which the network is looked at.
+
+    >>> lengths_text({"height": 9, "axis 3 of x": 13})
+    'height = 9, axis 3 of x = 13'
+    """
+    return ", ".join(f"{name} = {length}" for name, length in lengths.items())
 
 
 def weight(count: int) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -24,7 +25,7 @@ from unbend.collapse.size import Size, file_size, size
 from unbend.collapse.stretches import MIXES, Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
-from unbend.network import Network, at_lengths, check, mixes_rows, network_of, read
+from unbend.network import Network, at_lengths, check, lengths_of, mixes_rows, network_of, read
 from unbend.network.to_torch import to_torch
 from unbend.result import Result
 
@@ -44,7 +45,8 @@ class Collapse(Result):
     `before` and `after` are the sizes; `affine` says that the whole network is one affine map of its input, and
     `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `model` is
     the collapsed graph (`save` writes it), `files` are those that the model was read from. `timing` says how long a row
-    takes before and after, or `untimed` why that was not measured.
+    takes before and after, or `untimed` why that was not measured; `lengths` are those of the input's free axes at
+    which multiplications are counted.
     """
 
     verb: ClassVar[str] = "collapse"
@@ -63,6 +65,7 @@ class Collapse(Result):
     mixes_rows: bool = False
     timing: Timing | None = None
     untimed: str = ""
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def changed(self) -> bool:
@@ -152,7 +155,7 @@ def collapse(
     return Collapse(
         name=network.name,
         before=replace(before, file=file_size(network.model)) if done.certificate else before,
-        after=_size_of(done.model, network.name) if done.certificate else before,
+        after=_size_of(done.model, network) if done.certificate else before,
         affine=straight and not mixed,
         mixes_rows=mixed,
         stretches=tuple(sorted(reports, key=lambda report: report.place)),
@@ -164,11 +167,13 @@ def collapse(
         files=(*((Path(network.path),) if network.path else ()), *network.data),
         timing=timing,
         untimed="" if timing else judge.why_not,
+        lengths=lengths_of(network),
     )
 
 
-def _size_of(model: ir.Model, name: str) -> Size:
-    after = at_lengths(network_of(model.clone(), name))
+def _size_of(model: ir.Model, before: Network) -> Size:
+    """How large the model is, looked at with the lengths of the network that it was made from."""
+    after = at_lengths(replace(network_of(model.clone(), before.name), examples=before.examples))
     return replace(size(after, stretches(after)), file=file_size(model))
 
 

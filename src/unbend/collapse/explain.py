@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
 
 from unbend.collapse import examples
+from unbend.collapse.blocks import lengths_text
 from unbend.collapse.derivation import Derivation, Line, derive
 from unbend.collapse.size import size
 from unbend.collapse.stretches import Stretch, Stretches, stretches
 from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
 from unbend.document.formula import Equation, Matrix, Symbol, to_latex
 from unbend.errors import ModelError
-from unbend.network import Network, Runner, evaluate, input_shape, mixes_rows, read
+from unbend.network import Network, Runner, at_lengths, evaluate, input_shape, lengths_of, mixes_rows, read
 from unbend.network.local import Unsupported
 from unbend.result import Result
 
@@ -49,7 +50,10 @@ class Additivity:
 
 @dataclass(frozen=True)
 class Worked:
-    """One network worked out: each stretch step by step, and the bends between them."""
+    """One network worked out: each stretch step by step, and the bends between them.
+
+    `lengths` are those that were put in for the input's free axes.
+    """
 
     name: str
     affine: bool
@@ -57,6 +61,7 @@ class Worked:
     bends: tuple[tuple[str, str], ...]
     additivity: Additivity | None
     mixes_rows: bool = False
+    lengths: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -113,16 +118,23 @@ def explain(model: Any = None, example: Any = None) -> Explanation:
     ----------
     model : anything that `unbend.network.read` reads, or None
     example : one input with its batch axis, for a torch module
+
+    Raises
+    ------
+    ModelError
+        The network cannot be read, or nothing of it can be worked out.
     """
     if model is None:
         networks = (examples.linear(), examples.residual(), examples.bent())
         return Explanation(tuple(work_out(network) for network in networks), example=True)
-    return Explanation((work_out(read(model, example)),))
+    return Explanation((work_out(at_lengths(read(model, example))),))
 
 
 def work_out(network: Network) -> Worked:
     """Every stretch of the network, step by step."""
     found = stretches(network)
+    if found.kept and not found.stretches and not network.bends:
+        raise _nothing(network, found)
     straight = not network.bends and not found.kept and len(found.stretches) == 1
     mixed = straight and mixes_rows(network)
     return Worked(
@@ -132,6 +144,17 @@ def work_out(network: Network) -> Worked:
         derivations=tuple(_derivations(network, found)),
         bends=tuple((node.label, node.op_type) for node in network.bends),
         additivity=_additivity(network, size(network, found).macs),
+        lengths=lengths_of(network),
+    )
+
+
+def _nothing(network: Network, found: Stretches) -> ModelError:
+    first = found.kept[0]
+    free = f"with a fixed {' and '.join(network.free_axes)}" if network.free_axes else "with fixed sizes"
+    return ModelError(
+        f"nothing of {network.name} can be worked out as W x + b",
+        where=f"{first.op_type} {first.label}: {first.reason}",
+        try_=f"export it {free}, or see what unbend collapse says of it",
     )
 
 
@@ -201,6 +224,8 @@ def _part_blocks(part: Worked, lead: str, level: int) -> list[Block]:
     blocks: list[Block] = [Heading(part.name, level)]
     if lead:
         blocks.append(Paragraph(lead))
+    if part.lengths:
+        blocks.append(Paragraph(f"Worked out at {lengths_text(part.lengths)}; other sizes go the same way.", "quiet"))
     for number, derivation in enumerate(part.derivations, 1):
         if len(part.derivations) > 1:
             title = f"Stretch {number} of {len(part.derivations)}: {derivation.source} to {derivation.output}"

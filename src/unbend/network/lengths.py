@@ -50,6 +50,15 @@ def at_lengths(network: Network) -> Network:
     )
 
 
+def lengths_of(network: Network) -> dict[str, int]:
+    """The length at which each free axis of the network is looked at; empty where it is not."""
+    return {
+        name: network.shapes[value][axis]
+        for name, ((value, axis), *_) in network.axes.free.items()
+        if value in network.shapes
+    }
+
+
 def _once(make: Callable[[], Network | None]) -> Callable[[], Network | None]:
     return cache(make)
 
