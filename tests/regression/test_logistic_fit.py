@@ -126,3 +126,12 @@ def test_too_few_rows(frame: pd.DataFrame) -> None:
         fit(few, "y")
     assert "--ridge 1" in caught.value.try_
     assert fit(few, "y", ridge=1.0).n == 3
+
+
+@pytest.mark.parametrize("intercept", [True, False])
+def test_a_column_that_is_called_intercept_has_an_odds_ratio(frame: pd.DataFrame, intercept: bool) -> None:
+    named = frame[["age", "churn"]].assign(intercept=np.sin(np.arange(len(frame))))
+    found = fit(named, "churn", intercept=intercept)
+    (table,) = [one for one in found.document()[-1].blocks if "Odds ratios" in getattr(one, "title", "")]
+    assert [row[0] for row in table.rows] == ["age", "intercept"]
+    assert [row[1] for row in table.rows] == [one.odds_ratio for one in found.coefficients[-2:]]

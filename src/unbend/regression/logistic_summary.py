@@ -59,7 +59,7 @@ def _row(fit: LogisticFit, one: Odds) -> list[Cell]:
 
 def _odds(fit: LogisticFit, of: str) -> Table:
     """The factor that one more of each column puts on the odds, with its interval."""
-    rows = [one for one in fit.coefficients if one.of == of and one.name != "intercept"]
+    rows = [one for one in fit.coefficients if one.of == of][fit.intercept :]
     columns = [Column("", "left"), Column("odds ratio"), Column("from"), Column("to")]
     with np.errstate(over="ignore"):
         cells: list[list[Cell]] = [
