@@ -187,5 +187,23 @@ def test_an_unknown_level_writes_nothing(rows: pd.DataFrame, tmp_path: Path) -> 
         fit(rows, "price", rows=tmp_path / "out.csv", predict=new)
     assert "row 70" in caught.value.where
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(UsageError, match="is a class"):
-        fit(rows.assign(price=rows["price"] > 180), "price", rows=tmp_path / "out.csv")
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+def test_classes_of_new_rows(rows: pd.DataFrame, degree: int, tmp_path: Path) -> None:
+    tier = pd.cut(rows["price"] + 90 * np.random.default_rng(5).normal(size=80), 3, labels=["a low", "b", "c"])
+    data = rows.assign(tier=tier.astype(str)).drop(columns="price")
+    new = data[["region", "size"]].assign(size=data["size"].where(data.index != 3))
+    result = fit(data, "tier", degree=degree, rows=tmp_path / "out.csv", predict=new)
+    found = pd.read_csv(tmp_path / "out.csv")
+    assert list(found.columns) == ["row", "prediction", *(f"probability of {name}" for name in ("a low", "b", "c"))]
+    assert found.iloc[3, 1:].isna().all()
+    np.testing.assert_allclose(found.iloc[:, 2:], result.predict_proba(new), rtol=1e-14)
+    np.testing.assert_array_equal(found["prediction"].drop(3), np.delete(result.predict_class(new), 3))
+    pd.testing.assert_frame_equal(result.augment(new).to_pandas(), found, rtol=1e-14, check_dtype=False)
+    if degree == 1:
+        x = pd.get_dummies(data[["size", "region"]], drop_first=True, dtype=float)
+        witness = sm.MNLogit(tier.cat.codes, sm.add_constant(x)).fit(disp=0)
+        np.testing.assert_allclose(result.predict(data), witness.predict(), rtol=1e-5)
+    with pytest.raises(DataError, match="lacks 1 of the columns"):
+        result.predict(new[["size"]])

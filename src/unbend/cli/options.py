@@ -164,7 +164,7 @@ rows = click.option(
     "--rows",
     type=click.Path(),
     metavar="FILE",
-    help="Write prediction, interval, residual and leverage of each row (.csv, .parquet, .arrow).",
+    help="Write prediction, interval, residual and leverage of each row, or its class (.csv, .parquet, .arrow).",
 )
 predict = click.option(
     "--predict", type=Input(others=NETWORKS), metavar="FILE", help="Other rows that --rows is for, without a target."

@@ -42,8 +42,19 @@ def refuse_rows(path: str | Path, *, inputs: Sequence[str | Path] = (), force: b
     refuse(Path(path), inputs=inputs, force=force)
 
 
-def write_rows(fit: LinearFit, data: Any, path: str | Path, *, force: bool = False) -> None:
-    """`augment` into a file, block by block, whole or not at all.
+def linear_rows(fit: LinearFit, source: Source) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The columns of `augment` at the fit's level, and the rows block by block."""
+    return _schema(fit, source), _batches(fit, source, fit.level)
+
+
+def write_rows(
+    rows: Callable[[Source], tuple[pa.Schema, Iterator[pa.RecordBatch]]],
+    data: Any,
+    path: str | Path,
+    *,
+    force: bool = False,
+) -> None:
+    """What `rows` makes of a source into a file, block by block, whole or not at all.
 
     Raises
     ------
@@ -53,9 +64,10 @@ def write_rows(fit: LinearFit, data: Any, path: str | Path, *, force: bool = Fal
     refuse_rows(path, force=force)
 
     def written(source: Source) -> None:
-        schema = _schema(fit, source).with_metadata({ROWS_MARK: ""})
+        schema, batches = rows(source)
+        schema = schema.with_metadata({ROWS_MARK: ""})
         with replacing(path, force=True) as draft, _writer(draft)(draft, schema) as file:
-            for batch in _batches(fit, source, fit.level):
+            for batch in batches:
                 file.write_batch(batch)
 
     with_types(data, written)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -17,8 +18,9 @@ from unbend.data.sources.folder import files_of
 from unbend.document import number
 from unbend.errors import UsageError
 from unbend.output import refuse
-from unbend.regression.augment import refuse_rows, write_rows
+from unbend.regression.augment import linear_rows, refuse_rows, write_rows
 from unbend.regression.by_formula import named, of_formula
+from unbend.regression.class_rows import class_rows
 from unbend.regression.columns import column_moments
 from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
@@ -89,7 +91,7 @@ def fit(
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
     update : a saved fit: these rows come on top of those that it has seen, in its columns, coding and degree
     rows : a file (.csv, .parquet, .arrow) for what the fit says of each row: prediction, intervals, residual, leverage
-        (`LinearFit.augment`; not for classes)
+        (`LinearFit.augment`); of classes the likeliest, and the probability of each
     predict : other rows that `rows` is for, such as a file without the target
     force : `save` and `rows` overwrite a file that unbend did not make
     scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers read the files; they must see
@@ -135,12 +137,8 @@ def fit(
         gather = _narrow_moments if degree == 1 and weights is None and intercept else None
         table = open_table(source, target, exclude=unused, order=order, classes=classes, gather=gather, decimals=digits)
         if table.classes is not None and len(table.classes) > 1:
-            if rows is not None:
-                raise UsageError(
-                    f"{table.target} is a class: rows are written for numbers only", try_="leave --rows out"
-                )
             _refuse_what_is_linear(table.target, errors, digits)
-            return fit_classes(
+            logistic = fit_classes(
                 table,
                 degree=degree,
                 ridge=ridge,
@@ -149,6 +147,9 @@ def fit(
                 weights=weights,
                 intercept=intercept,
             )
+            if rows is not None:
+                write_rows(partial(class_rows, logistic), read if predict is None else predict, rows, force=force)
+            return logistic
         linear = fit_table(
             table,
             degree=degree,
@@ -184,7 +185,7 @@ def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, force: bool) 
     if rows is None:
         return fit
     source = open_source(data)  # once: an iterator has no second time
-    write_rows(fit, source, rows, force=force)
+    write_rows(partial(linear_rows, fit), source, rows, force=force)
     if fit.weights is None or fit.weights.column in source.schema.names:
         return fit
     note = (

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
+import pyarrow as pa
 from scipy.special import chdtrc, ndtr, ndtri
 
-from unbend.data import Coding, Table
+from unbend.data import Coding, Source, Table
 from unbend.data.distributed import Parts
+from unbend.data.source import with_types
 from unbend.data.table import FEW
 from unbend.document import Block
 from unbend.errors import UsageError
+from unbend.regression.class_rows import class_rows, likeliest
 from unbend.regression.design import Design
 from unbend.regression.logistic import LogisticSolution, logistic
 from unbend.regression.logistic_summary import document
 from unbend.regression.moments import Moments
+from unbend.regression.new_rows import of_each_block
 from unbend.regression.ordinary import Collinear
 from unbend.regression.polynomial import Polynomial, polynomial
 from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
@@ -103,9 +107,42 @@ class LogisticFit(Result):
     solution: LogisticSolution = field(repr=False, metadata={"json": False})
     terms: Polynomial | None = field(repr=False, metadata={"json": False})
 
-    def predict(self, x: np.ndarray) -> np.ndarray:
-        """Probabilities (n, K) of the classes at coded rows x (powers and products are added here)."""
-        return self.solution.probabilities(x if self.terms is None else self.terms.expand(x))
+    def predict(self, data: Any) -> np.ndarray:
+        """Probabilities (n, K) of the classes at the rows of a file or a frame; or at coded rows (n, p).
+
+        They are NaN where a value is missing. Powers and products are added here.
+
+        Raises
+        ------
+        DataError
+            If a column is not there or of another kind, or a category has a level that the fitted rows did not have.
+        """
+        found = of_each_block(self.coding, data, lambda x, _: self._probabilities(x))
+        return np.concatenate([np.empty((0, len(self.classes))), *found])
+
+    def predict_proba(self, data: Any) -> np.ndarray:
+        """The same, by the name that scikit-learn has for it."""
+        return self.predict(data)
+
+    def predict_class(self, data: Any) -> np.ndarray:
+        """The name of the likeliest class at each row (n,), None where a value is missing."""
+        return likeliest(self.classes, self.predict(data))
+
+    def augment(self, data: Any) -> pa.Table:
+        """One row for each row of a file or a frame: row (from 0), prediction (the likeliest class), and the
+        probability of each class; null where a value is missing."""
+
+        def whole(source: Source) -> pa.Table:
+            schema, batches = class_rows(self, source)
+            return pa.Table.from_batches(list(batches), schema)
+
+        return with_types(data, whole)
+
+    def _probabilities(self, x: np.ndarray) -> np.ndarray:
+        found = np.full((len(x), len(self.classes)), np.nan)
+        known = np.isfinite(x).all(axis=1)
+        found[known] = self.solution.probabilities(x[known] if self.terms is None else self.terms.expand(x[known]))
+        return found
 
     def document(self) -> list[Block]:
         """The summary."""
