@@ -138,7 +138,8 @@ def test_a_model_in_two_files(file, tmp_path, monkeypatch):
     found = collapse(file)
     for _ in range(2):  # its own files are replaced
         found.save(tmp_path / "two.onnx")
-    assert sorted(one.name for one in tmp_path.iterdir()) == ["model.onnx", "two.onnx", "two.onnx.data"]
+    written = sorted(one.name for one in tmp_path.iterdir())
+    assert written == ["model.onnx", "two.certificate.json", "two.onnx", "two.onnx.data"]
     onnx.checker.check_model(str(tmp_path / "two.onnx"))
     again = collapse(tmp_path / "two.onnx")
     assert not again.changed

@@ -13,6 +13,7 @@ from unbend.cli.collapsing import save
 from unbend.collapse import collapse
 from unbend.errors import UsageError
 from unbend.output import all_or_none
+from unbend.verify import verify
 
 
 @pytest.fixture
@@ -34,14 +35,14 @@ def no_room(monkeypatch):
 
 def test_no_room_for_the_certificate_leaves_neither(original, tmp_path, no_room):
     with pytest.raises(UsageError, match="No space left on device"):
-        save(collapse(original), original, tmp_path / "out.onnx", None, force=False)
+        save(collapse(original), tmp_path / "out.onnx", None, force=False)
     assert [path.name for path in tmp_path.iterdir()] == ["in"]
 
 
 def test_what_was_there_before_is_there_again(original, tmp_path, monkeypatch):
     found = collapse(original)
     out = tmp_path / "out.onnx"
-    save(found, original, out, None, force=False)
+    save(found, out, None, force=False)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()}
     assert sorted(before) == ["out.certificate.json", "out.onnx"]
 
@@ -50,20 +51,20 @@ def test_what_was_there_before_is_there_again(original, tmp_path, monkeypatch):
 
     monkeypatch.setattr(Path, "write_text", fails)
     with pytest.raises(OSError, match="Input/output"):
-        save(found, original, out, None, force=True)
+        save(found, out, None, force=True)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir() if path.is_file()} == before
 
 
 def test_a_certificate_that_cannot_be_opened_leaves_no_network(original, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(UsageError, match="cannot write"):
-        save(collapse(original), original, tmp_path / "out.onnx", tmp_path / "file" / "c.json", force=False)
+        save(collapse(original), tmp_path / "out.onnx", tmp_path / "file" / "c.json", force=False)
     assert not (tmp_path / "out.onnx").exists()
 
 
 def test_a_missing_folder_for_the_certificate_leaves_no_network(original, tmp_path):
     with pytest.raises(UsageError, match="cannot write"):
-        save(collapse(original), original, tmp_path / "out.onnx", tmp_path / "missing" / "c.json", force=False)
+        save(collapse(original), tmp_path / "out.onnx", tmp_path / "missing" / "c.json", force=False)
     assert not (tmp_path / "out.onnx").exists()
 
 
@@ -99,3 +100,18 @@ def test_a_model_that_is_too_large_to_be_run_says_so(monkeypatch):
     text = " ".join(str(found).split())
     assert "The network as a whole was not run: graph has 0.0 GB of numbers, too many to be run whole" in text
     assert "runs all of its ops" not in text
+
+
+def test_from_python_too_the_certificate_is_written_beside(original, tmp_path):
+    found = collapse(original)
+    found.save(tmp_path / "model.small.onnx")
+    assert verify(original, tmp_path / "model.small.onnx", tmp_path / "model.small.certificate.json").holds
+    found.save(tmp_path / "other.onnx", certificate=tmp_path / "c.json")
+    assert verify(original, tmp_path / "other.onnx", tmp_path / "c.json").holds
+    with pytest.raises(UsageError, match="cannot both be"):
+        found.save(tmp_path / "one", certificate=tmp_path / "one")
+
+
+def test_a_missing_folder_is_said_of_the_file_that_was_named(original, tmp_path):
+    with pytest.raises(UsageError, match=r"cannot write .*missing/s\.onnx: No such file"):
+        save(collapse(original), tmp_path / "missing" / "s.onnx", None, force=False)

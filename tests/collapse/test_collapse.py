@@ -391,7 +391,7 @@ def test_save(file, tmp_path):
     found = collapse(file)
     smaller = found.save(tmp_path / "smaller.onnx")
     assert_same(onnx.load(file), onnx.load(smaller))
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx", "smaller.onnx"]
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["model.onnx", "smaller.certificate.json", "smaller.onnx"]
 
 
 def test_the_input_is_never_overwritten(file):

@@ -196,7 +196,12 @@ def test_another_file_or_certificate_is_refused(tmp_path):
         (original, others[1], certificate),
         (original, smaller, others[2]),
     ):
-        assert any("is not the file" in one for one in verify(*files).wrong)
+        found = verify(*files)
+        assert not found.holds
+        assert len(found.wrong) == 1
+        assert "was made for other files than" in found.wrong[0]
+        assert "What you can do: name the two files that it was made for" in " ".join(str(found).split())
+        assert "[exact]" not in str(found)
 
 
 @pytest.mark.parametrize("key", ["collapsed", "original", "offset"])

@@ -6,15 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from unbend.errors import GateError, InputError, UsageError
-from unbend.output import all_or_none, replacing
 
 if TYPE_CHECKING:
     from unbend.collapse import Collapse
     from unbend.result import Result
     from unbend.verify import Verification
-
-CERTIFICATE = ".certificate.json"
-"""What a certificate's name ends in, in the place of the network's own ending."""
 
 
 def examples(named: tuple[str, ...]) -> Any:
@@ -45,21 +41,13 @@ def refuse_files(output: Path | None, certificate: Path | None) -> None:
             )
 
 
-def save(result: Collapse, model: str, output: Path | None, certificate: Path | None, force: bool) -> None:
+def save(result: Collapse, output: Path | None, certificate: Path | None, force: bool) -> None:
     """Write the collapsed network and, beside it or where it was asked for, its certificate: both, or neither."""
     if output is None:
         if certificate is not None:
             raise UsageError(f"{certificate} would speak of no file", try_="name the collapsed network too: -o SMALLER")
         return
-    beside = certificate or output.with_suffix(CERTIFICATE)
-    if output.resolve() == beside.resolve():
-        raise UsageError(f"the network and its certificate cannot both be {output}", try_="name two files")
-    from unbend.collapse.certificate import to_json
-    from unbend.collapse.saving import data_of
-
-    with all_or_none(output, data_of(output)), replacing(beside, inputs=[model], force=force) as draft:
-        result.save(output, force=force)
-        draft.write_text(to_json(result.certificate, output, result.path), encoding="utf-8")
+    result.save(output, certificate=certificate, force=force)
 
 
 def verify(model: str, files: tuple[str, ...]) -> Result:
@@ -88,7 +76,7 @@ def gate(result: Collapse | Verification, model: str, check: bool, **_: object) 
         found = cast("Verification", result)
         if not found.holds:
             verdict = "does not hold" if found.wrong else "could be checked in part only"
-            raise GateError(f"{found.certificate} {verdict}", where=[*found.wrong, *found.unread][0])
+            raise GateError(f"{found.certificate} {verdict}", where=[*found.wrong, *found.unread][0], try_=found.remedy)
         return
     result = cast("Collapse", result)
     if check and result.changed:

@@ -58,7 +58,10 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
 @click.option("-o", "--output", type=OUTPUT, metavar="SMALLER", help="Write the collapsed network here.")
 @click.argument("files", nargs=-1, type=click.Path(), metavar="[SMALLER [CERTIFICATE]]")
 @click.option(
-    "--certificate", type=OUTPUT, metavar="FILE", help="Write its certificate here, not to SMALLER.certificate.json."
+    "--certificate",
+    type=OUTPUT,
+    metavar="FILE",
+    help="Its certificate; by default SMALLER with .certificate.json for .onnx.",
 )
 @click.option("--verify", is_flag=True, help="Check the certificate of SMALLER again; exit with 1 if it does not hold.")
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
@@ -96,7 +99,7 @@ def collapse(
         collapsing.refuse_files(output, certificate)
     result = verb(model, collapsing.examples(example), **how)
     if not check:
-        collapsing.save(result, model, output, certificate, force)
+        collapsing.save(result, output, certificate, force)
     return result
 
 

@@ -13,20 +13,22 @@ import onnx_ir as ir
 from unbend import progress
 from unbend.collapse import blocks
 from unbend.collapse.blocks import answer, certificate_blocks, sizes, strip
-from unbend.collapse.certificate import Certificate
+from unbend.collapse.certificate import Certificate, to_json
 from unbend.collapse.growth import grown
 from unbend.collapse.holding import Written, written
 from unbend.collapse.joint import joint
 from unbend.collapse.measured import LARGEST, Judge, in_doubt, slower
 from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_reports
 from unbend.collapse.rewrite import Plan, plan
-from unbend.collapse.saving import save
+from unbend.collapse.saving import CERTIFICATE, data_of, save
 from unbend.collapse.size import Size, file_size, size
 from unbend.collapse.stretches import MIXES, Kept, Stretches, stretches
 from unbend.collapse.timing import Meter, Timing, by_onnxruntime
 from unbend.document import Block
+from unbend.errors import UsageError
 from unbend.network import Network, at_lengths, check, lengths_of, mixes_rows, network_of, read
 from unbend.network.to_torch import to_torch
+from unbend.output import all_or_none, replacing
 from unbend.result import Result
 
 __all__ = ["BendReport", "Collapse", "StretchReport", "answer", "bend_reports", "certificate_blocks", "collapse"]
@@ -86,18 +88,27 @@ class Collapse(Result):
         """
         return to_torch(network_of(self.model.clone(), self.name))
 
-    def save(self, path: str | Path, *, force: bool = False) -> Path:
-        """Write the collapsed network to `path`, whole or not at all.
+    def save(self, path: str | Path, *, certificate: str | Path | None = None, force: bool = False) -> Path:
+        """Write the collapsed network to `path` and its certificate: both whole, or neither.
 
-        What does not fit into one file has its numbers beside it, in `path` with ".data" behind.
+        What does not fit into one file has its numbers beside it, in `path` with ".data" behind. The certificate is
+        written to `certificate`, by default beside the network: smaller.certificate.json for smaller.onnx.
 
         Raises
         ------
         UsageError
-            `path` is a file that was read, or exists, was not made by unbend, and `force` is not given; or there is no
-            room for it.
+            A file to write is one that was read, or exists, was not made by unbend, and `force` is not given; or there
+            is no room for it.
         """
-        return save(self.model, Path(path), inputs=self.files, force=force)
+        path = Path(path)
+        if certificate is not None and path.resolve() == Path(certificate).resolve():
+            raise UsageError(f"the network and its certificate cannot both be {path}", try_="name two files")
+        with all_or_none(path, data_of(path)):
+            save(self.model, path, inputs=self.files, force=force)
+            beside = certificate if certificate is not None else path.with_suffix(CERTIFICATE)
+            with replacing(beside, inputs=self.files, force=force) as draft:
+                draft.write_text(to_json(self.certificate, path, self.path), encoding="utf-8")
+        return path
 
     def document(self) -> list[Block]:
         """The answer, what it saves, each stretch, and the evidence."""

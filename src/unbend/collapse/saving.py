@@ -14,6 +14,10 @@ SMALL = 1024
 """Tensors of up to so many bytes stay in the model's own file."""
 
 
+CERTIFICATE = ".certificate.json"
+"""What a certificate's name ends in, in the place of the network's own ending."""
+
+
 def data_of(path: Path) -> Path:
     """Where the numbers of a model are written that does not fit into one file."""
     return path.with_name(f"{path.name}.data")

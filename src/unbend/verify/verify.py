@@ -23,7 +23,8 @@ from unbend.verify.units import disagreements
 class Verification(Result):
     """Whether a certificate holds: what is wrong (nothing if it does), and what came of each stretch.
 
-    `unread` are stretches that the checker cannot compute: of them it says neither.
+    `unread` are stretches that the checker cannot compute: of them it says neither. With `other_files` the certificate
+    was made for other files, and nothing else was checked.
     """
 
     verb: ClassVar[str] = "verify"
@@ -35,17 +36,25 @@ class Verification(Result):
     stretches: tuple[Outcome, ...]
     unread: tuple[str, ...] = ()
     signs: int = SIGNS
+    other_files: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether nothing is wrong, and all of it was checked."""
         return not self.wrong and not self.unread
 
+    @property
+    def remedy(self) -> str:
+        """What can be done where the certificate was made for other files."""
+        both = f"write both again with unbend collapse {self.original} -o {self.collapsed}"
+        return f"name the two files that it was made for, or {both}" if self.other_files else ""
+
     def document(self) -> list[Block]:
         """The verdict, what is wrong, and each stretch."""
         title = Heading(f"Certificate of {Path(self.collapsed).name}", 1)
         if self.wrong:
-            return [title, Paragraph("The certificate does not hold.", "strong", "exact"), Bullets(list(self.wrong))]
+            blocks = [title, Paragraph("The certificate does not hold.", "strong"), Bullets(list(self.wrong))]
+            return [*blocks, Paragraph(f"What you can do: {self.remedy}.")] if self.remedy else blocks
         if self.unread:
             text = (
                 f"The certificate could be checked in part only: {len(self.unread)} of {len(self.stretches)} stretches "
@@ -90,8 +99,10 @@ def verify(original: str | Path, collapsed: str | Path, certificate: str | Path 
     path = Path(certificate) if certificate is not None else Path(collapsed).with_suffix(".certificate.json")
     stated = load(path)
     before, after = read(original), read(collapsed)
-    wrong = [*_fingerprints(before, stated.original), *_fingerprints(after, stated.collapsed)]
-    wrong += differences(before, after, stated)
+    if others := [*_others(before, stated.original), *_others(after, stated.collapsed)]:
+        wrong = (f"{path.name} was made for other files than {' and '.join(others)}: their SHA-256 differs",)
+        return Verification(str(original), str(collapsed), str(path), wrong, (), other_files=True)
+    wrong = list(differences(before, after, stated))
     known = []
     for sizes in stated.sizes:
         wrong += [line for file in (before, after) for line in misfits(file, sizes)]
@@ -104,13 +115,12 @@ def verify(original: str | Path, collapsed: str | Path, certificate: str | Path 
     return Verification(str(original), str(collapsed), str(path), tuple(wrong), tuple(outcomes), unread)
 
 
-def _fingerprints(file: File, stated: Mapping[str, str]) -> list[str]:
-    """What differs from the fingerprints in the certificate; none are stated for a model that was no file."""
+def _others(file: File, stated: Mapping[str, str]) -> list[str]:
+    """The files that differ from the fingerprints in the certificate; none are stated for a model that was no file."""
     if not stated or dict(stated) == dict(file.hashes):
         return []
     names = [name for name in {*stated, *file.hashes} if stated.get(name) != file.hashes.get(name)]
-    listed = " and ".join(name or file.path.name for name in sorted(names))
-    return [f"{listed} is not the file that the certificate was made for: its SHA-256 differs"]
+    return [name or file.path.name for name in sorted(names)]
 
 
 def _tried(files: tuple[File, File], stated: Certificate, known: Sequence[tuple[Known, Known]]) -> list[Outcome]:
