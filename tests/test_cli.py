@@ -149,7 +149,7 @@ def test_a_terminal_without_unicode_gets_the_help():
 def test_options_reach_the_verb(fits):
     line = "fit rows.csv --target y --degree 2 --ridge auto --collinear drop --exclude a --exclude b --level 0.9"
     assert main(line.split()) == 0
-    expected = {"degree": 2, "ridge": "gcv", "collinear": "drop", "exclude": ("a", "b"), "level": 0.9}
+    expected = {"degree": 2, "ridge": "auto", "collinear": "drop", "exclude": ("a", "b"), "level": 0.9}
     expected |= {"covariance": "classical", "lags": None, "cluster": (), "order": None}
     expected |= {"save": None, "update": None, "force": False, "scheduler": None}
     expected |= {"weights": None, "intercept": True, "digits": False}

@@ -55,6 +55,17 @@ def test_fewer_rows_than_columns(frame: pd.DataFrame) -> None:
     assert fit(frame.iloc[:3], "y", ridge="gcv").n == 3
 
 
+def test_words_of_the_command_line_are_words_of_python(frame: pd.DataFrame) -> None:
+    assert fit(frame, "y", ridge="auto").ridge == fit(frame, "y", ridge="gcv").ridge
+    double = frame.assign(d=2 * frame["a"])
+    hyphen, blank = (fit(double, "y", collinear=word) for word in ("least-norm", "least norm"))
+    np.testing.assert_array_equal(hyphen.coef, blank.coef)
+    with pytest.raises(UsageError, match="a number from 0, not auto"):
+        fit(frame.assign(y=["a", "b"] * 10), "y", ridge="auto")
+    for one in (fit(frame, "y", ridge=1.0), hyphen):
+        assert "of its standard error" not in " ".join(str(one).split())
+
+
 def test_only_constant_columns(frame: pd.DataFrame) -> None:
     error = refused(frame.assign(a=1, b="x"), "y")
     assert error.what == "every column of pandas DataFrame that could explain y is the same in every row"

@@ -63,9 +63,9 @@ class Strength(click.ParamType):
     name = "auto|number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str | float:
-        """A number as a float; `auto` is generalised cross-validation."""
+        """A number as a float; `auto` and `gcv` are generalised cross-validation, and stay as they are typed."""
         if value in ("auto", "gcv"):
-            return "gcv"
+            return value
         try:
             strength = float(value)
         except ValueError:

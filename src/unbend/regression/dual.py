@@ -35,7 +35,7 @@ class DualSpectrum(Spectrum):
 
 def dual_ridge(
     rows: Block,
-    strength: float | Literal["gcv", "loo"],
+    strength: float | Literal["gcv", "auto", "loo"],
     names: Sequence[str],
     *,
     standardise: bool = True,

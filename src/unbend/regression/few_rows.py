@@ -23,7 +23,7 @@ def of_few_rows(
     table: Table,
     blocks: Iterable[Block],
     names: Sequence[str],
-    ridge: float | Literal["gcv"] | None,
+    ridge: float | Literal["gcv", "auto"] | None,
     collinear: Collinear,
     *,
     intercept: bool = True,

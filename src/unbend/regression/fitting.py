@@ -41,7 +41,7 @@ def fit(
     *,
     formula: str | None = None,
     degree: int = 1,
-    ridge: float | Literal["gcv"] | None = None,
+    ridge: float | Literal["gcv", "auto"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
     covariance: Kind = "classical",
@@ -69,8 +69,8 @@ def fit(
     formula : instead of a target, such as "y ~ a*b + C(region) + poly(x, 3)"; as formulaic reads it (the extra
         `formula`)
     degree : 2 adds squares and products, more adds all powers and products up to it
-    ridge : strength of a penalty on standardised columns (0 is none), or "gcv" to let the data choose it (not for
-        classes)
+    ridge : strength of a penalty on standardised columns (0 is none), or "auto" ("gcv") to let the data choose it (not
+        for classes)
     level : of the confidence intervals
     collinear : where columns follow from others or outnumber the rows: "error"; "drop" to leave out those that follow
         from earlier ones; "least norm" for the smallest coefficients of all that fit equally well

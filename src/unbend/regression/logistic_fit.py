@@ -22,7 +22,7 @@ from unbend.regression.logistic import LogisticSolution, logistic
 from unbend.regression.logistic_summary import document
 from unbend.regression.moments import Moments
 from unbend.regression.new_rows import of_each_block
-from unbend.regression.ordinary import Collinear
+from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.polynomial import Polynomial, polynomial
 from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
 from unbend.regression.refusals import no_weight, refuse_constant_columns, refuse_options, too_few_rows
@@ -153,7 +153,7 @@ def fit_classes(
     table: Table,
     *,
     degree: int = 1,
-    ridge: float | Literal["gcv"] | None = None,
+    ridge: float | Literal["gcv", "auto"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
     weights: str | None = None,
@@ -170,6 +170,7 @@ def fit_classes(
     """
     strength = _strength(ridge)
     refuse_options(degree, level, collinear)
+    collinear = without_hyphen(collinear)
     _refuse_least_norm(collinear)
     refuse_constant_columns(table)
     terms = polynomial(table.coding, degree) if degree > 1 else None
@@ -192,7 +193,7 @@ def fit_classes(
     return _fit(table, terms, weights, solution, level)
 
 
-def _strength(ridge: float | Literal["gcv"] | None) -> float:
+def _strength(ridge: float | Literal["gcv", "auto"] | None) -> float:
     strength = 0.0 if ridge is None else ridge
     if isinstance(strength, str) or not 0 <= strength < np.inf:
         raise UsageError(

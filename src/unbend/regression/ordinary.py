@@ -16,9 +16,15 @@ from unbend.regression.rank import Relation, independent, relations
 from unbend.regression.solution import Solution, intercepts_of
 from unbend.regression.triangle import Triangle, lengths, triangle_of, upper_factor
 
-Collinear = Literal["error", "drop", "least norm"]
+Collinear = Literal["error", "drop", "least norm", "least-norm"]
+"""The last two are one, as Python and as the command line have it."""
 PANEL = 256
 """Columns of a large matrix that are worked on together, so that what is made of them is small beside it."""
+
+
+def without_hyphen(collinear: Collinear) -> Collinear:
+    """The same word as it is asked for within."""
+    return "least norm" if collinear == "least-norm" else collinear
 
 
 def ordinary(

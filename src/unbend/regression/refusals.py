@@ -12,8 +12,8 @@ def refuse_options(degree: int, level: float, collinear: str) -> None:
     if not isinstance(degree, int) or isinstance(degree, bool) or degree < 1:
         raise UsageError(f"the degree must be a whole number from 1, not {degree}")
     refuse_level(level)
-    if collinear not in ("error", "drop", "least norm"):
-        raise UsageError(f"collinear must be error, drop or least norm, not {collinear}")
+    if collinear not in ("error", "drop", "least norm", "least-norm"):
+        raise UsageError(f"collinear must be error, drop or least-norm, not {collinear}")
 
 
 def refuse_level(level: float) -> None:

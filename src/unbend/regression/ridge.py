@@ -19,7 +19,8 @@ from unbend.regression.moments import Block, Moments
 from unbend.regression.solution import Solution, intercept_of
 from unbend.regression.triangle import EPS
 
-CHOSEN = {"gcv": "strength by generalised cross-validation", "loo": "strength by leaving one row out"}
+GCV = "strength by generalised cross-validation"
+CHOSEN = {"gcv": GCV, "auto": GCV, "loo": "strength by leaving one row out"}
 PINNED = 1e-10
 """A row whose leverage is within this of 1 cannot be predicted without itself."""
 WEAKEST, STRONGEST, GRID = 1e-10, 1e4, 57
@@ -86,7 +87,7 @@ class Spectrum:
 
 def ridge(
     moments: Moments,
-    strength: float | Literal["gcv", "loo"],
+    strength: float | Literal["gcv", "auto", "loo"],
     names: Sequence[str] | None = None,
     *,
     standardise: bool = True,
@@ -240,13 +241,13 @@ def chosen_how(spectrum: Spectrum, asked: float | str, strength: float) -> str:
 
 def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None) -> float:
     """The strength that is given, or that has the least error of the kind that is asked for."""
-    if strength == "gcv":
+    if strength in ("gcv", "auto"):
         return spectrum.best_strength(spectrum.gcv)
     if strength == "loo" and left_out is not None:
         return spectrum.best_strength(left_out.error)
     if isinstance(strength, (str, bool)) or not 0 < strength < np.inf:
         raise UsageError(
-            f"the ridge strength must be a positive number or gcv, not {strength}",
+            f"the ridge strength must be a positive number or auto (gcv), not {strength}",
             try_="leave-one-out needs every row's leverage; gcv is its rotation-invariant form and needs only moments"
             if strength == "loo"
             else "",

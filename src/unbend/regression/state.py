@@ -25,7 +25,7 @@ from unbend.regression import saving
 from unbend.regression.from_sums import from_sums
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Block
-from unbend.regression.ordinary import Collinear
+from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.quadratic import Quadratic, quadratic
 from unbend.regression.reading import refuse_unsquarable
 from unbend.regression.refusals import only_value, refuse_options, refuse_table, too_few_rows
@@ -129,7 +129,7 @@ class FitState:
     def fit(
         self,
         *,
-        ridge: float | Literal["gcv"] | None = None,
+        ridge: float | Literal["gcv", "auto"] | None = None,
         level: float = 0.95,
         collinear: Collinear = "error",
     ) -> LinearFit:
@@ -141,6 +141,7 @@ class FitState:
             If the rows cannot be regressed: too few, a constant target, collinear columns.
         """
         refuse_options(self.degree, level, collinear)
+        collinear = without_hyphen(collinear)
         n, p = self.sums.n, len(self.names)
         moments = self.sums.moments()
         refuse_unsquarable(moments, (*self.names, self.target))

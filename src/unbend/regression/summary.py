@@ -156,9 +156,10 @@ def _notes(fit: LinearFit) -> list[str]:
         notes.append("There is no intercept: R², F and the total sum of squares are about 0, not about the mean.")
     if fit.uncertainty.note:
         notes.append(fit.uncertainty.note)
+    of_error = " or of its standard error" if fit.ridge is None and not fit.least_norm else ""
     notes.append(
         f"Computed by {fit.method}. Condition number {number(fit.condition, 2)}: rounding moves no coefficient "
-        f"by more than 1e-{fit.digits} of itself or of its standard error."
+        f"by more than 1e-{fit.digits} of itself{of_error}."
     )
     return notes
 

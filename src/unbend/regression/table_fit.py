@@ -14,7 +14,7 @@ from unbend.regression.few_rows import of_few_rows
 from unbend.regression.least_squares import Readings
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Moments
-from unbend.regression.ordinary import Collinear
+from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.polynomial import polynomial
 from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
 from unbend.regression.refusals import constant_target, no_weight, refuse_options, refuse_table, too_few_rows
@@ -30,7 +30,7 @@ def fit_table(
     table: Table,
     *,
     degree: int = 1,
-    ridge: float | Literal["gcv"] | None = None,
+    ridge: float | Literal["gcv", "auto"] | None = None,
     level: float = 0.95,
     collinear: Collinear = "error",
     errors: Sandwich = CLASSICAL,
@@ -39,6 +39,7 @@ def fit_table(
 ) -> LinearFit:
     """`fit` for a table that is open already; `errors` says which standard errors, the rest is as `fit` has it."""
     refuse_options(degree, level, collinear)
+    collinear = without_hyphen(collinear)
     if ridge and not errors.plain:
         raise UsageError("ridge has no standard errors, so there is no covariance to choose", try_="leave one out")
     refuse_table(table)

@@ -19,14 +19,14 @@ from unbend.regression.from_sums import from_sums
 from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.least_squares import least_squares
 from unbend.regression.moments import Block, Moments
-from unbend.regression.ordinary import Collinear
+from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.outnumbered import of_fewer_rows
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
 
 MANY = 500
 """Of more columns than this no cross products are formed where the rows are fewer."""
-Choice = Literal["warn", "drop", "error", "least norm"]
+Choice = Literal["warn", "drop", "error", "least norm", "least-norm"]
 """What can be done where columns follow from earlier ones."""
 
 
@@ -89,7 +89,7 @@ class LinearRegression(UpdatedModel):
 
     @property
     def _collinear(self) -> Collinear:
-        return "drop" if self.collinear == "warn" else self.collinear
+        return "drop" if self.collinear == "warn" else without_hyphen(self.collinear)
 
     def _refuse_options(self) -> None:
         if self.collinear not in get_args(Choice):
@@ -103,12 +103,12 @@ class LinearRegression(UpdatedModel):
         """Whether the rows are to be solved as they are, as there are no more of them than columns."""
         if not isinstance(sample, Sample):
             return False
-        if self.collinear == "least norm":
+        if self._collinear == "least norm":
             return len(sample.x) <= len(sample.names) + 1
         return _of_many_columns(sample)
 
     def _solutions(self, sample: Sample | Partitioned, moments: Moments | None) -> Sequence[Solution]:
-        if moments is None and isinstance(sample, Sample) and self.collinear == "least norm":
+        if moments is None and isinstance(sample, Sample) and self._collinear == "least norm":
             rows = [sample.of_rows(j) for j in range(sample.y.shape[1])]
             return [least_norm_of_rows(one, sample.names, self.fit_intercept) for one in rows]
         return solutions(sample, self.fit_intercept, self._collinear, moments)
