@@ -66,3 +66,11 @@ def test_axes_of_one_name_have_one_length():
     network = at_lengths(read(graph.model(graph("Concat", "x", "z", axis=1))))
     assert network.shapes["x"][2] == network.shapes["z"][2]
     assert network.shapes[network.output.name][1] == 7
+
+
+@pytest.mark.parametrize(("free", "most"), [(("h", "w"), 256**2), (("d", "h", "w"), 64**3)])
+def test_values_of_many_free_axes_stay_small(free, most):
+    graph = Graph("N", 2, *free)
+    network = at_lengths(read(graph.model(graph("Relu", "x"))))
+    looked_at = [network, *(other() for other in network.elsewhere)]
+    assert all(np.prod(other.shapes["x"]) <= 2 * most for other in looked_at)

@@ -18,7 +18,8 @@ from unbend.network.read import network_of
 
 LENGTHS = ((96,), (97, 127), (98, 97), (127, 98), (160, 129), (224, 256))
 """Lengths for the free axes in turn. Halved again and again, up or down, all levels meet odd and even ones."""
-
+SHORTER = ((24,), (25, 31), (26, 25), (31, 26), (40, 33), (56, 64))
+"""The same for networks with more free axes than two, whose values are as large as the product of the lengths."""
 
 _MADE: WeakKeyDictionary[Network, dict[tuple[int, ...], Network | None]] = WeakKeyDictionary()
 """What was made of each network that is still there."""
@@ -31,7 +32,7 @@ def at_lengths(network: Network) -> Network:
     """
     if not network.free_axes:
         return network
-    first, *others = LENGTHS
+    first, *others = LENGTHS if len(network.free_axes) <= 2 else SHORTER
     found = _at(network, first, example_lengths(network))
     if found is None or any(port.name not in found.shapes for port in found.inputs):
         return network
