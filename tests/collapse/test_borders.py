@@ -112,3 +112,10 @@ def test_a_report_names_what_is_written():
     graph, value = expansion(8, FIXED)
     found = collapse(graph.model(value), cost="macs")
     assert found.stretches[0].into == ("Conv", "Add")
+
+
+def test_a_report_says_what_a_border_beside_a_convolution_is():
+    graph, value = expansion(8, FREE)
+    found = collapse(graph.model(value), cost="macs")
+    assert found.stretches[0].into == ("Conv", "Add of Conv of ones")
+    assert "the one rewritten stretch gives" in " ".join(str(found).split())

@@ -1,5 +1,6 @@
 """What times decide, with a meter that says what the test wants: no test here looks at a clock of this machine."""
 
+import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 import pytest
@@ -180,3 +181,10 @@ def test_what_it_is_at_is_heard():
     assert said[0] == "reading"
     assert "composing stretch 1 of 1" in said
     assert said[-1] == "timing the network before and after"
+
+
+def test_bfloat16_is_not_timed_and_the_report_says_why():
+    graph = Graph("N", 4, dtype=np.dtype(ml_dtypes.bfloat16))
+    found = collapse(graph.model(graph("Gemm", graph("Gemm", "x", a(4, 6)), a(6, 3))), cost="measured")
+    assert found.changed
+    assert "onnxruntime has no bfloat16" in " ".join(str(found).split())

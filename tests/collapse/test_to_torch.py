@@ -139,3 +139,19 @@ def test_an_op_without_a_layer_is_named():
     model = graph.model(graph("CumSum", "x", np.array(1)))
     with pytest.raises(ModelError, match="no torch layer is written for: CumSum"):
         collapse(model).to_torch()
+
+
+class TwoIn(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second, self.other = nn.Linear(4, 8), nn.Linear(8, 5), nn.Linear(3, 5)
+
+    def forward(self, x, z):
+        return torch.relu(self.second(self.first(x)) + self.other(z))
+
+
+def test_a_network_of_two_inputs():
+    module, x, z = TwoIn(), torch.randn(6, 4), torch.randn(6, 3)
+    own = collapse(module, (x[:1], z[:1])).to_torch()
+    torch.testing.assert_close(own(x, z), module(x, z), rtol=0, atol=1e-5)
+    torch.testing.assert_close(own(z=z, x=x), module(x, z), rtol=0, atol=1e-5)

@@ -1,6 +1,7 @@
 """Reading networks: what is understood, and what each bad file is told."""
 
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -407,3 +408,14 @@ def test_a_dropout_that_drops_nothing_is_no_bend(ratio, training):
     network = read(graph.model(graph("Gemm", graph("Dropout", "x", np.array(ratio), np.array(training)), a(4, 3))))
     assert not network.bends
     assert evaluate(network, np.ones((2, 4)))[network.output.name].shape == (2, 1, 3)
+
+
+def test_a_file_that_may_not_be_read(tmp_path, monkeypatch):
+    def no(path, *_, **__):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "m.onnx").write_bytes(b"\x08\x09")
+    monkeypatch.setattr(Path, "open", no)
+    with pytest.raises(ModelError, match=r"cannot read .*m\.onnx: Permission denied") as raised:
+        read(tmp_path / "m.onnx")
+    assert "you may read it" in raised.value.try_

@@ -262,12 +262,13 @@ def certificate_blocks(certificate: Certificate) -> list[Block]:
     """The bound that holds for every input, and what was seen, in sentences."""
     seen = certificate.evidence
     what = "the collapsed network is" if seen.whole else "each collapsed stretch, run on its own, is"
+    count = len(certificate.promises)
+    each = "the one rewritten stretch" if count == 1 else f"each of the {count} rewritten stretches"
     rest = "" if seen.whole else f" The network as a whole was not run: {seen.why_not}."
     return [
         Paragraph(
-            f"For every finite input: composed in float64 and rounded once, each of the {len(certificate.promises)} "
-            f"rewritten stretches gives what the original gives but for {number(certificate.relative, 2)} of the sum "
-            "of the absolute values that it adds up."
+            f"For every finite input: composed in float64 and rounded once, {each} gives what the original gives but "
+            f"for {number(certificate.relative, 2)} of the sum of the absolute values that it adds up."
         ),
         Paragraph(
             f"On {seen.inputs} inputs {what} at most {number(seen.collapsed_error, 2)} from the float64 evaluation, "

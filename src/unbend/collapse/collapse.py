@@ -156,7 +156,7 @@ def collapse(
     before = size(network, found)
     judge = Judge(network, lambda stretch, untouched: plan(network, stretch, untouched), meter)
     if (cost or COST) == "macs":
-        judge.why_not = "cost=macs: nothing is timed"
+        judge.why_not = "cost=macs counts only"
     elif before.macs > LARGEST:
         judge.why_not = f"{before.macs:.3g} multiplications for a row are too many to time it in a few seconds"
     done, timing = _settled(_plans(network, found, allow_growth), judge)

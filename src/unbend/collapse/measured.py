@@ -39,6 +39,7 @@ BUDGET = 3.0
 FOR_ONE = 0.15
 """Seconds for the stretches of one kind at most."""
 
+WIDENED = "onnxruntime has no bfloat16 on a processor, and would time the network in float32"
 LARGEST = 1 << 32
 """A network of more multiplications for a row is not timed: it could not be run often enough in the budget."""
 
@@ -121,7 +122,7 @@ class Judge:
         try:
             times = self.meter(models, feeds, seconds)
         except ModelError as error:
-            self.why_not = error.what
+            self.why_not = WIDENED if self._in_bfloat16 else error.what
             return None
         finally:
             self.left -= time.thread_time() - start
@@ -129,6 +130,10 @@ class Judge:
             self.why_not = f"one run takes {number(float(times[0].max()), 2)} s"
             return None
         return times
+
+    @property
+    def _in_bfloat16(self) -> bool:
+        return any(dtype.name == "bfloat16" for dtype in self.network.types.values())
 
     def whole(self, model: ir.Model) -> Timing | None:
         """The network and `model` on one row; None where that cannot be done."""

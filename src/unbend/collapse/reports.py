@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from unbend.affine.border import is_only_ones
+from unbend.collapse.reduce import Edge
 from unbend.collapse.rewrite import Plan
 from unbend.collapse.steps import pieces
 from unbend.collapse.timing import Timing
@@ -48,12 +50,11 @@ def stretch_reports(network: Network, plan: Plan, timing: Timing | None = None) 
 
 
 def _report(network: Network, one: Plan, timing: Timing | None) -> StretchReport:
-    steps = [step for edge in one.edges for step in edge.steps]
     return StretchReport(
         label=one.stretch.label,
         ops=tuple(node.op_type for node in one.stretch.nodes),
         collapsed=one.collapses,
-        into=tuple(part.name for step in steps for part in pieces(step)) if one.collapses else (),
+        into=tuple(name for edge in one.edges for name in _names(edge)) if one.collapses else (),
         macs_before=one.before.macs,
         macs_after=one.after.macs if one.collapses else one.before.macs,
         rules=one.rules if one.collapses else (),
@@ -61,6 +62,14 @@ def _report(network: Network, one: Plan, timing: Timing | None) -> StretchReport
         place=network.nodes.index(one.stretch.nodes[0]),
         timing=timing,
     )
+
+
+def _names(edge: Edge) -> list[str]:
+    """The ops that an edge is written as; what is made of an image of ones is added to the other edge."""
+    names = [part.name for step in edge.steps for part in pieces(step)]
+    if not names or not is_only_ones(edge.steps[0].affine):
+        return names
+    return [" of ".join(["Add", *reversed(names[1:]), "ones"])]
 
 
 def bend_reports(network: Network) -> list[BendReport]:

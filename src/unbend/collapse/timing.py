@@ -107,6 +107,6 @@ def _timed(run: Callable[[], object], count: int, clock: Callable[[], float]) ->
 
 
 def _run(model: ir.Model, feeds: Feeds) -> Callable[[], object]:
-    session = opened(model, model.graph.name or "the network", threads=1)
+    session = opened(model, "the network", threads=1)
     given = dict(feeds)
     return lambda: session.run(None, given)

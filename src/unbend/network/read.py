@@ -68,7 +68,7 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     if isinstance(model, Network):
         return model
     if isinstance(model, (str, Path)):
-        network = network_of(_load(Path(model)), name or Path(model).name, path=str(model))
+        network = network_of(_open(Path(model)), name or Path(model).name, path=str(model))
         return with_examples(network, example)
     if isinstance(model, onnx.ModelProto):
         network = network_of(_from_proto(model), name or model.graph.name or "model")
@@ -94,6 +94,16 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
 def _is_torch(model: Any) -> bool:
     torch = sys.modules.get("torch")
     return torch is not None and isinstance(model, torch.nn.Module)
+
+
+def _open(path: Path) -> ir.Model:
+    try:
+        return _load(path)
+    except OSError as error:
+        raise ModelError(
+            f"cannot read {path}: {error.strerror or error}",
+            try_="check that it is the right file and that you may read it: ls -l shows who may",
+        ) from error
 
 
 def _load(path: Path) -> ir.Model:

@@ -67,7 +67,8 @@ class _Writer:
     def module(self) -> Any:
         import torch
 
-        self.values[self.network.input.name] = self.graph.placeholder(_name(self.network.input.name))
+        for port in self.network.inputs:
+            self.values[port.name] = self.graph.placeholder(self.fresh(port.name))
         for node in self.network.nodes:
             result = WRITERS[node.op_type](self, node)
             for i, name in enumerate(node.outputs):
