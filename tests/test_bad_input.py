@@ -148,7 +148,10 @@ def test_target_not_numeric(line, folder, refused):
     names = np.array([f"name {i}" for i in range(60)])
     table(folder / "rows.csv", np.column_stack([np.random.default_rng(0).random((60, 3)), names]))
     found = refused(*line)
-    assert found.what == "the target y is not numeric: it has 60 different values in 60 rows"
+    assert (
+        found.what
+        == "the target y is not numeric: it is text with 60 different values in 60 rows, too many for classes"
+    )
     assert "column y of rows.csv" in found.text
 
 

@@ -251,10 +251,13 @@ def test_text_in_a_numeric_target(tmp_path: Path) -> None:
 
 def test_target_that_is_neither_number_nor_class() -> None:
     frame = pd.DataFrame({"a": range(60), "name": [f"n{i}" for i in range(60)], "day": pd.Timestamp("2024-01-01")})
-    assert refused(frame, "name").what == "the target name is not numeric: it has 60 different values in 60 rows"
+    assert (
+        refused(frame, "name").what
+        == "the target name is not numeric: it is text with 60 different values in 60 rows, too many for classes"
+    )
     assert "is neither a number nor a class" in refused(frame, "day").what
     frame["letter"] = [chr(65 + i % 25) for i in range(60)]
-    assert "it has 25 different values" in refused(frame, "letter").what
+    assert "it is text with 25 different values" in refused(frame, "letter").what
     assert "it is text" in refused(frame, "letter", classes=False).what
 
 

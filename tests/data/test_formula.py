@@ -123,6 +123,13 @@ REFUSED = {
     "y + a ~ b": "one target and one right side",
     "y ~ a +": "cannot read the formula",
     "a + b": "names no target",
+    "~ a": "before the tilde: 'y ~ a'",
+    "y ~ sqrt(a)": "did you mean np.sqrt?",
+    "y ~ np.squareroot(a)": "no function np.squareroot in a formula: np.squareroot(a)",
+    "y ~ fo(a)": "no function fo in a formula: fo(a)",
+    "y ~ Q('a')": "between backticks",
+    "y ~ .": "a point does not stand for all others",
+    "y ~ a - .": "a point does not stand for all others",
 }
 
 
@@ -130,12 +137,19 @@ REFUSED = {
 def test_what_is_refused(frame: pd.DataFrame, formula: str) -> None:
     with pytest.raises(UsageError) as caught:
         unbend.fit(frame, formula=formula)
-    assert REFUSED[formula] in caught.value.what
+    assert REFUSED[formula] in str(caught.value)
+
+
+def test_a_point_in_a_number_is_no_other_column(frame: pd.DataFrame) -> None:
+    assert unbend.fit(frame, formula="y ~ I(a + .5) + I(b * 2.)").p == 2
 
 
 def test_options_that_do_not_go_with_a_formula(frame: pd.DataFrame) -> None:
     with pytest.raises(UsageError, match="formula and --degree"):
         unbend.fit(frame, formula="y ~ a", degree=2)
+    with pytest.raises(UsageError, match="formula and --save") as caught:
+        unbend.fit(frame, formula="y ~ a", save="a.fit")
+    assert "--target NAME instead of the formula" in caught.value.try_
     with pytest.raises(UsageError, match="explains y, not b"):
         unbend.fit(frame, "b", formula="y ~ a")
     with pytest.raises(UsageError, match="no target is named"):
@@ -145,6 +159,9 @@ def test_options_that_do_not_go_with_a_formula(frame: pd.DataFrame) -> None:
 def test_data_that_a_formula_cannot_use(frame: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="no column 'ab' in pandas DataFrame"):
         unbend.fit(frame, formula="y ~ ab")
+    with pytest.raises(DataError, match="no column 'regoin'") as caught:
+        unbend.fit(frame, formula="y ~ C(regoin)")
+    assert caught.value.try_ == "did you mean region?"
     with pytest.raises(DataError, match=r"log\(a\) is not a number in row 0"):
         unbend.fit(frame.assign(a=-1.0 - np.arange(N)), formula="y ~ log(a)")
     with pytest.raises(DataError, match=r"log\(a\) is infinite in row 7"):

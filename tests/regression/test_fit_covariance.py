@@ -200,6 +200,12 @@ def test_options_that_do_not_fit(firms: pd.DataFrame, options: dict, said: str) 
         fit(firms, "y", **options)
 
 
+def test_the_hint_has_the_lags_that_were_asked_for(firms: pd.DataFrame) -> None:
+    with pytest.raises(UsageError) as caught:
+        fit(firms, "y", lags=3)
+    assert caught.value.try_ == "for noise that remembers 3 rows: --covariance HAC --lags 3"
+
+
 def test_clusters_that_cannot_be(firms: pd.DataFrame) -> None:
     with pytest.raises(DataError, match="no column 'frim'"):
         fit(firms, "y", cluster="frim")

@@ -147,8 +147,9 @@ def test_a_state_pickles(frame: pd.DataFrame) -> None:
 def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
     path = tmp_path / "other.fit"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=r"other\.fit is not a saved fit"):
+    with pytest.raises(DataError, match=r"other\.fit is not a saved fit") as caught:
         FitState.load(path)
+    assert "other.fit" not in caught.value.try_
 
 
 def test_arrays_that_are_no_fit_are_refused(tmp_path: Path) -> None:

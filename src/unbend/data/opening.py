@@ -257,7 +257,7 @@ def _classes(plan: _Plan, found: Survey) -> tuple[str, ...] | None:
                 where=f"column {plan.target} of {plan.source.name}: {values}",
                 try_="leave --classes out: it is explained as a number then",
             )
-        raise _not_numeric(plan.target, f"it has {values}", plan.source.name)
+        raise _not_numeric(plan.target, f"it is text with {values}, too many for classes", plan.source.name)
     return in_natural_order(levels)
 
 

@@ -9,6 +9,16 @@ from unbend.data import Source
 from unbend.data.formula import FormulaSource, parsed
 from unbend.errors import UsageError
 
+_COLUMNS_AS_THEY_ARE = "leave it out, or take the columns as they are: --target NAME instead of the formula"
+_INSTEAD = {
+    "degree": "say it in the formula: a*b, a**2 or poly(a, 3)",
+    "exclude": "leave the column out of the formula",
+    "save": _COLUMNS_AS_THEY_ARE,
+    "update": _COLUMNS_AS_THEY_ARE,
+    "digits": _COLUMNS_AS_THEY_ARE,
+}
+"""What to do about an option that does not go with a formula."""
+
 
 def named(target: str | None) -> str:
     """A target that there must be."""
@@ -34,13 +44,15 @@ def of_formula(
     """
     for option, value in refused.items():
         if value:
-            raise UsageError(f"a formula and --{option} do not go together", try_="say all of it in the formula")
+            raise UsageError(f"a formula and --{option} do not go together", try_=_INSTEAD[option])
     found = parsed(formula)
     if found.target is not None and target not in (None, found.target):
         raise UsageError(f"the formula explains {found.target}, not {target}", try_="leave --target out")
     explained = found.target or target
     if explained is None:
-        raise UsageError(f"the formula {formula} names no target", try_=f"write it before a tilde: 'y ~ {formula}'")
+        raise UsageError(
+            f"the formula {formula} names no target", try_=f"write it before the tilde: 'y ~ {formula.lstrip(' ~')}'"
+        )
     if found.target is None:
         kept = (*kept, explained)
     return FormulaSource(source, found, tuple(kept)), explained, found.intercept

@@ -68,7 +68,9 @@ class Sandwich:
                 "lags are for a covariance HAC"
                 if self.kind != "HAC"
                 else f"lags are a whole number from 0, not {self.lags}",
-                try_="for noise that remembers 4 rows: --covariance HAC --lags 4",
+                try_="for noise that remembers {0} rows: --covariance HAC --lags {0}".format(
+                    self.lags if isinstance(self.lags, Integral) and self.lags > 1 else 4
+                ),
             )
 
     @property

@@ -117,5 +117,5 @@ def _not_a_fit(path: Path, why: str) -> DataError:
     return DataError(
         f"{path} is not a saved fit",
         where=why,
-        try_=f"save one: unbend fit DATA --target NAME --save {path.name}",
+        try_="save one: unbend fit DATA --target NAME --save FIRST.fit",
     )

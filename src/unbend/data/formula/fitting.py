@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -56,10 +57,14 @@ def _categories(source: Source, formula: Parsed) -> tuple[str, ...]:
     names = source.schema.names
     lacking = [name for name in formula.names if name not in names]
     if lacking:
+        near = [other for other in names if other.casefold() == lacking[0].casefold()]
+        near = near or difflib.get_close_matches(lacking[0], names, n=1)
         raise DataError(
             f"no column {lacking[0]!r} in {source.name}",
             where=f"the formula {formula.text} uses it; the columns are {', '.join(names[:20])}",
-            try_="name columns with blanks or signs between backticks: `net income`",
+            try_=f"did you mean {near[0]}?"
+            if near
+            else "name columns with blanks or signs between backticks: `net income`",
         )
     kinds = {name: kind_of(source.schema.field(name).type) for name in formula.names}
     for name, kind in kinds.items():

@@ -12,7 +12,7 @@ import numpy as np
 from unbend.errors import UsageError
 
 RUNNING = ("poly", "scale", "center")
-BY_ROW = ("log", "log10", "log2", "exp", "exp10", "exp2", "I", "C", "Q", "Treatment", "Sum", "Helmert", "Poly", "Diff")
+BY_ROW = ("log", "log10", "log2", "exp", "exp10", "exp2", "I", "C", "Treatment", "Sum", "Helmert", "Poly", "Diff")
 
 
 @dataclass(frozen=True)
@@ -83,6 +83,11 @@ def parsed(text: str) -> Parsed:
         from formulaic.formula import SimpleFormula
     except ImportError as error:
         raise UsageError("a formula needs the package formulaic", try_="pip install 'unbend[formula]'") from error
+    if re.search(r"(^|[~+*/:(-])\s*\.\s*($|[~+*/:)-])", text):
+        raise UsageError(
+            f"a formula names its columns, and a point does not stand for all others: {text}",
+            try_="name them; --target NAME instead of a formula takes all others",
+        )
     try:
         formula = formulaic_of(text)
     except FormulaicError as error:
@@ -112,6 +117,8 @@ def _refuse_many_rows(expression: str) -> None:
     for node in ast.walk(tree):
         name = called_in(node)
         if name is not None and not _by_row(name) and name not in RUNNING:
+            if not _known(name):
+                raise UsageError(f"no function {name} in a formula: {expression}", try_=_other_name(name))
             raise UsageError(
                 f"{name} in {expression} may look at other rows than its own, which come in blocks",
                 try_="use functions of one row, such as log or np.sqrt, or center, scale and poly,\n"
@@ -137,6 +144,22 @@ def words_in(expression: str) -> set[str]:
     called = {id(inner) for node in ast.walk(tree) if isinstance(node, ast.Call) for inner in ast.walk(node.func)}
     names = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called}
     return (names - {"np", "_"}) | set(re.findall(r"`([^`]*)`", expression))
+
+
+def _known(name: str) -> bool:
+    """Whether it is a function of formulaic or of NumPy, or of a column."""
+    from formulaic.transforms import TRANSFORMS
+
+    if name.startswith("np."):
+        return hasattr(np, name[3:])
+    return "." in name or (name != "Q" and name in TRANSFORMS)
+
+
+def _other_name(name: str) -> str:
+    if name == "Q":
+        return "write a name with blanks or signs between backticks: `net income`"
+    meant = [f"did you mean np.{name}?"] if isinstance(getattr(np, name, None), np.ufunc) else []
+    return "\n".join([*meant, "known are log, exp, C, poly, center, scale, and np.sqrt and its like"])
 
 
 def _by_row(name: str) -> bool:
