@@ -96,6 +96,7 @@ def test_rows_with_a_missing_value_do_not_count(frame: pd.DataFrame) -> None:
     formula = "y ~ center(a) + region + poly(x, 2)"
     found = table(holes, formula)
     assert (found.n, found.n_read) == (N - 3, N)
+    assert found.missing == {"a": 2, "region": 1}
     expected = Formula(formula).get_model_matrix(holes.dropna()).rhs.drop(columns="Intercept")
     np.testing.assert_allclose(found.load().x, expected, rtol=1e-9, atol=1e-11)
 

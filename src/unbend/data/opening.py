@@ -196,8 +196,9 @@ def _why_not(name: str, kind: Kind, found: Survey) -> str | None:
 
 def _table(plan: _Plan, found: Survey, unfit: list[str], unusable: list[str]) -> Table:
     notes = [*unusable, *unfit]
+    counted: dict[str, int] = getattr(plan.source, "missing", dict)(found.missing)
     if found.n == 0:
-        raise no_complete_rows(plan.source.name, plan.target, found.n_read, found.missing)
+        raise no_complete_rows(plan.source.name, plan.target, found.n_read, counted)
     if plan.target and found.n < 2:
         raise DataError(
             f"{plan.source.name} has one complete row; a regression needs more rows than columns",
@@ -208,7 +209,7 @@ def _table(plan: _Plan, found: Survey, unfit: list[str], unusable: list[str]) ->
         raise DataError(
             f"no column of {plan.source.name} can explain anything", where="\n".join(notes), try_="add a numeric column"
         )
-    missing = {name: count for name, count in found.missing.items() if count}
+    missing = {name: count for name, count in counted.items() if count}
     levels = {name: in_natural_order(found.texts[name].levels) for name, kind in plan.kinds.items() if kind == "text"}
     classes = _classes(plan, found)
     constant = [name for name in plan.kinds if found.constant(name)]

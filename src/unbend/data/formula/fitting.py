@@ -36,7 +36,10 @@ def fitted(source: Source, formula: Parsed) -> Model:
     known: dict[str, set[str]] = {name: set() for name in categories}
     examples = [frame(_empty(source, formula.names), formula.names)]
     sums: dict[str, tuple[Call, PowerSums]] = {}
+    missing = dict.fromkeys(formula.names, 0)
     for read in source.batches():
+        for name in formula.names:
+            missing[name] += int(is_missing(read.column(name)).sum())
         batch = _complete(read, formula.names)
         if batch.num_rows == 0:
             continue
@@ -49,7 +52,7 @@ def fitted(source: Source, formula: Parsed) -> Model:
     states = {expression: state_of(call, total, expression) for expression, (call, total) in sums.items()}
     few = pd.concat(examples[1:] or examples, ignore_index=True)
     levels = {name: tuple(sorted(found)) for name, found in known.items()}
-    return Model(formula, levels, _specified(formula, formula.right, few, states), _left(formula, few, states))
+    return Model(formula, levels, _specified(formula, formula.right, few, states), _left(formula, few, states), missing)
 
 
 def _categories(source: Source, formula: Parsed) -> tuple[str, ...]:

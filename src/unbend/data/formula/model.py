@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -31,12 +31,14 @@ class Model:
     formula : what was parsed
     levels : of the columns that are categories
     spec, left : formulaic's specification of the right side, and of the left if that is not one column as it is
+    missing : number of missing values of the columns that it uses, in those rows
     """
 
     formula: Parsed
     levels: dict[str, tuple[str, ...]]
     spec: Any
     left: Any
+    missing: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -69,6 +69,11 @@ class ModelRows:
             start += batch.num_rows
             arrays = [of_numpy(made[name]) if name in made else batch.column(name) for name in schema.names]
             yield pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+    def missing(self, counted: Mapping[str, int]) -> dict[str, int]:
+        """Numbers of missing values by column of the source, from those that were counted in the columns made of it."""
+        made = (*self.model.columns, *self._left)
+        return {**{name: n for name, n in counted.items() if name not in made}, **self.model.missing}
 
     def coding(self, *of_columns: Any) -> Coding:
         """The coding of these columns, which takes raw rows as well."""
