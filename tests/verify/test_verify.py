@@ -277,3 +277,9 @@ def test_what_cannot_be_computed_is_said_and_is_not_called_wrong(tmp_path, monke
     assert not found.holds
     assert "ScatterND_" in found.unread[0]
     assert "could be checked in part only: 1 of 1 stretches" in str(found).replace("\n", " ")
+
+
+def test_a_missing_certificate_says_what_writes_one(tmp_path):
+    with pytest.raises(InputError, match="No such file") as raised:
+        verify(tmp_path / "a.onnx", tmp_path / "b.onnx")
+    assert "-o SMALLER writes it beside SMALLER" in raised.value.try_

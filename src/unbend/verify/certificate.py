@@ -15,6 +15,8 @@ from unbend.errors import InputError
 FORMAT = 1
 """The form of the file that this checker reads."""
 
+WRITES = "unbend collapse MODEL -o SMALLER writes it beside SMALLER"
+
 
 @dataclass(frozen=True)
 class Bound:
@@ -95,11 +97,11 @@ def load(path: str | Path) -> Certificate:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror}", try_="check the path") from error
+        raise InputError(f"cannot read {path}: {error.strerror}", try_=f"check the path\n{WRITES}") from error
     except ValueError as error:
         raise InputError(f"{path} is not JSON, or it is truncated", where=str(error)) from error
     if not isinstance(found, dict) or found.get("verb") != "certificate":
-        raise InputError(f"{path} is not a certificate of unbend", try_="unbend collapse MODEL -o SMALLER writes one")
+        raise InputError(f"{path} is not a certificate of unbend", try_=WRITES)
     if found.get("format") != FORMAT:
         raise InputError(f"{path} is of form {found.get('format')}, and this version reads form {FORMAT}")
     try:

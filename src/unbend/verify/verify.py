@@ -46,8 +46,8 @@ class Verification(Result):
     @property
     def remedy(self) -> str:
         """What can be done where the certificate was made for other files."""
-        both = f"write both again with unbend collapse {self.original} -o {self.collapsed}"
-        return f"name the two files that it was made for, or {both}" if self.other_files else ""
+        again = "or let unbend collapse MODEL -o SMALLER write both again"
+        return f"name the two files that it was made for, {again}" if self.other_files else ""
 
     def document(self) -> list[Block]:
         """The verdict, what is wrong, and each stretch."""
