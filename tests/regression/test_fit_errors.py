@@ -44,6 +44,8 @@ def test_class_target(frame: pd.DataFrame, target: list) -> None:
 def test_whole_numbers_asked_as_classes(frame: pd.DataFrame) -> None:
     whole = frame.assign(y=[0, 1] * 10)
     assert fit(whole, "y").p == 2
+    assert fit(whole, "y").notes[-1].startswith("y is 0 or 1 and is taken for a number; --classes")
+    assert fit(frame.assign(y=[1, 2] * 10), "y").notes == fit(frame, "y").notes
     assert fit(whole, "y", classes=True).classes == ("0", "1")
 
 

@@ -17,7 +17,7 @@ from unbend.data.coding import Coding, Term, terms_of
 from unbend.data.columns import Kind, in_natural_order, kind_of
 from unbend.data.naming import column_name, column_names
 from unbend.data.source import Source, supposed, with_types
-from unbend.data.survey import LEVELS, Gather, Survey, survey
+from unbend.data.survey import LEVELS, Gather, NumberTally, Survey, survey
 from unbend.data.table import Gathered, Table, no_complete_rows, rows_note
 from unbend.errors import DataError, UsageError
 
@@ -226,7 +226,12 @@ def _table(plan: _Plan, found: Survey, unfit: list[str], unusable: list[str]) ->
         order=plan.order,
         in_order=found.in_order,
         gathered=_gathered(plan, found),
+        zero_or_one=_zero_or_one(found.numbers.get(plan.target)),
     )
+
+
+def _zero_or_one(target: NumberTally | None) -> bool:
+    return target is not None and target.two_valued and (target.low, target.high) == (0.0, 1.0)
 
 
 def _gathered(plan: _Plan, found: Survey) -> Gathered | None:

@@ -96,6 +96,7 @@ class Table:
     in_order : whether the source has its rows in that order already (if not, every reading sorts in memory)
     decimals : whether numbers are read as they are written, instead of as the nearest float64
     gathered : what was made of the numbers while they were surveyed, None if nothing was or if columns are text
+    zero_or_one : whether the target is a number that is 0 or 1 in every complete row, and both
     """
 
     source: Source
@@ -111,6 +112,7 @@ class Table:
     in_order: bool = True
     decimals: bool = False
     gathered: Gathered | None = field(default=None, repr=False)
+    zero_or_one: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -160,6 +160,9 @@ def fit(
             weights=weights,
             intercept=intercept,
         )
+        if table.zero_or_one and not digits:
+            note = f"{target} is 0 or 1 and is taken for a number; --classes (classes=True) fits a logistic regression."
+            linear = replace(linear, notes=(*linear.notes, note))
         return _with_rows(linear, rows, read if predict is None else predict, force)
 
 
