@@ -204,7 +204,7 @@ def test_examples_by_name(tmp_path):
     [
         ({"y": np.zeros((1, 4))}, "has no input 'y'"),
         ({"x": np.zeros((1, 2, 3))}, "does not fit"),
-        ({"x": np.array([["a"]])}, "does not fit"),
+        ({"x": np.array([["a"]])}, "no array of numbers"),
         ({"x": np.zeros((1, 3)), "mask": np.ones((1, 4))}, "length is 3 in x, 4 in mask"),
         (np.zeros((1, 3)), "has 3 inputs"),
     ],

@@ -178,3 +178,9 @@ def test_an_example_with_nan_is_refused():
     with pytest.raises(ModelError, match="holds NaN") as raised:
         read(straight(), torch.tensor([[0.0, 1.0, float("nan"), 1.0, 1.0, 1.0]]))
     assert "1 of its 6 values, the first at (0, 2)" in raised.value.where
+
+
+@pytest.mark.parametrize("example", [(X, (Z,)), {"x": X, "z": ["a", "b"]}, "x.npy"])
+def test_an_example_that_is_no_array(example):
+    with pytest.raises(ModelError, match="the example for TwoIn is no array of numbers"):
+        read(TwoIn(), example)

@@ -69,12 +69,37 @@ def _by_name(network: Network, example: Any) -> Mapping[str, Any]:
     return {network.input.name: example}
 
 
+def numbers(example: Any, name: str) -> np.ndarray:
+    """The example as an array.
+
+    Raises
+    ------
+    ModelError
+        It is none: numbers are missing in it, or it is several arrays.
+    """
+    try:
+        array = np.asarray(example)
+    except (ValueError, TypeError, RuntimeError) as error:
+        raise _no_array(name, str(error)) from error
+    if array.dtype.kind not in "fiub":
+        raise _no_array(name, f"it is made of {array.dtype}")
+    return array
+
+
+def _no_array(name: str, why: str) -> ModelError:
+    return ModelError(
+        f"the example for {name} is no array of numbers",
+        where=why,
+        try_="pass an array or a tensor for each input, in a tuple or by the names of inputs, and no tuple in a tuple",
+    )
+
+
 def _rows(network: Network, port: Port, example: Any) -> np.ndarray:
     """An example as (rows, *shape for one row), in the type of the input."""
-    array = np.asarray(example)
+    array = numbers(example, network.name)
     shape = port.shape if port.shape is not None else array.shape
     fits = array.ndim == len(shape) and all(a == b for a, b in zip(array.shape, shape, strict=True) if _fixed(b))
-    if not fits or not array.size or array.dtype.kind not in "fiub":
+    if not fits or not array.size:
         what = f"the example for the input {port.name} of {network.name} does not fit"
         raise ModelError(what, where=f"it is {array.dtype} of shape {array.shape}; the input is {port}")
     if array.dtype.kind == "f" and np.isnan(array).any():

@@ -14,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.errors import ModelError
+from unbend.network.examples import numbers
 
 
 def export(module: Any, example: Any) -> tuple[ir.Model, dict[str, np.ndarray]]:
@@ -56,7 +57,7 @@ def _given(module: Any, example: Any) -> tuple[tuple[Any, ...], dict[str, Any]]:
 def _tensor(module: Any, example: Any) -> Any:
     import torch
 
-    given = example if isinstance(example, torch.Tensor) else torch.as_tensor(np.asarray(example))
+    given = example if isinstance(example, torch.Tensor) else torch.as_tensor(numbers(example, type(module).__name__))
     parameter = next(iter(module.parameters()), None)
     return given.to(parameter.dtype) if parameter is not None and given.is_floating_point() else given
 
@@ -96,8 +97,9 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Mo
         raise ModelError(
             f"torch cannot export {type(module).__name__}",
             where=_first_line(error),
-            try_="try torch.onnx.export(module, (example,), dynamo=True) to see its full report,\n"
-            "and that unbend[torch] is installed (torch and onnxscript)",
+            try_="put torch.where or torch.cond in the place of an if that asks for numbers of the input,\n"
+            "try torch.onnx.export(module, (example,), dynamo=True) to see torch's full report,\n"
+            "or see whether unbend[torch] is installed (torch and onnxscript)",
         ) from error
     if program is None:
         raise ModelError(f"torch gave no model for {type(module).__name__}")
