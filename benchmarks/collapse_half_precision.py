@@ -123,17 +123,19 @@ def converted(model: onnx.ModelProto, dtype: str) -> onnx.ModelProto:
 
 
 def _evaluated(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
+    from benchmarks.networks.exporting import sized
     from unbend.network import evaluate, read
 
-    network = read(model)
+    network = read(sized(model, rows.shape))
     return evaluate(network, rows.astype(np.float64))[network.outputs[0].name]
 
 
 def _rounded(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
+    from benchmarks.networks.exporting import sized
     from unbend.collapse.precision import op_by_op
     from unbend.network import read
 
-    network = read(model)
+    network = read(sized(model, rows.shape))
     shape = network.shapes[network.inputs[0].name]
     fed: Mapping[str, np.ndarray] = {network.inputs[0].name: rows.reshape(len(rows), *shape)}
     return op_by_op(network, fed)[network.outputs[0].name]

@@ -171,12 +171,10 @@ def _runs(models: Mapping[str, onnx.ModelProto], row: np.ndarray) -> tuple[dict[
 def _errors(path: Path, models: list[onnx.ModelProto], rows: np.ndarray) -> tuple[list[float], float]:
     """The largest error of each against the file in float64, and the largest value."""
     from benchmarks.latency import by_onnxruntime
+    from benchmarks.networks.exporting import sized
     from unbend.network import evaluate, read
 
-    model = onnx.load(path)
-    for axis, length in zip(model.graph.input[0].type.tensor_type.shape.dim[1:], rows.shape[1:], strict=True):
-        axis.dim_value = length  # free sizes are those of the rows
-    network = read(model)
+    network = read(sized(onnx.load(path), rows.shape))
     truth = evaluate(network, rows.astype(np.float64))[network.outputs[0].name]
     found = [np.asarray(by_onnxruntime(model, rows)(), dtype=np.float64).reshape(truth.shape) for model in models]
     return [float(np.max(np.abs(one - truth))) for one in found], float(np.max(np.abs(truth)))

@@ -8,6 +8,7 @@ import io
 import logging
 import tempfile
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 
 import onnx
@@ -20,6 +21,15 @@ from benchmarks.networks.merging import by_hand
 
 class Unavailable(Exception):
     """There is no such form of this network; the message says why."""
+
+
+def sized(model: onnx.ModelProto, shape: Sequence[int]) -> onnx.ModelProto:
+    """A copy whose input has this shape, but for the first axis: free sizes are those of the rows."""
+    copy = onnx.ModelProto()
+    copy.CopyFrom(model)
+    for axis, length in zip(copy.graph.input[0].type.tensor_type.shape.dim[1:], shape[1:], strict=True):
+        axis.dim_value = length
+    return copy
 
 
 def exported(case: Case, form: str = "original") -> Path:
