@@ -125,23 +125,30 @@ def _verdict(path: Path, smaller: Path, certificate: Any) -> str:
 
 
 def _apart(path: Path, smaller: Path, lengths: tuple[int, ...]) -> str:
-    """The largest difference of any output, relative to the largest of that output."""
+    """The largest difference of any output in any run, relative to the largest number of that output in all."""
     sessions = [_session(one) for one in (path, smaller)]
-    worst, runs = 0.0, 0
+    runs: list[list[tuple[float, float]]] = []
     for feeds in _feeds(path, lengths):
         try:
             expected = sessions[0].run(None, feeds)
         except Exception:  # a network that cannot take these lengths, or so many rows
             continue
-        runs += 1
-        for one, other in zip(expected, sessions[1].run(None, feeds), strict=True):
-            finite = np.isfinite(one)
-            if one.shape != other.shape or not np.array_equal(finite, np.isfinite(other)):
-                return "other outputs"
-            gap = np.abs(np.subtract(other, one, where=finite, out=np.zeros(one.shape), casting="unsafe"))
-            largest = np.max(np.abs(one), initial=0.0, where=finite)
-            worst = max(worst, float(np.max(gap, initial=0.0)) / max(float(largest), 1e-30))
-    return f"{worst:.1e} ({runs} runs)" if runs else "not run: no example at hand"
+        runs.append([_gap(one, other) for one, other in zip(expected, sessions[1].run(None, feeds), strict=True)])
+    if not runs:
+        return "not run: no example at hand"
+    gaps, largest = np.moveaxis(np.array(runs), -1, 0)
+    worst = np.max(gaps.max(axis=0) / np.maximum(largest.max(axis=0), 1e-30))
+    return f"{worst:.1e} ({len(runs)} runs)" if np.isfinite(worst) else "other outputs"
+
+
+def _gap(one: np.ndarray, other: np.ndarray) -> tuple[float, float]:
+    """The largest difference of two outputs, and the largest number of the first."""
+    finite = np.isfinite(one)
+    largest = float(np.max(np.abs(one), initial=0.0, where=finite))
+    if one.shape != other.shape or not np.array_equal(finite, np.isfinite(other)):
+        return np.inf, largest
+    apart = np.abs(np.subtract(other, one, where=finite, out=np.zeros(one.shape), casting="unsafe"))
+    return float(np.max(apart, initial=0.0)), largest
 
 
 def _session(path: Path) -> Any:

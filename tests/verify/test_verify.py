@@ -101,6 +101,13 @@ def without_bias(model: onnx.ModelProto) -> None:
     del node.input[2]
 
 
+def test_an_axis_of_the_length_minus_one_is_free(tmp_path):
+    model = branches()
+    for value in (model.graph.input[0], model.graph.output[0]):
+        value.type.tensor_type.shape.dim[0].dim_value = -1
+    assert verify(*written(tmp_path, model)).holds
+
+
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_collapse_wrote_holds(name, tmp_path):
     found = verify(*written(tmp_path, TRAPS[name][0]()))

@@ -176,7 +176,15 @@ def _plain(model: ir.Model) -> ir.Model:
     common.LiftConstantsToInitializersPass(lift_all_constants=True, size_limit=0)(model)
     common.NameFixPass()(model)
     common.TopologicalSortPass()(model)
+    for value in (*model.graph.inputs, *model.graph.outputs):
+        _free_negative(value)
     return model
+
+
+def _free_negative(value: ir.Value) -> None:
+    """An axis of the length -1, as old exporters write it, is a free one."""
+    if value.shape is not None:
+        value.shape = ir.Shape([None if isinstance(axis, int) and axis < 0 else axis for axis in value.shape])
 
 
 def misfits(file: File, sizes: Mapping[str, tuple[int, ...]]) -> list[str]:
