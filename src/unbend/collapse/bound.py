@@ -68,7 +68,8 @@ def bound(network: Network, plan: Plan, seed: int = 0) -> Bound:
     """The bound of one collapsed stretch, tried at the origin and at random signs."""
     original, collapsed = Original(network, plan.stretch), Collapsed(network, plan.stretch, plan)
     old, new = original.reaches(), collapsed.reaches()
-    parts = [_output(old[name], new[name], collapsed.dtype(name)) for name in plan.stretch.outputs]
+    free = bool(network.elsewhere)
+    parts = [_output(old[name], new[name], collapsed.dtype(name), free) for name in plan.stretch.outputs]
     whole = Bound(
         collapsed=max(one.collapsed for one in parts),
         original=max(one.original for one in parts),
@@ -87,8 +88,8 @@ def _largest(pairs: Iterable[tuple[float | None, ...]]) -> tuple[float | None, f
     return tuple(None if None in column else max(column) for column in zip(*pairs, strict=True))  # type: ignore[return-value]
 
 
-def _output(old: Reach, new: Reach, dtype: np.dtype) -> Bound:
-    """The bound of one output."""
+def _output(old: Reach, new: Reach, dtype: np.dtype, free: bool) -> Bound:
+    """The bound of one output; with free lengths that of the offset is what rounding does to any sum of its parts."""
     unit = float(ml_dtypes.finfo(dtype).eps) / 2 if is_float(dtype) else 0.0
     collapsed = (1.0 - units(dtype) * unit) ** -new.rounded - 1.0
     original = gamma(old.terms + 1, FINE)
@@ -97,12 +98,13 @@ def _output(old: Reach, new: Reach, dtype: np.dtype) -> Bound:
     shift = np.abs(new.origin - old.origin) + rounding
     slope = collapsed * new.slope + original * old.slope
     largest = float(np.max(shift, initial=0.0))
+    offset = ROOM * largest / still if still else 0.0
     with np.errstate(divide="ignore", invalid="ignore"):
         relative = np.nan_to_num((slope + shift) / new.whole, posinf=np.inf)
     return Bound(
         collapsed=collapsed,
         original=original,
-        offset=ROOM * largest / still if still else 0.0,
+        offset=max(offset, collapsed) if free else offset,
         slope=float(np.max(slope, initial=0.0)),
         shift=largest,
         scale=float(np.max(new.whole, initial=0.0)),
