@@ -108,6 +108,18 @@ def test_an_axis_of_the_length_minus_one_is_free(tmp_path):
     assert verify(*written(tmp_path, model)).holds
 
 
+def test_a_body_with_constants_and_an_output_that_nobody_reads_is_the_same(tmp_path):
+    graph = Graph("N", 4)
+    inner = graph("MatMul", graph("MatMul", "x", a(4, 9)), a(9, 4))
+    ends = [onnx.helper.make_tensor_value_info("out", onnx.TensorProto.FLOAT, ["N", 2])]
+    sizes = onnx.helper.make_node("Constant", [], ["sizes"], value=numpy_helper.from_array(np.array([2, 2])))
+    halves = onnx.helper.make_node("Split", [inner, "sizes"], ["out", "rest"], axis=1)
+    body = onnx.helper.make_graph([sizes, halves], "body", [], ends)
+    flag = graph("Greater", graph("ReduceSum", "x", keepdims=0), np.array(0.0))
+    model = graph.model(graph("If", flag, then_branch=body, else_branch=body))
+    assert verify(*written(tmp_path, model)).holds
+
+
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_collapse_wrote_holds(name, tmp_path):
     found = verify(*written(tmp_path, TRAPS[name][0]()))

@@ -256,5 +256,28 @@ def _plain_attribute(attribute: ir.Attr) -> Any:
     if attribute.type == ir.AttributeType.TENSOR:
         return np.array(attribute.value.numpy())
     if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
-        return tuple(ir.to_proto(graph).SerializeToString(deterministic=True) for graph in _graphs(attribute))
+        return tuple(_meaning(ir.to_proto(graph)).SerializeToString(deterministic=True) for graph in _graphs(attribute))
     return tuple(attribute.value) if isinstance(attribute.value, (list, tuple)) else attribute.value
+
+
+def _meaning(graph: onnx.GraphProto) -> onnx.GraphProto:
+    """A graph without what says nothing: shapes and unread names of inner values, and the order of its initializers."""
+    del graph.value_info[:]
+    graph.initializer.sort(key=lambda one: one.name)
+    read = _read_in(graph)
+    for node in graph.node:
+        node.output[:] = [name if name in read else "" for name in node.output]
+        for inner in _inner(node):
+            _meaning(inner)
+    return graph
+
+
+def _read_in(graph: onnx.GraphProto) -> set[str]:
+    """The names that nodes of a graph, and of the graphs in it, read."""
+    names = {value.name for value in graph.output} | {name for node in graph.node for name in node.input}
+    return names.union(*(_read_in(inner) for node in graph.node for inner in _inner(node)))
+
+
+def _inner(node: onnx.NodeProto) -> list[onnx.GraphProto]:
+    single = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
+    return [*single, *(graph for attribute in node.attribute for graph in attribute.graphs)]
