@@ -120,6 +120,12 @@ def test_a_body_with_constants_and_an_output_that_nobody_reads_is_the_same(tmp_p
     assert verify(*written(tmp_path, model)).holds
 
 
+def test_products_that_are_too_small_for_their_type_hold(tmp_path):
+    graph = Graph("N", 4)
+    model = graph.model(graph("MatMul", graph("MatMul", "x", 1e-20 * a(4, 9)), a(9, 3) * [1.0, 1.0, 1e-26]))
+    assert verify(*written(tmp_path, model)).holds
+
+
 @pytest.mark.parametrize("name", TRAPS)
 def test_what_collapse_wrote_holds(name, tmp_path):
     found = verify(*written(tmp_path, TRAPS[name][0]()))

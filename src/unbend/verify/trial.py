@@ -35,6 +35,9 @@ OFFSETS = 64.0
 
 FINE = float(np.finfo(np.float64).eps) / 2
 
+UNDERFLOW = float(np.finfo(np.float32).tiny)
+"""A smaller difference is that of numbers which are too small for float32 to hold with all of its digits."""
+
 Known = Mapping[str, tuple[int | None, ...]]
 
 
@@ -222,7 +225,7 @@ def _worst(error: np.ndarray, allowed: np.ndarray, where: str) -> tuple[float, s
     """The largest share of the allowance, and the place of it."""
     if not error.size:
         return 0.0, ""
-    share = np.where(error > 0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
+    share = np.where(~(error <= UNDERFLOW), error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
     share = np.where(np.isnan(share), np.inf, share)
     at = np.unravel_index(int(np.argmax(share)), share.shape)
     place = ", ".join(str(int(i)) for i in at)
