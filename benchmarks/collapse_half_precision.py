@@ -132,7 +132,7 @@ def _evaluated(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
 
 def _rounded(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:
     from benchmarks.networks.exporting import sized
-    from unbend.collapse.precision import op_by_op
+    from unbend.collapse.certify.precision import op_by_op
     from unbend.network import read
 
     network = read(sized(model, rows.shape))

@@ -116,7 +116,7 @@ def _change(before: float, after: float) -> str:
 
 
 def _verdict(path: Path, smaller: Path, certificate: Any) -> str:
-    from unbend.collapse.certificate import to_json
+    from unbend.collapse.certify.certificate import to_json
     from unbend.verify import verify
 
     stated = smaller.with_suffix(".certificate.json")
@@ -163,7 +163,7 @@ def _session(path: Path) -> Any:
 
 def _feeds(path: Path, lengths: tuple[int, ...]) -> Iterator[Mapping[str, np.ndarray]]:
     """Inputs of one row and of three, at each length."""
-    from unbend.collapse.probes import input_probes, together
+    from unbend.collapse.certify.probes import input_probes, together
     from unbend.network import read, with_lengths
 
     network = read(path)

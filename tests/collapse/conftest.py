@@ -6,9 +6,6 @@ from pathlib import Path
 
 import pytest
 
-import unbend.collapse.collapse
-import unbend.collapse.precision  # noqa: F401  they are patched below
-
 here = Path(__file__).parent
 sys.path[:0] = [str(here), str(here.parent / "network")]
 
@@ -20,4 +17,4 @@ def counted(monkeypatch):
     What times choose, and what half precision refuses, have tests of their own: three weights may round well or badly.
     """
     monkeypatch.setattr(sys.modules["unbend.collapse.collapse"], "COST", "macs")
-    monkeypatch.setattr(sys.modules["unbend.collapse.precision"], "ALLOWED", math.inf)
+    monkeypatch.setattr(sys.modules["unbend.collapse.certify.precision"], "ALLOWED", math.inf)

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from onnx_graphs import Graph, a
 
 from unbend.collapse import collapse
-from unbend.collapse.rewrite import plan
-from unbend.collapse.steps import Price
-from unbend.collapse.stretches import stretches
-from unbend.collapse.target import WORTH
+from unbend.collapse.find.stretches import stretches
+from unbend.collapse.reduce.steps import Price
+from unbend.collapse.reduce.target import WORTH
+from unbend.collapse.write.rewrite import plan
 from unbend.network import read
 
 SIZE = 24

@@ -13,9 +13,10 @@ from onnx_graphs import Graph, a, assert_same, inputs, run
 from trap_graphs import TRAPS
 
 from unbend.affine import Affine, Convolution, Dense
-from unbend.collapse import collapse, rewrite
-from unbend.collapse.stretches import MIXES, stretches
-from unbend.collapse.write import Writer
+from unbend.collapse import collapse
+from unbend.collapse.find.stretches import MIXES, stretches
+from unbend.collapse.write import rewrite
+from unbend.collapse.write.write import Writer
 from unbend.errors import UsageError
 from unbend.network import read
 

@@ -13,12 +13,12 @@ from onnx.reference import ReferenceEvaluator
 from onnx_graphs import Graph, a
 
 from unbend.collapse import collapse
-from unbend.collapse.bound import bound
-from unbend.collapse.precision import Digits
-from unbend.collapse.reach import Collapsed, Original
-from unbend.collapse.rewrite import plan, rewrite
-from unbend.collapse.stretches import stretches
-from unbend.collapse.witness import widened
+from unbend.collapse.certify.bound import bound
+from unbend.collapse.certify.precision import Digits
+from unbend.collapse.certify.reach import Collapsed, Original
+from unbend.collapse.certify.witness import widened
+from unbend.collapse.find.stretches import stretches
+from unbend.collapse.write.rewrite import plan, rewrite
 from unbend.network import read
 
 ALLOWED = 1.1

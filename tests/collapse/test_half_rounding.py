@@ -7,7 +7,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from unbend.collapse.rounding import CHANNEL, FEWEST, MEAN, PIXEL, rounded_rows
+from unbend.collapse.write.rounding import CHANNEL, FEWEST, MEAN, PIXEL, rounded_rows
 
 HALF = [np.dtype(np.float16), np.dtype(ml_dtypes.bfloat16)]
 RNG = np.random.default_rng(0)

@@ -7,8 +7,8 @@ import pytest
 from onnx_graphs import Graph, a, assert_same
 
 from unbend.collapse import collapse
-from unbend.collapse.measured import Judge, fastest
-from unbend.collapse.timing import FEWEST_ROUNDS, Spread, Timing, by_onnxruntime, in_turns
+from unbend.collapse.choose.measured import Judge, fastest
+from unbend.collapse.choose.timing import FEWEST_ROUNDS, Spread, Timing, by_onnxruntime, in_turns
 from unbend.errors import ModelError
 from unbend.network import read
 from unbend.progress import heard

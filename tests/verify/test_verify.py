@@ -17,7 +17,7 @@ from trap_graphs import TRAPS
 
 from unbend.cli import main
 from unbend.collapse import collapse
-from unbend.collapse.certificate import to_json
+from unbend.collapse.certify.certificate import to_json
 from unbend.errors import InputError
 from unbend.verify import verify
 from unbend.verify.ops import _OPS, Unread

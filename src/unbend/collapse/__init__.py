@@ -1,8 +1,8 @@
 """Stretches, their cheapest exact rewriting, the certificate, and the worked derivation."""
 
-from unbend.collapse.certificate import Certificate
+from unbend.collapse.certify.certificate import Certificate
 from unbend.collapse.collapse import Collapse, collapse
-from unbend.collapse.explain import Explanation, explain
-from unbend.collapse.stretches import Stretch, Stretches, stretches
+from unbend.collapse.explain.explain import Explanation, explain
+from unbend.collapse.find.stretches import Stretch, Stretches, stretches
 
 __all__ = ["Certificate", "Collapse", "Explanation", "Stretch", "Stretches", "collapse", "explain", "stretches"]

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from unbend.collapse.certificate import Certificate
-from unbend.collapse.half import Half
-from unbend.collapse.stretches import Kept
+from unbend.collapse.certify.certificate import Certificate
+from unbend.collapse.certify.half import Half
+from unbend.collapse.find.stretches import Kept
 from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, number
 
 if TYPE_CHECKING:

@@ -13,17 +13,17 @@ import onnx_ir as ir
 from unbend import progress
 from unbend.collapse import blocks
 from unbend.collapse.blocks import answer, certificate_blocks, sizes, strip
-from unbend.collapse.certificate import Certificate, to_json
-from unbend.collapse.growth import grown
-from unbend.collapse.holding import Written, written
-from unbend.collapse.joint import joint
-from unbend.collapse.measured import LARGEST, Judge, in_doubt, slower
+from unbend.collapse.certify.certificate import Certificate, to_json
+from unbend.collapse.choose.growth import grown
+from unbend.collapse.choose.holding import Written, written
+from unbend.collapse.choose.joint import joint
+from unbend.collapse.choose.measured import LARGEST, Judge, in_doubt, slower
+from unbend.collapse.choose.timing import Meter, Timing, by_onnxruntime
+from unbend.collapse.find.size import Size, file_size, size
+from unbend.collapse.find.stretches import MIXES, Kept, Stretches, stretches
 from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_reports
-from unbend.collapse.rewrite import Plan, plan
-from unbend.collapse.saving import CERTIFICATE, data_of, save
-from unbend.collapse.size import Size, file_size, size
-from unbend.collapse.stretches import MIXES, Kept, Stretches, stretches
-from unbend.collapse.timing import Meter, Timing, by_onnxruntime
+from unbend.collapse.write.rewrite import Plan, plan
+from unbend.collapse.write.saving import CERTIFICATE, data_of, save
 from unbend.document import Block
 from unbend.errors import UsageError
 from unbend.network import Network, at_lengths, check, lengths_of, mixes_rows, network_of, read
@@ -142,7 +142,7 @@ def collapse(
         file on every machine. "measured" (the default) counts first, and where that leaves a doubt runs the forms
         under onnxruntime here, on one thread, for at most three seconds; a network that is large is only counted.
     allow_growth : let the network store more numbers, as many as it takes, where each saves many multiplications
-    meter : what times networks, onnxruntime on this machine by default; see `unbend.collapse.timing.Meter`
+    meter : what times networks, onnxruntime on this machine by default; see `unbend.collapse.choose.timing.Meter`
 
     Raises
     ------

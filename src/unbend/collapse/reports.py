@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from unbend.affine.border import is_only_ones
-from unbend.collapse.reduce import Edge
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.steps import pieces
-from unbend.collapse.timing import Timing
+from unbend.collapse.choose.timing import Timing
+from unbend.collapse.reduce.reduce import Edge
+from unbend.collapse.reduce.steps import pieces
+from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network
 
 

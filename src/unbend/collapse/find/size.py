@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import onnx_ir as ir
 
-from unbend.collapse.stretches import Stretches
+from unbend.collapse.find.stretches import Stretches
 from unbend.network import Network, Node
 from unbend.network.external import bytes_of, graphs_of
 

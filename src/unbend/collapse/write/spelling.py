@@ -14,9 +14,9 @@ import numpy as np
 
 from unbend.affine import Affine, Convolution, OnOnes, is_means
 from unbend.affine.border import only_ones, with_ones
-from unbend.collapse.reduce import Edge
-from unbend.collapse.steps import Step, channel_of_ones, for_channels, pieces
-from unbend.collapse.target import Target
+from unbend.collapse.reduce.reduce import Edge
+from unbend.collapse.reduce.steps import Step, channel_of_ones, for_channels, pieces
+from unbend.collapse.reduce.target import Target
 
 CHANNEL = "a bias before zero padding is one more channel, of ones"
 MEANS = "a mean drops its axes itself"

@@ -14,11 +14,11 @@ from functools import cached_property
 
 import numpy as np
 
-from unbend.collapse.probes import MAX_NUMBERS, input_probes
-from unbend.collapse.reach import Collapsed, Original
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.rounding import is_half
-from unbend.collapse.stretches import inverse, values_of
+from unbend.collapse.certify.probes import MAX_NUMBERS, input_probes
+from unbend.collapse.certify.reach import Collapsed, Original
+from unbend.collapse.find.stretches import inverse, values_of
+from unbend.collapse.write.rewrite import Plan
+from unbend.collapse.write.rounding import is_half
 from unbend.document import number
 from unbend.errors import ModelError
 from unbend.network import Network, evaluate

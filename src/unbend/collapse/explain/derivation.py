@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from unbend.affine import Diagonal, Identity, LinearMap, Selection
-from unbend.collapse.stretches import Stretch
+from unbend.collapse.find.stretches import Stretch
 from unbend.document.formula import Equation, Expression, Matrix, Product, Sum, Symbol
 from unbend.network import Network, Node
 from unbend.network.local import Local

@@ -14,13 +14,13 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity
-from unbend.collapse.growth import room
-from unbend.collapse.rewrite import Plan, plan
-from unbend.collapse.scales import Scales, held
-from unbend.collapse.shifts import Shift, shifts
-from unbend.collapse.steps import Price
-from unbend.collapse.stretches import Stretch, inverse
-from unbend.collapse.target import WORTH
+from unbend.collapse.choose.growth import room
+from unbend.collapse.choose.scales import Scales, held
+from unbend.collapse.find.shifts import Shift, shifts
+from unbend.collapse.find.stretches import Stretch, inverse
+from unbend.collapse.reduce.steps import Price
+from unbend.collapse.reduce.target import WORTH
+from unbend.collapse.write.rewrite import Plan, plan
 from unbend.network import Network
 
 ROUNDS = 4

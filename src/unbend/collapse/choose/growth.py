@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
-from unbend.collapse.rewrite import Plan, plan
-from unbend.collapse.steps import Price
+from unbend.collapse.reduce.steps import Price
+from unbend.collapse.write.rewrite import Plan, plan
 from unbend.network import Network
 
 GROWTH = 0.1

@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import onnx_ir as ir
 
-from unbend.collapse.precision import Digits, Rounding, op_by_op, relative
-from unbend.collapse.reach import Collapsed, Original
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.stretches import Stretch, in_new_units, in_own_units, through, values_of
+from unbend.collapse.certify.precision import Digits, Rounding, op_by_op, relative
+from unbend.collapse.certify.reach import Collapsed, Original
+from unbend.collapse.find.stretches import Stretch, in_new_units, in_own_units, through, values_of
+from unbend.collapse.write.rewrite import Plan
 from unbend.errors import ModelError
 from unbend.network import evaluate, network_of
 from unbend.network.local import Unsupported

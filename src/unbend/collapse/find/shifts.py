@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from unbend.affine import LinearMap
-from unbend.collapse.stretches import Stretch, values_of
+from unbend.collapse.find.stretches import Stretch, values_of
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
 

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from unbend.collapse.elsewhere import Elsewhere, Fixed, covered, moved
-from unbend.collapse.reduce import Edge, Reduction
-from unbend.collapse.stretches import Stretch, in_new_units, in_own_units, through
-from unbend.collapse.target import SETTLED, SETTLES
-from unbend.collapse.write import rounded
+from unbend.collapse.find.stretches import Stretch, in_new_units, in_own_units, through
+from unbend.collapse.reduce.elsewhere import Elsewhere, Fixed, covered, moved
+from unbend.collapse.reduce.reduce import Edge, Reduction
+from unbend.collapse.reduce.target import SETTLED, SETTLES
+from unbend.collapse.write.write import rounded
 from unbend.network import Network
 
 AGREES = 1e-9

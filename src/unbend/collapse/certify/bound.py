@@ -22,9 +22,9 @@ import ml_dtypes
 import numpy as np
 
 from unbend.affine.magnitude import gamma
-from unbend.collapse.reach import FINE, Collapsed, Original, Reach
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.rounding import units
+from unbend.collapse.certify.reach import FINE, Collapsed, Original, Reach
+from unbend.collapse.write.rewrite import Plan
+from unbend.collapse.write.rounding import units
 from unbend.network import Network
 from unbend.network.graph import is_float
 

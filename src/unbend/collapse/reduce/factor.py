@@ -11,8 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
-from unbend.collapse.steps import Price, Step, pieces, total
-from unbend.collapse.target import Target, dense_form, settled, writable
+from unbend.collapse.reduce.steps import Price, Step, pieces, total
+from unbend.collapse.reduce.target import Target, dense_form, settled, writable
 
 MAX_RUN = 24
 """A run of more steps than this is composed in several rounds, so that time grows with the length of a chain."""

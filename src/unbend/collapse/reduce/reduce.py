@@ -15,11 +15,11 @@ import ml_dtypes
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity, Selection, Shape, shrink
-from unbend.collapse.factor import cheapest, product
-from unbend.collapse.order import arranged, at_back, at_front
-from unbend.collapse.steps import Price, Step, pieces, total
-from unbend.collapse.stretches import Stretch, inverse
-from unbend.collapse.target import Target, settled, writable
+from unbend.collapse.find.stretches import Stretch, inverse
+from unbend.collapse.reduce.factor import cheapest, product
+from unbend.collapse.reduce.order import arranged, at_back, at_front
+from unbend.collapse.reduce.steps import Price, Step, pieces, total
+from unbend.collapse.reduce.target import Target, settled, writable
 from unbend.network import Network, Node
 from unbend.network.graph import is_float
 from unbend.network.local import Local

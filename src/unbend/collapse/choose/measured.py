@@ -17,12 +17,12 @@ import onnx_ir as ir
 
 from unbend import progress
 from unbend.affine import Diagonal
-from unbend.collapse.probes import MAX_WORK, Group, input_probes, probes, sized
-from unbend.collapse.rewrite import Plan, rewrite
-from unbend.collapse.stretches import Stretch
-from unbend.collapse.timing import FEWEST_ROUNDS, Meter, Timing, by_onnxruntime
-from unbend.collapse.witness import cut
-from unbend.collapse.write import Overflow
+from unbend.collapse.certify.probes import MAX_WORK, Group, input_probes, probes, sized
+from unbend.collapse.certify.witness import cut
+from unbend.collapse.choose.timing import FEWEST_ROUNDS, Meter, Timing, by_onnxruntime
+from unbend.collapse.find.stretches import Stretch
+from unbend.collapse.write.rewrite import Plan, rewrite
+from unbend.collapse.write.write import Overflow
 from unbend.document import number
 from unbend.errors import ModelError
 from unbend.network import Network, Node

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity, Shape
-from unbend.collapse.stretches import Stretch
+from unbend.collapse.find.stretches import Stretch
 from unbend.network import Network, Node, input_shapes, with_lengths
 from unbend.network.examples import Whole, drawn, whole_numbers
 from unbend.network.graph import is_float

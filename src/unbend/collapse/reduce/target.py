@@ -23,7 +23,7 @@ from unbend.affine import (
 from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Unmade
-from unbend.collapse.steps import Price, for_channels
+from unbend.collapse.reduce.steps import Price, for_channels
 
 MAX_DENSE = 1 << 22
 """A product is written out as a dense matrix only up to this many numbers (32 MiB in float64)."""

@@ -22,13 +22,13 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.affine import Affine
-from unbend.collapse.bound import Bound, bound
-from unbend.collapse.evidence import SIZES_TRIED, Evidence, evidence
-from unbend.collapse.half import Half
-from unbend.collapse.lipschitz import carries
-from unbend.collapse.probes import sized
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.stretches import inverse
+from unbend.collapse.certify.bound import Bound, bound
+from unbend.collapse.certify.evidence import SIZES_TRIED, Evidence, evidence
+from unbend.collapse.certify.half import Half
+from unbend.collapse.certify.lipschitz import carries
+from unbend.collapse.certify.probes import sized
+from unbend.collapse.find.stretches import inverse
+from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, input_shapes
 from unbend.network.external import data_files
 from unbend.network.read import from_file

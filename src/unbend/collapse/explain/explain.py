@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from unbend.collapse import examples
 from unbend.collapse.blocks import lengths_text
-from unbend.collapse.derivation import Derivation, Line, derive
-from unbend.collapse.size import size
-from unbend.collapse.stretches import Stretch, Stretches, stretches
+from unbend.collapse.explain import examples
+from unbend.collapse.explain.derivation import Derivation, Line, derive
+from unbend.collapse.find.size import size
+from unbend.collapse.find.stretches import Stretch, Stretches, stretches
 from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
 from unbend.document.formula import Equation, Matrix, Symbol, to_latex
 from unbend.errors import ModelError

@@ -13,13 +13,13 @@ from dataclasses import dataclass, field, replace
 import onnx_ir as ir
 
 from unbend import progress
-from unbend.collapse.certificate import Certificate, certify
-from unbend.collapse.half import half
-from unbend.collapse.measured import Planner
-from unbend.collapse.precision import Digits
-from unbend.collapse.probes import scaler_nodes
-from unbend.collapse.rewrite import Plan, rewrite
-from unbend.collapse.write import Overflow
+from unbend.collapse.certify.certificate import Certificate, certify
+from unbend.collapse.certify.half import half
+from unbend.collapse.certify.precision import Digits
+from unbend.collapse.certify.probes import scaler_nodes
+from unbend.collapse.choose.measured import Planner
+from unbend.collapse.write.rewrite import Plan, rewrite
+from unbend.collapse.write.write import Overflow
 from unbend.errors import ModelError
 from unbend.network import Network, check
 

@@ -17,9 +17,9 @@ import numpy as np
 
 from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Shape, is_means, means
 from unbend.affine.border import adds_ones, is_only_ones, only_ones, with_ones
-from unbend.collapse.reduce import Edge, Reduction
-from unbend.collapse.steps import Step
-from unbend.collapse.stretches import Stretch
+from unbend.collapse.find.stretches import Stretch
+from unbend.collapse.reduce.reduce import Edge, Reduction
+from unbend.collapse.reduce.steps import Step
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
 from unbend.network.local import Local, Unsupported

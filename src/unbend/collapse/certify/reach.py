@@ -16,10 +16,10 @@ import numpy as np
 
 from unbend.affine import Affine, LinearMap
 from unbend.affine.magnitude import absolute, factors, gamma, terms
-from unbend.collapse.reduce import Edge
-from unbend.collapse.rewrite import Plan
-from unbend.collapse.steps import parts
-from unbend.collapse.stretches import Stretch, through
+from unbend.collapse.find.stretches import Stretch, through
+from unbend.collapse.reduce.reduce import Edge
+from unbend.collapse.reduce.steps import parts
+from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, Node
 from unbend.network.local import Local
 

@@ -11,13 +11,13 @@ from onnx_ir.passes import common
 
 from unbend.affine import Affine, Identity
 from unbend.affine.border import is_only_ones
-from unbend.collapse.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
-from unbend.collapse.spelling import shortened, spelled
-from unbend.collapse.steps import Price, total, written
-from unbend.collapse.stretches import Stretch
-from unbend.collapse.target import Target
-from unbend.collapse.trial import tried
-from unbend.collapse.write import Writer
+from unbend.collapse.find.stretches import Stretch
+from unbend.collapse.reduce.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
+from unbend.collapse.reduce.steps import Price, total, written
+from unbend.collapse.reduce.target import Target
+from unbend.collapse.write.spelling import shortened, spelled
+from unbend.collapse.write.trial import tried
+from unbend.collapse.write.write import Writer
 from unbend.network import Network, Node
 
 COLLAPSED = "unbend.collapsed"

@@ -19,9 +19,9 @@ import numpy as np
 from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Selection, Shape, shrink
 from unbend.affine.channels import for_channels
 from unbend.affine.left import left_product
-from unbend.collapse.factor import cheapest
-from unbend.collapse.steps import Step, pieces, total
-from unbend.collapse.target import Target
+from unbend.collapse.reduce.factor import cheapest
+from unbend.collapse.reduce.steps import Step, pieces, total
+from unbend.collapse.reduce.target import Target
 
 ALIKE = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
 """Ops whose node says nothing about the number of channels, so that it can stand before another number of them."""

@@ -29,8 +29,8 @@ from unbend.affine import (
 from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
-from unbend.collapse.rounding import rounded_rows
-from unbend.collapse.steps import Step, parts
+from unbend.collapse.reduce.steps import Step, parts
+from unbend.collapse.write.rounding import rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
 

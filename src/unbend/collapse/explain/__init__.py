@@ -1,0 +1,1 @@
+"""The collapse worked step by step."""
