@@ -20,6 +20,9 @@ from unbend.verify.reading import File, Node
 MAX_NAMED = 3
 """So many differing nodes are named."""
 
+MOST_TOLD = 60
+"""A value of an attribute is written out up to so many characters."""
+
 
 @dataclass(eq=False)
 class Known:
@@ -187,9 +190,14 @@ def _changed(node: Node, collapsed: File) -> str:
     changed = [key for key in {*node.attributes, *other.attributes} if not _same(node, other, key)]
     if changed:
         key = min(changed)
-        values = f"{node.attributes.get(key, 'its default')} and became {other.attributes.get(key, 'its default')}"
-        return f"{node.label}: its attribute {key} was {values}"
+        return f"{node.label}: its attribute {key} {_told(*(one.attributes.get(key) for one in (node, other)))}"
     return f"{node.label} reads other values in {collapsed.path.name}"
+
+
+def _told(old: Any, new: Any) -> str:
+    """What became of an attribute: a body or many numbers are not written out."""
+    values = ["its default" if one is None else str(one) for one in (old, new)]
+    return f"was {values[0]} and became {values[1]}" if max(map(len, values)) <= MOST_TOLD else "is another"
 
 
 def _same_place(one: Node, other: Node) -> bool:

@@ -19,14 +19,13 @@ import onnx_ir as ir
 from onnx_ir.passes import common
 
 from unbend.errors import InputError
+from unbend.verify import bodies
 
 OLDEST_OPSET = 13
 """Files of an older opset are converted to this one before they are compared."""
 
 OVERRIDABLE = 4
 """Before this IR version every initializer had to be an input as well, and none could be replaced."""
-
-CHUNK = 1 << 20
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,15 +96,18 @@ def read(path: str | Path) -> File:
     Raises
     ------
     InputError
-        It is no ONNX model, or its data file is not there.
+        It is no ONNX model, or a data file is not there, not whole, or not in the model's folder.
     """
     path = Path(path)
     try:
         model = _load(path)
+        for tensor in _outside(model):
+            _place(tensor, path.parent.resolve())
         hashes = fingerprint(path, model)
         model = _plain(model)
     except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or error}", try_="check the path") from error
+        where = error.filename or path
+        raise InputError(f"cannot read {where}: {error.strerror or error}", try_="check the path") from error
     except Exception as error:
         raise InputError(f"{path} is not an ONNX model that can be read", where=_first_line(error)) from error
     graph = model.graph
@@ -151,18 +153,37 @@ def _first_line(error: BaseException) -> str:
 
 
 def fingerprint(path: Path, model: ir.Model) -> dict[str, str]:
-    """The SHA-256 of the model's file ("") and of each data file that its tensors lie in."""
-    tensors = (value.const_value for value in model.graph.initializers.values())
-    locations = {str(tensor.location) for tensor in tensors if isinstance(tensor, ir.ExternalTensor)}
+    """The SHA-256 of the model's file ("") and of each data file that tensors of it lie in, wherever they stand."""
+    locations = {str(tensor.location) for tensor in _outside(model)}
     return {"": _sha256(path)} | {one: _sha256(path.parent / one) for one in sorted(locations)}
 
 
+def _outside(model: ir.Model) -> Iterator[ir.ExternalTensor]:
+    """The tensors in data files: of initializers and attributes, in the graph, in functions and in bodies of either."""
+    outer = (model.graph, *(function.graph for function in model.functions.values()))
+    for graph in (inner for one in outer for inner in (one, *one.subgraphs())):
+        tensors = [value.const_value for value in graph.initializers.values()]
+        for attribute in (one for node in graph for one in node.attributes.values() if not one.is_ref()):
+            if attribute.type == ir.AttributeType.TENSOR:
+                tensors.append(attribute.value)
+            elif attribute.type == ir.AttributeType.TENSORS:
+                tensors += attribute.value
+        yield from (tensor for tensor in tensors if isinstance(tensor, ir.ExternalTensor))
+
+
+def _place(tensor: ir.ExternalTensor, folder: Path) -> None:
+    """The tensor is read from a file in the model's own folder, which has to hold all of it."""
+    file = (folder / tensor.location).resolve()
+    if not file.is_relative_to(folder):
+        raise ValueError(f"tensor {tensor.name} is stored in {tensor.location}, outside the model's folder")
+    if file.stat().st_size < (tensor.offset or 0) + tensor.nbytes:
+        raise ValueError(f"{tensor.location} ends before tensor {tensor.name}")
+    tensor.base_dir = folder
+
+
 def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(CHUNK):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _plain(model: ir.Model) -> ir.Model:
@@ -220,10 +241,6 @@ def fits(known: Sequence[int | None], stated: Sequence[int]) -> bool:
 
 
 def _node(node: ir.Node, graph: ir.Graph) -> Node:
-    captured: dict[str, None] = {}
-    for attribute in node.attributes.values():
-        for inner in _graphs(attribute):
-            captured |= _captured(inner)
     return Node(
         op_type=node.op_type,
         domain="" if node.domain == "ai.onnx" else node.domain,
@@ -231,53 +248,6 @@ def _node(node: ir.Node, graph: ir.Graph) -> Node:
         name=node.name or "",
         inputs=tuple("" if value is None else value.name or "" for value in node.inputs),
         outputs=tuple(value.name or "" for value in node.outputs),
-        attributes={key: _plain_attribute(attribute) for key, attribute in node.attributes.items()},
-        captured=tuple(captured),
+        attributes={key: bodies.plain(attribute) for key, attribute in node.attributes.items()},
+        captured=bodies.captured(node),
     )
-
-
-def _graphs(attribute: ir.Attr) -> tuple[ir.Graph, ...]:
-    if attribute.type == ir.AttributeType.GRAPH:
-        return (attribute.value,)
-    return tuple(attribute.value) if attribute.type == ir.AttributeType.GRAPHS else ()
-
-
-def _captured(graph: ir.Graph) -> dict[str, None]:
-    """The values of outer graphs that a subgraph reads, in order."""
-    own = {value.name for value in (*graph.inputs, *graph.initializers.values())}
-    own |= {value.name for node in graph.all_nodes() for value in node.outputs}
-    read = [value.name for node in graph.all_nodes() for value in node.inputs if value is not None]
-    read += [value.name for value in graph.outputs]
-    return {name: None for name in read if name and name not in own}
-
-
-def _plain_attribute(attribute: ir.Attr) -> Any:
-    """An attribute as a Python value that can be compared; a subgraph as its bytes."""
-    if attribute.type == ir.AttributeType.TENSOR:
-        return np.array(attribute.value.numpy())
-    if attribute.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS):
-        return tuple(_meaning(ir.to_proto(graph)).SerializeToString(deterministic=True) for graph in _graphs(attribute))
-    return tuple(attribute.value) if isinstance(attribute.value, (list, tuple)) else attribute.value
-
-
-def _meaning(graph: onnx.GraphProto) -> onnx.GraphProto:
-    """A graph without what says nothing: shapes and unread names of inner values, and the order of its initializers."""
-    del graph.value_info[:]
-    graph.initializer.sort(key=lambda one: one.name)
-    read = _read_in(graph)
-    for node in graph.node:
-        node.output[:] = [name if name in read else "" for name in node.output]
-        for inner in _inner(node):
-            _meaning(inner)
-    return graph
-
-
-def _read_in(graph: onnx.GraphProto) -> set[str]:
-    """The names that nodes of a graph, and of the graphs in it, read."""
-    names = {value.name for value in graph.output} | {name for node in graph.node for name in node.input}
-    return names.union(*(_read_in(inner) for node in graph.node for inner in _inner(node)))
-
-
-def _inner(node: onnx.NodeProto) -> list[onnx.GraphProto]:
-    single = [attribute.g for attribute in node.attribute if attribute.HasField("g")]
-    return [*single, *(graph for attribute in node.attribute for graph in attribute.graphs)]
