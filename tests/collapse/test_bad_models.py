@@ -131,7 +131,9 @@ def test_shapes_that_do_not_fit_are_left_alone():
 
 def test_a_model_in_two_files(file, tmp_path, monkeypatch):
     """As one of more than 2 GB is written, and read by mapping its data."""
-    saving, external = (importlib.import_module(f"unbend.{one}") for one in ("collapse.write.saving", "network.external"))
+    saving, external = (
+        importlib.import_module(f"unbend.{one}") for one in ("collapse.write.saving", "network.external")
+    )
     monkeypatch.setattr(saving, "MAX_BYTES", 10)
     monkeypatch.setattr(saving, "SMALL", 4)
     monkeypatch.setattr(external, "MAPPED", 10)

@@ -25,6 +25,15 @@ def wide_linear_mlp():
     return chain(*layers, graph=Graph("N", 784))
 
 
+@trap(3)
+def towers_that_share_layers():  # no tower alone may drop a layer, all of them together may
+    graph, value = Graph("N", 6), "x"
+    first, second = graph.constant(a(6, 9)), graph.constant(a(9, 6))
+    for _ in range(3):
+        value = graph("Relu", graph("MatMul", graph("MatMul", value, first), second))
+    return graph.model(value)
+
+
 @trap(2)
 def relu_among_four():
     layers = [("Gemm", a(6, 6)), ("Gemm", a(6, 6), a(6)), ("Relu",), ("Gemm", a(6, 6)), ("Gemm", a(6, 6), a(6))]

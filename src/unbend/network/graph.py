@@ -7,7 +7,7 @@ only make constants are not nodes of the network. The file's own graph (`model`)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -227,14 +227,14 @@ class Network:
         nodes = [node for node in self.model.graph if node.op_type in SPREADING and node.outputs[0].name]
         return {node.outputs[0].name or "": [one.name or "" for one in node.inputs if one] for node in nodes}
 
-    def stored(self, node: Node) -> int:
-        """How many numbers the node keeps."""
-        return sum(self.numbers(name) for name in set(node.inputs))
+    def stored(self, *nodes: Node, without: Collection[str] = ()) -> int:
+        """How many numbers some nodes keep together, beside those called in `without`."""
+        return sum(self.numbers(name) for name in {name for node in nodes for name in node.inputs}.difference(without))
 
     @property
     def parameters(self) -> int:
         """How many numbers the network keeps."""
-        return sum(self.numbers(name) for name in {name for node in self.nodes for name in node.inputs})
+        return self.stored(*self.nodes)
 
 
 def captured_names(node: Node) -> set[str]:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import inf
 
+from unbend.collapse.choose.sharing import numbers
 from unbend.collapse.reduce.steps import Price
 from unbend.collapse.write.rewrite import Plan, plan
 from unbend.network import Network
@@ -34,7 +35,7 @@ def grown(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False
 
 def room(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False) -> float:
     """How many more numbers the network may store than it does with these plans."""
-    return inf if allow_growth else GROWTH * network.parameters - sum(_added(one) for one in plans)
+    return inf if allow_growth else (1 + GROWTH) * network.parameters - numbers(network, plans)
 
 
 def _now(one: Plan) -> Price:

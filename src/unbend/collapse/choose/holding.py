@@ -18,6 +18,7 @@ from unbend.collapse.certify.half import half
 from unbend.collapse.certify.precision import Digits
 from unbend.collapse.certify.probes import scaler_nodes
 from unbend.collapse.choose.measured import Planner
+from unbend.collapse.choose.sharing import STAYS, unfounded
 from unbend.collapse.write.rewrite import Plan, rewrite
 from unbend.collapse.write.write import Overflow
 from unbend.errors import ModelError
@@ -34,7 +35,15 @@ class Written:
 
 
 def written(network: Network, plans: Sequence[Plan], planner: Planner) -> Written:
-    """The model with those plans written that collapse and hold."""
+    """The model with those plans written that collapse and hold, and count on no numbers being gone that stay."""
+    done = _written(network, plans, planner)
+    while loose := unfounded(network, done.plans):
+        plans = [replace(one, kept=STAYS) if one in loose else one for one in done.plans]
+        done = _written(network, plans, planner)
+    return done
+
+
+def _written(network: Network, plans: Sequence[Plan], planner: Planner) -> Written:
     chosen = [one for one in plans if one.collapses]
     if not chosen:
         return Written(network.model, tuple(plans))

@@ -16,8 +16,9 @@ import numpy as np
 from unbend.affine import Affine, Diagonal, Identity
 from unbend.collapse.choose.growth import room
 from unbend.collapse.choose.scales import Scales, held
+from unbend.collapse.choose.sharing import together
 from unbend.collapse.find.shifts import Shift, shifts
-from unbend.collapse.find.stretches import Stretch, inverse
+from unbend.collapse.find.stretches import Stretch, inverse, shared_constants
 from unbend.collapse.reduce.steps import Price
 from unbend.collapse.reduce.target import WORTH
 from unbend.collapse.write.rewrite import Plan, plan
@@ -47,7 +48,7 @@ def joint(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False
     """The plans, some of them joined where that is cheaper; numbers may grow as they may in `growth`."""
     state = _State(network, list(plans), allow_growth)
     for _ in range(ROUNDS):
-        if not any([_shifted(state), _scaled(state)]):
+        if not any([_together(state), _shifted(state), _scaled(state)]):
             break
     return state.plans
 
@@ -129,6 +130,7 @@ def joined(network: Network, stretches: Sequence[Stretch]) -> Stretch:
         {name: turn for one in stretches for name, turn in one.outward.items()},
         pieces,
         any(one.growth for one in stretches),
+        frozenset().union(*(one.shared for one in stretches)).intersection(shared_constants(network, nodes)),
     )
 
 
@@ -140,6 +142,13 @@ def turned(stretch: Stretch, turn: Turn) -> Stretch:
     for name in set(turn.back).intersection(stretch.sources):
         inward[name] = turn.back[name].then(inward[name]) if name in inward else turn.back[name]
     return replace(stretch, inward=inward, outward=outward)
+
+
+def _together(state: _State) -> bool:
+    """Plan stretches together that share numbers."""
+    before = state.plans
+    state.plans = together(state.network, before)
+    return state.plans != before
 
 
 def _shifted(state: _State) -> bool:

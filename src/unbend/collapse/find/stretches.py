@@ -6,7 +6,7 @@ outside are the stretch's sources, those that are read outside are its outputs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -33,7 +33,7 @@ class Stretch:
     Values at its ends may be held in other units than the file's, s ∘ v + t: `inward` turns such sources back into
     the file's units, `outward` turns such outputs into the new ones. Several stretches that values held so join are one
     `Stretch`; `pieces` are those that it was made of, as they were. With `growth` it may store more
-    numbers than it did.
+    numbers than it did. The constants in `shared` stay whatever becomes of it, since other nodes read them too.
     """
 
     nodes: tuple[Node, ...]
@@ -44,6 +44,7 @@ class Stretch:
     outward: Mapping[str, Affine] = field(default_factory=dict)
     pieces: tuple[Stretch, ...] = ()
     growth: bool = False
+    shared: frozenset[str] = frozenset()
 
     @property
     def label(self) -> str:
@@ -213,5 +214,16 @@ def _stretch(network: Network, nodes: list[Node], maps: dict[Node, tuple[Local, 
     ]
     order = {name: i for i, name in enumerate(n for node in nodes for n in node.outputs)}
     return Stretch(
-        tuple(nodes), tuple(maps[node] for node in nodes), tuple(sources), tuple(sorted(outputs, key=order.__getitem__))
+        tuple(nodes),
+        tuple(maps[node] for node in nodes),
+        tuple(sources),
+        tuple(sorted(outputs, key=order.__getitem__)),
+        shared=shared_constants(network, nodes),
     )
+
+
+def shared_constants(network: Network, nodes: Sequence[Node]) -> frozenset[str]:
+    """The constants that some nodes read and others read too."""
+    inside = set(nodes)
+    names = {name for node in nodes for name in node.inputs if name in network.constants}
+    return frozenset(name for name in names if not inside.issuperset(network.readers[name]))

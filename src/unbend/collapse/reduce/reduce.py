@@ -171,7 +171,7 @@ def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ())
         else:
             for name, one in zip(node.outputs, outputs, strict=False):
                 if name in read:
-                    _open(graph, network, node, name, one)
+                    _open(graph, network, node, name, one, stretch.shared)
     _turn(graph, stretch)
     return graph
 
@@ -225,16 +225,16 @@ def _one_type(network: Network, node: Node, made: Sequence[str]) -> bool:
     return len(types) == 1 and is_float(types.pop())
 
 
-def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local) -> None:
+def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local, shared: frozenset[str]) -> None:
     """Put the edges that make one output of the node into the graph.
 
     A node with a single variable input and a single output is a step by itself, with its offset; the mask of a Dropout
-    that nobody reads is none.
+    that nobody reads is none. The numbers of `shared` constants are stored anyway.
     """
     offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
     if len(one.maps) == 1 and (len(node.outputs) == 1 or node.op_type == "Dropout"):
         ((position, linear),) = one.maps.items()
-        step = Step(Affine(linear, offset), node, stored=network.stored(node), position=position)
+        step = Step(Affine(linear, offset), node, stored=network.stored(node, without=shared), position=position)
         graph.edges.append(Edge(node.inputs[position], name, (step,)))
         graph.offsets[name] = _zero(graph.shapes[name])
         return

@@ -30,7 +30,8 @@ class Plan:
 
     The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
     `scales` are left at the ends of its edges; `pieces` tell the same of each of the stretches that it joins.
-    A `tempting` one left out a form that saves much and stores more numbers.
+    A `tempting` one left out a form that saves much and stores more numbers, a `numerous` one any that only for its
+    numbers was refused. `left` are the nodes that its form has of the file's own.
     """
 
     stretch: Stretch
@@ -43,6 +44,8 @@ class Plan:
     scales: tuple[EndScale, ...] = ()
     pieces: tuple[Plan, ...] = ()
     tempting: bool = False
+    left: frozenset[Node] = frozenset()
+    numerous: bool = False
 
     @property
     def collapses(self) -> bool:
@@ -65,23 +68,31 @@ def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -
     kept = _reason(stretch, before, after, rules if edges else (), graph.target)
     tempting = bool(graph.target.tempting)
     if kept:
-        return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting)
+        numerous = tempting or any(_is_numerous(new, old) for new, old in graph.target.dearer)
+        return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting, numerous=numerous)
     edges = shortened(edges)
     after = _price_after(network, stretch, graph, edges)
     written, kept = tried(network, stretch, graph, edges, rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in written}
     pieces = tuple(_piece(network, one, graph, written, kept) for one in stretch.pieces)
-    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces, tempting)
+    left = _left(graph, written)
+    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces, tempting, left)
 
 
 def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], kept: str) -> Plan:
     """What becomes of one of the stretches that a plan joins."""
     made = {name for node in stretch.nodes for name in node.outputs}
     own = tuple(edge for edge in edges if edge.target in made)
-    after = _price_after(network, stretch, replace(graph, closed=graph.closed & set(stretch.nodes)), own)
+    graph = replace(graph, closed=graph.closed & set(stretch.nodes))
+    after = _price_after(network, stretch, graph, own)
     rules = tuple(rule for edge in own for step in edge.steps for rule in step.rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in own}
-    return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept)
+    return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept, left=_left(graph, own))
+
+
+def _left(graph: Reduction, edges: Sequence[Edge]) -> frozenset[Node]:
+    """The nodes that stay as they are."""
+    return frozenset(step.node for edge in edges for step in edge.steps if step.node is not None) | graph.closed
 
 
 def _reason(stretch: Stretch, before: Price, after: Price, rules: tuple[str, ...], target: Target) -> str:
@@ -103,6 +114,10 @@ def _reason(stretch: Stretch, before: Price, after: Price, rules: tuple[str, ...
     return "no two of its maps have a product or a sum of a simpler form"
 
 
+def _is_numerous(new: Price, old: Price) -> bool:
+    return new.macs <= old.macs and new.nodes <= old.nodes
+
+
 def _more(new: Price, old: Price) -> str:
     """What one price has more of than another."""
     if new.macs > old.macs:
@@ -113,12 +128,9 @@ def _more(new: Price, old: Price) -> str:
 
 
 def _price_before(network: Network, stretch: Stretch) -> Price:
-    """The stretch's own price; a constant that another part of the network reads too counts nothing: it stays."""
-    inside = set(stretch.nodes)
-    macs = _macs(stretch, stretch.nodes)
-    names = {name for node in stretch.nodes for name in node.inputs if name in network.constants}
-    shared = {name for name in names if any(node not in inside for node in network.readers.get(name, ()))}
-    return Price(macs, sum(network.numbers(name) for name in names - shared), len(stretch.nodes))
+    """The stretch's own price; a constant that stays whatever becomes of it counts nothing."""
+    stored = network.stored(*stretch.nodes, without=stretch.shared)
+    return Price(_macs(stretch, stretch.nodes), stored, len(stretch.nodes))
 
 
 def _macs(stretch: Stretch, nodes: Collection[Node]) -> int:
@@ -133,14 +145,20 @@ def _price_after(network: Network, stretch: Stretch, graph: Reduction, edges: Se
     targets = {edge.target for edge in edges}
     sums = len(edges) - len(targets)
     shifts = [written(Affine(Identity(()), graph.offsets[one])) for one in targets if graph.offsets[one].any()]
-    closed = Price(_macs(stretch, graph.closed), sum(network.stored(node) for node in graph.closed), len(graph.closed))
+    stored = network.stored(*_left(graph, edges), without=stretch.shared)
+    closed = Price(_macs(stretch, graph.closed), stored, len(graph.closed))
     renamed = len([value for value in targets & public_names(network) if not _is_new(graph, edges, value)])
     return sum(shifts, price + closed + Price(0, 0, sums + renamed))
 
 
 def _price(edge: Edge) -> Price:
-    """The price of an edge; what does not depend on its source is done once for all rows, and is no node of a row."""
+    """The price of an edge, but for the numbers of the file's own nodes.
+
+    What does not depend on its source is done once for all rows, and is no node of a row.
+    """
+    stored = sum(step.stored for step in edge.steps if step.node is not None)
     price = total(edge.steps)
+    price = replace(price, parameters=price.parameters - stored)
     return replace(price, nodes=0) if is_only_ones(edge.steps[0].affine) else price
 
 

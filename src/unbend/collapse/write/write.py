@@ -37,6 +37,9 @@ from unbend.network import Network, Node
 AXES_AS_INPUT = 18
 """The first opset in which ReduceMean has its axes as an input."""
 
+FIRST = 8
+"""Arrays whose first numbers differ are told apart by those."""
+
 
 class Overflow(Exception):
     """A merged number does not fit into the tensor's type."""
@@ -88,6 +91,7 @@ class Writer:
     values: dict[str, ir.Value] = field(default_factory=dict)
     taken: set[str] = field(default_factory=set)
     named: set[ir.Value] = field(default_factory=set)
+    stored: dict[tuple, list[tuple[np.ndarray, ir.Value]]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         graph = self.model.graph
@@ -107,7 +111,7 @@ class Writer:
         return name
 
     def constant(self, array: np.ndarray, stem: str, dtype: np.dtype) -> ir.Value:
-        """An initializer, rounded once to `dtype`.
+        """An initializer, rounded once to `dtype`; the one that holds the same numbers already, if there is one.
 
         Raises
         ------
@@ -118,10 +122,15 @@ class Writer:
             rounded = np.ascontiguousarray(array.astype(dtype, copy=False)).reshape(array.shape)
         if not np.isfinite(rounded).all() and np.isfinite(array).all():
             raise Overflow(f"a merged number is too large for {dtype.name}")
+        alike = self.stored.setdefault((rounded.dtype, rounded.shape, rounded.reshape(-1)[:FIRST].tobytes()), [])
+        for other, value in alike:
+            if np.array_equal(other, rounded):
+                return value
         name = self.fresh(stem)
         value = ir.Value(name=name, const_value=ir.tensor(rounded, name=name), shape=ir.Shape(rounded.shape))
         value.dtype = ir.DataType.from_numpy(rounded.dtype)
         self.model.graph.register_initializer(value)
+        alike.append((rounded, value))
         return value
 
     def node(
