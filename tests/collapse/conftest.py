@@ -1,6 +1,5 @@
 """The tests of the collapse share `onnx_graphs.py` with those of networks, and `random_graphs.py` of their own."""
 
-import math
 import sys
 from pathlib import Path
 
@@ -12,9 +11,5 @@ sys.path[:0] = [str(here), str(here.parent / "network")]
 
 @pytest.fixture(autouse=True)
 def counted(monkeypatch):
-    """The forms that tests expect are those that counting chooses.
-
-    What times choose, and what half precision refuses, have tests of their own: three weights may round well or badly.
-    """
+    """The forms that tests expect are those that counting chooses; what times choose has tests of its own."""
     monkeypatch.setattr(sys.modules["unbend.collapse.collapse"], "COST", "macs")
-    monkeypatch.setattr(sys.modules["unbend.collapse.certify.precision"], "ALLOWED", math.inf)

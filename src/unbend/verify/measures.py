@@ -79,23 +79,33 @@ class Values(Measure):
         return replace(x, array=x.array + offset, terms=x.terms + 1)
 
 
+@dataclass(frozen=True)
 class Magnitudes(Measure):
-    """|W| x + |b|, step by step."""
+    """|W| x + |b|, step by step; no coefficient is taken for less than `floor`."""
+
+    floor: float = 0.0
 
     def scaled(self, apply: Apply, coefficients: np.ndarray, x: Tensor, terms: int, *, once: bool = True) -> Tensor:  # noqa: D102
-        return _counted(x, apply(np.abs(coefficients), x.array), terms)
+        return _counted(x, apply(np.maximum(np.abs(coefficients), self.floor), x.array), terms)
 
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:  # noqa: D102
         return replace(x, array=x.array + np.abs(offset), terms=x.terms + 1)
 
 
+@dataclass(frozen=True)
 class Norms(Measure):
-    """An upper bound of the norm of each row of W: exact for the first product, by the triangle inequality after it."""
+    """An upper bound of the norm of each row of W: exact for the first product, by the triangle inequality after it.
+
+    No coefficient is taken for less than `floor`.
+    """
+
+    floor: float = 0.0
 
     def scaled(self, apply: Apply, coefficients: np.ndarray, x: Tensor, terms: int, *, once: bool = True) -> Tensor:  # noqa: D102
+        size = np.maximum(np.abs(coefficients), self.floor)
         if x.apart and once:
-            return _counted(x, np.sqrt(apply(coefficients**2, x.array**2)), terms)
-        return _counted(x, apply(np.abs(coefficients), x.array), terms)
+            return _counted(x, np.sqrt(apply(size**2, x.array**2)), terms)
+        return _counted(x, apply(size, x.array), terms)
 
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:  # noqa: D102
         shape = np.broadcast_shapes(x.array.shape, offset.shape)

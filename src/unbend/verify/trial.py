@@ -101,11 +101,11 @@ class Half:
     still: list[np.ndarray]
 
     @staticmethod
-    def of(side: Side, ones: Mapping[str, np.ndarray]) -> Half:
-        """The half of a side, for sources of this shape."""
+    def of(side: Side, ones: Mapping[str, np.ndarray], floor: float = 0.0) -> Half:
+        """The half of a side, for sources of this shape, no coefficient of |W| below `floor`."""
         zeros = {name: np.zeros_like(array) for name, array in ones.items()}
-        whole = [tensor.array for tensor in side(ones, Magnitudes())]
-        return Half(side(zeros, Values()), whole, [tensor.array for tensor in side(zeros, Magnitudes())])
+        whole = [tensor.array for tensor in side(ones, Magnitudes(floor))]
+        return Half(side(zeros, Values()), whole, [tensor.array for tensor in side(zeros, Magnitudes(floor))])
 
     def rounding(self, i: int) -> np.ndarray:
         """What float64 may be off by, at signs, for the output i."""
@@ -158,7 +158,8 @@ def _shares(
     With `stated` the bound itself is looked at: it was made at the first size, and a mean has fewer terms at others.
     """
     ones = {end.original: np.ones(shapes[end.original]) for end in stretch.sources}
-    one, other = Half.of(before, ones), Half.of(after, ones)
+    floor = _floor(after.piece)
+    one, other = Half.of(before, ones), Half.of(after, ones, floor)
     if stated:
         yield from _stated(stretch.bound, one, other, _unit(after.piece))
     offsets = []
@@ -172,7 +173,7 @@ def _shares(
         largest = float(np.max(one.still[i] + other.still[i], initial=0.0))
         allowed = stretch.bound.offset * largest + one.rounding(i) + other.rounding(i)
         yield _worst(np.abs(b - a), allowed, f"at the origin, {end.collapsed}")
-    allowances = _allowances(stretch.bound, one, other, [tensor.array for tensor in after(ones, Norms())])
+    allowances = _allowances(stretch.bound, one, other, [tensor.array for tensor in after(ones, Norms(floor))])
     for _ in range(SIGNS):
         x = {name: rng.choice((-1.0, 1.0), size=array.shape) for name, array in ones.items()}
         rows = zip(before(x, Values()), after(x, Values()), offsets, allowances, stretch.outputs, strict=True)
@@ -205,6 +206,11 @@ def _unit(piece: Piece) -> float:
     """The unit roundoff of the coarsest type that the piece's numbers are stored in."""
     eps = (float(ml_dtypes.finfo(array.dtype).eps) for array in piece.numbers().values())
     return max(eps, default=2 * FINE) / 2
+
+
+def _floor(piece: Piece) -> float:
+    """The largest of the smallest normal numbers of its types: a smaller one is rounded as that is, or to zero."""
+    return max((float(ml_dtypes.finfo(one.dtype).smallest_normal) for one in piece.numbers().values()), default=0.0)
 
 
 def _stated(bound: Bound, one: Half, other: Half, unit: float) -> Iterator[tuple[float, str]]:

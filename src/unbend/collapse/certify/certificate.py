@@ -43,7 +43,8 @@ PACKAGES = ("unbend", "numpy", "onnx", "onnx-ir", "onnxruntime")
 MEANING = (
     "For every finite x, and each output of each stretch: |f(x) - g(x)| <= collapsed |W_g| |x| + original |W_f| |x| + "
     "offset max(|f|(0) + |g|(0)), where f and g are the stretch in the original and in the collapsed file, computed "
-    "exactly from the stored numbers, and |W|, |f|, |g| are made of the absolute values of those numbers."
+    "exactly from the stored numbers, and |W|, |f|, |g| are made of the absolute values of those numbers; in |W_g| "
+    "none is taken for less than the smallest normal number of its type."
 )
 
 EXECUTION = (

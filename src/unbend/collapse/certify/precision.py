@@ -13,9 +13,11 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+import onnx_ir as ir
 
 from unbend.collapse.certify.probes import MAX_NUMBERS, input_probes
 from unbend.collapse.certify.reach import Collapsed, Original
+from unbend.collapse.certify.settled import is_settled, note, settled
 from unbend.collapse.find.stretches import inverse, values_of
 from unbend.collapse.write.rewrite import Plan
 from unbend.collapse.write.rounding import is_half
@@ -83,6 +85,8 @@ class Digits:
     def _lost(self, plan: Plan) -> str:
         if not (half := self.half(plan)):
             return ""
+        if is_settled(plan, settled(self.network.model)):
+            return f"in {half} its collapsed form was further from the float64 truth when unbend wrote the file"
         found = self.rounding(plan)
         if found.ratio <= ALLOWED:
             return ""
@@ -90,6 +94,10 @@ class Digits:
             f"in {half} its collapsed form would be {number(found.ratio, 3)} times as far from the float64 truth as it "
             f"is ({number(100 * found.collapsed, 2)} % of its numbers, now {number(100 * found.original, 2)} %)"
         )
+
+    def note(self, model: ir.Model) -> None:
+        """Write into a model made of the network which stretches are kept for their digits."""
+        note(model, (one for one, reason in self.known.items() if reason), settled(self.network.model))
 
     def half(self, plan: Plan) -> str:
         """The type of the stretch if that is half precision, else empty."""

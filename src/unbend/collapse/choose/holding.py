@@ -53,6 +53,7 @@ def _written(network: Network, plans: Sequence[Plan], planner: Planner) -> Writt
     if found.written is None:
         return Written(network.model, settled)
     model, certificate = found.written
+    found.digits.note(model)
     return Written(model, settled, replace(certificate, half=half(found.digits, found.good, model)))
 
 
