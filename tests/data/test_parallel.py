@@ -48,6 +48,16 @@ def test_the_sum_does_not_depend_on_the_number_of_workers() -> None:
     np.testing.assert_allclose(one.centred, Moments.of(np.hstack(blocks).T).centred, rtol=1e-12, atol=1e-9)
 
 
+def test_moments_hold_nothing_of_the_memory_that_the_next_block_takes() -> None:
+    rng = np.random.default_rng(0)
+    for rows in (1, 3000):
+        found = column_moments(list(rng.normal(size=(5, rows))))
+        kept = [np.copy(part) for part in (found.shift, found.sums, found.products)]
+        column_moments([np.full(3000, np.nan)] * 5)  # the same thread's, so the same memory
+        for part, before in zip((found.shift, found.sums, found.products), kept, strict=True):
+            np.testing.assert_array_equal(part, before)
+
+
 def test_nothing_to_add() -> None:
     assert added(column_moments, []) is None
 

@@ -26,6 +26,13 @@ HELD = 1 << 21
 ROUGH, STEPS = 10.0, 25
 """A sample's noise is half a unit of likelihood for each coefficient: a step that gains no more than this many times
 that is the last, as it halves the digits that are missing."""
+LIGHT = 0.02
+"""Rows that have more than this share of a sample's information in some direction are left out of it: one row of a level
+seems to give its class away, and from such a coefficient it is a long way back."""
+PRIOR = 1e-7
+"""Of the information that rows of these classes have of each direction before anything is known of it, so much is added:
+a direction that the sample tells nothing of has a coefficient of 0 then. Without it rounding, which differs between
+processors, would decide whether the Hessian is positive."""
 SURE, FLAT = 10.0, 0.2
 """Directions whose coefficient is no larger than some standard errors (its square over the variance is below the
 first), and of which the Hessian is below this share of the median, are those that few rows of the sample tell of."""
@@ -46,17 +53,25 @@ def first_guess(axes: Axes, blocks: Blocks, classes: int, n: int, penalty: np.nd
     rows = min(n // PART, MOST * coefficients)
     if rows < WORTH * coefficients or n * coefficients < SMALL:
         return None
-    sample = _some(blocks, rows)
+    sample = [_light(axes, block, LIGHT * rows / n) for block in _some(blocks, rows)]
     if sum(len(block.x) for block in sample) < WORTH * coefficients:
         return None
     found: tuple[Optimum, float] | None = None
     for part in _growing(sample, LEAST * coefficients):
-        share = _weight(part) / axes.weight
+        counts = _counts(part, classes)
+        share = float(counts.sum()) / axes.weight
         rough = ROUGH * coefficients / sum(len(block.x) for block in part)
-        newton = Newton(axes, lambda part=part: part, classes, penalty * share, rough, STEPS)
-        solved = newton.run(None if found is None else found[0].gamma)
-        found = (solved, share) if isinstance(solved, Optimum) and solved.reading.counts.all() else None
+        pull = share * (penalty + PRIOR * _information(axes, counts))
+        newton = Newton(axes, lambda part=part: part, classes, pull, rough, STEPS)
+        solved = newton.run(None if found is None else found[0].gamma) if counts.all() else None
+        found = (solved, share) if isinstance(solved, Optimum) else None
     return None if found is None else _shrunk(*found)
+
+
+def _information(axes: Axes, counts: np.ndarray) -> np.ndarray:
+    """The Hessian of all rows ((K − 1) q, (K − 1) q) where all are as likely of each class as these; counts (K,)."""
+    shares = counts[1:] / counts.sum()
+    return np.kron(np.diag(shares) - np.outer(shares, shares), np.eye(axes.size))
 
 
 def _shrunk(found: Optimum, share: float) -> Start:
@@ -85,6 +100,14 @@ def _some(blocks: Blocks, rows: int) -> Sequence[Block]:
     return found
 
 
+def _light(axes: Axes, block: Block, most: float) -> Block:
+    """The rows of a block that have no more than such a share of the information of all rows in any direction."""
+    u = axes.rows(block.x)
+    share = np.einsum("ij,ij->i", u, u)
+    kept = (share if block.weights is None else share * block.weights) <= most
+    return block if kept.all() else _rows(block, kept)
+
+
 def _growing(sample: Sequence[Block], least: int) -> Iterator[Sequence[Block]]:
     """An eighth of an eighth …, an eighth of the sample, and the sample."""
     if sum(len(block.x) for block in sample) >= PART * least:
@@ -92,11 +115,15 @@ def _growing(sample: Sequence[Block], least: int) -> Iterator[Sequence[Block]]:
     yield sample
 
 
-def _rows(block: Block, part: slice) -> Block:
+def _rows(block: Block, part: slice | np.ndarray) -> Block:
     """Some rows of a block; nothing of the others stays in memory once they are copied."""
     weights = None if block.weights is None else block.weights[part]
     return Block(np.ascontiguousarray(block.x[part]), block.y[part], weights)
 
 
-def _weight(sample: Sequence[Block]) -> float:
-    return float(sum(len(block.x) if block.weights is None else block.weights.sum() for block in sample))
+def _counts(sample: Sequence[Block], classes: int) -> np.ndarray:
+    """The weight of each class; (K,)."""
+    counts = np.zeros(classes)
+    for block in sample:
+        counts += np.bincount(block.y[:, 0].astype(np.intp), block.weights, classes)
+    return counts

@@ -119,7 +119,10 @@ def logistic(
         axes = plain_axes(moments, names, blocks, collinear, intercept)
         penalty = _penalty(axes, len(classes))
     newton = Newton(axes, blocks, len(classes), penalty, wary=not strength)
-    found = newton.run(first_guess(axes, blocks, len(classes), moments.n, penalty))
+    guess = first_guess(axes, blocks, len(classes), moments.n, penalty)
+    found = newton.run(guess)
+    if found is None and guess is not None:  # the sample was like no other rows
+        found = newton.run()
     if not isinstance(found, Optimum) or not found.reading.counts.all():
         refuse_empty_class(axes, blocks, classes)
     if not strength and not _has_optimum(found):

@@ -78,7 +78,7 @@ def _notes(fit: LogisticFit) -> list[str]:
             "for shrunken coefficients: none are given."
         )
     notes.append(
-        f"Computed by Newton's method on weighted moments in {fit.steps} steps, one reading each. Condition number "
+        f"Computed by Newton's method on weighted moments in {fit.steps} steps. Condition number "
         f"{number(fit.condition, 2)}."
     )
     return notes
