@@ -250,8 +250,7 @@ def test_uncorrelated_columns_shrink_each_singular_value(depth: int) -> None:
 
 
 def best_of_one(value: float, decay: float) -> float:
-    """The t that minimises (value − t)² + 3 decay t^(2/3): a root of its derivative, which has more digits than where it
-    looks least."""
+    """The t that minimises (value − t)² + 3 decay t^(2/3), as a root of its derivative, which has all digits."""
     steepest = (decay / 3) ** 0.75
     if 2 * steepest**2 - 2 * value * steepest + 2 * decay * steepest ** (2 / 3) >= 0:
         return 0.0

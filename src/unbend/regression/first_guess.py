@@ -27,12 +27,12 @@ ROUGH, STEPS = 10.0, 25
 """A sample's noise is half a unit of likelihood for each coefficient: a step that gains no more than this many times
 that is the last, as it halves the digits that are missing."""
 LIGHT = 0.02
-"""Rows that have more than this share of a sample's information in some direction are left out of it: one row of a level
-seems to give its class away, and from such a coefficient it is a long way back."""
+"""Rows that have more than this share of a sample's information in some direction are left out of it: one row of a
+level seems to give its class away, and from such a coefficient it is a long way back."""
 PRIOR = 1e-7
-"""Of the information that rows of these classes have of each direction before anything is known of it, so much is added:
-a direction that the sample tells nothing of has a coefficient of 0 then. Without it rounding, which differs between
-processors, would decide whether the Hessian is positive."""
+"""Of the information that rows of these classes have of each direction before anything is known of it, so much is
+added: a direction that the sample tells nothing of has a coefficient of 0 then. Without it rounding, which differs
+between processors, would decide whether the Hessian is positive."""
 SURE, FLAT = 10.0, 0.2
 """Directions whose coefficient is no larger than some standard errors (its square over the variance is below the
 first), and of which the Hessian is below this share of the median, are those that few rows of the sample tell of."""
