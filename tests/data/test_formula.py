@@ -89,6 +89,22 @@ def test_new_rows_get_the_same_columns(frame: pd.DataFrame) -> None:
         found.coding.encode(other)
 
 
+def test_few_rows_are_kept_of_many_blocks(frame: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two of the first block, and the first one of each level."""
+    kept = []
+    together = pd.concat
+
+    def counted(frames: list[pd.DataFrame], **options) -> pd.DataFrame:
+        kept.append((len(frames), sum(map(len, frames))))
+        return together(frames, **options)
+
+    blocks = [pa.RecordBatch.from_pandas(frame[at : at + 10]) for at in range(0, N, 10)]
+    with monkeypatch.context() as patch:
+        patch.setattr(pd, "concat", counted)
+        assert table(lambda: iter(blocks), "y ~ a + region").n == N
+    assert kept == [(2, 2 + 4)]
+
+
 def test_rows_with_a_missing_value_do_not_count(frame: pd.DataFrame) -> None:
     holes = frame.copy()
     holes.loc[[3, 4], "a"] = np.nan

@@ -34,7 +34,7 @@ def fitted(source: Source, formula: Parsed) -> Model:
 
     categories = _categories(source, formula)
     known: dict[str, set[str]] = {name: set() for name in categories}
-    examples = [frame(_empty(source, formula.names), formula.names)]
+    examples: list[pd.DataFrame] = []
     sums: dict[str, tuple[Call, PowerSums]] = {}
     missing = dict.fromkeys(formula.names, 0)
     for read in source.batches():
@@ -44,13 +44,13 @@ def fitted(source: Source, formula: Parsed) -> Model:
         if batch.num_rows == 0:
             continue
         data = frame(batch, formula.names)
-        examples += [data.iloc[rows] for rows in _first_rows(batch, known)]
-        examples[1:1] = [data.head(2)] if not sums else []
+        if rows := [*range(0 if examples else min(2, len(data))), *_first_rows(batch, known)]:
+            examples.append(data.iloc[rows])
         for expression in formula.running:
             for call in _calls(expression, data):
                 sums.setdefault(expression, (call, PowerSums(2 * call.degree)))[1].see(call.x)
     states = {expression: state_of(call, total, expression) for expression, (call, total) in sums.items()}
-    few = pd.concat(examples[1:] or examples, ignore_index=True)
+    few = pd.concat(examples or [frame(_empty(source, formula.names), formula.names)], ignore_index=True)
     levels = {name: tuple(sorted(found)) for name, found in known.items()}
     return Model(formula, levels, _specified(formula, formula.right, few, states), _left(formula, few, states), missing)
 
@@ -82,7 +82,7 @@ def _calls_c(expression: str) -> bool:
     return any(called_in(node) == "C" for node in ast.walk(tree_of(expression)))
 
 
-def _first_rows(batch: pa.RecordBatch, known: dict[str, set[str]]) -> Iterator[list[int]]:
+def _first_rows(batch: pa.RecordBatch, known: dict[str, set[str]]) -> Iterator[int]:
     """Rows that have levels for the first time, which are known from then on."""
     for name, levels in known.items():
         texts = as_text(batch.column(name))
@@ -90,7 +90,7 @@ def _first_rows(batch: pa.RecordBatch, known: dict[str, set[str]]) -> Iterator[l
         levels.update(new)
         if len(levels) > LEVELS:
             raise DataError(f"{name} is a category with more than {LEVELS} levels", try_="leave it out of the formula")
-        yield [texts.index(value).as_py() for value in new]
+        yield from (texts.index(value).as_py() for value in new)
 
 
 def _calls(expression: str, data: pd.DataFrame) -> list[Call]:
