@@ -98,3 +98,28 @@ def test_kernels_of_other_strides_are_not_added() -> None:
     source = (1, 4, 1, 1)
     wide = Convolution(np.ones((4, 4, 1, 1)), source, (2, 2), ((0, 0), (0, 0)), (1, 1))
     assert isinstance(add(wide, convolution((1, 1), 0, source)), Sum)
+
+
+@pytest.mark.parametrize(
+    ("pads", "strides", "dilations"),
+    [
+        (((1, 1), (1, 1)), (1, 1), (1, 1)),
+        (((0, 2), (3, 0)), (2, 1), (1, 2)),
+        (((-3, 1), (1, -2)), (1, 2), (2, 1)),
+    ],
+)
+def test_channels_that_are_filtered_alone_are_filtered_by_their_own_taps(pads, strides, dilations):
+    rng = np.random.default_rng(0)
+    kernel, x = rng.normal(size=(5, 1, 3, 4)), rng.normal(size=(2, 1, 5, 70, 61))
+    x[1, 0, 2, 40, 30] = np.inf
+    alone = Convolution(kernel, (1, 5, 70, 61), strides, pads, dilations, 5)
+    whole = np.zeros((5, 5, 3, 4))
+    whole[range(5), range(5)] = kernel[:, 0]
+    together = Convolution(whole, (1, 5, 70, 61), strides, pads, dilations)
+    assert alone._alone
+    assert not together._alone
+    found = alone.apply(x)
+    np.testing.assert_allclose(found[0], together.apply(x[:1])[0], rtol=0, atol=1e-12)
+    assert np.isfinite(found[1, 0, [0, 1, 3, 4]]).all()
+    assert 0 < np.isinf(found[1, 0, 2]).sum() <= 12
+    assert not np.isnan(found).any()

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -13,6 +14,12 @@ from unbend.affine.maps import BLOCK, Cost, LinearMap, Shape
 from unbend.affine.numbers import Stored, numbers
 
 Pads = tuple[tuple[int, int], ...]
+
+CACHED = 1 << 15
+"""So many numbers of an image are worked on at once where each channel is filtered alone (256 KiB)."""
+
+FEW = 1 << 12
+"""A channel that takes no more multiplications than this is filtered by a product: fewer and longer steps."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +47,10 @@ class Convolution(LinearMap):
 
     @property
     def out_shape(self) -> Shape:
+        return self._out_shape
+
+    @cached_property
+    def _out_shape(self) -> Shape:
         spatial = (
             (size + begin + end - dilation * (k - 1) - 1) // stride + 1
             for size, (begin, end), dilation, k, stride in zip(
@@ -52,7 +63,11 @@ class Convolution(LinearMap):
         if not math.prod(self.out_shape):
             return np.empty((len(x), *self.out_shape))
         images = x.reshape(len(x) * self.source[0], *self.source[1:])
-        out, matrices = np.empty((len(images), *self.out_shape[1:])), self._matrices
+        out = np.empty((len(images), *self.out_shape[1:]))
+        if self._alone:
+            self._channel_by_channel(images, out)
+            return out.reshape(len(x), *self.out_shape)
+        matrices = self._matrices
         for block in self._blocks(len(images)):
             out[block] = self._seen_by(matrices, self._padded(images[block])).reshape(-1, *self.out_shape[1:])
         return out.reshape(len(x), *self.out_shape)
@@ -67,6 +82,27 @@ class Convolution(LinearMap):
         for number, slices in self._taps():
             total += each[number] @ padded[(..., *slices)].reshape(len(padded), self.groups, -1, self._positions)
         return total
+
+    @property
+    def _alone(self) -> bool:
+        """Whether each channel is filtered by itself, over so many places that this is best done tap by tap."""
+        outputs, _, *taps = self.stored.shape
+        work = math.prod(taps) * self._positions
+        return self.groups == outputs == self.source[1] and math.prod(taps) > 1 and work > FEW
+
+    def _channel_by_channel(self, images: np.ndarray, out: np.ndarray) -> None:
+        """One filter for each channel, tap by tap, on as many channels at once as stay in the processor's cache."""
+        step = max(1, CACHED // math.prod(self._padded_sizes))
+        taps, kernel = [slices for _, slices in self._taps()], self.kernel
+        for start in range(0, self.source[1], step):
+            block = slice(start, start + step)
+            weights = np.moveaxis(kernel[block].reshape(len(kernel[block]), -1, *(1,) * len(taps[0])), 1, 0)
+            room = np.empty(out[0, block].shape)
+            for image, sums in zip(images, out, strict=True):
+                padded = self._padded(image[None, block])[0]
+                np.multiply(padded[(..., *taps[0])], weights[0], out=sums[block])
+                for weight, slices in zip(weights[1:], taps[1:], strict=True):
+                    sums[block] += np.multiply(padded[(..., *slices)], weight, out=room)
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
         if not math.prod(self.out_shape):
@@ -134,13 +170,14 @@ class Convolution(LinearMap):
 
     def _taps(self) -> Iterator[tuple[int, tuple[slice, ...]]]:
         """The number of each kernel position with the slices of the padded input that it meets."""
+        places = self.out_shape[2:]
         for number, tap in enumerate(np.ndindex(*self.stored.shape[2:])):
             starts = (t * d for t, d in zip(tap, self.dilations, strict=True))
             yield (
                 number,
                 tuple(
                     slice(start, start + stride * (size - 1) + 1, stride)
-                    for start, stride, size in zip(starts, self.strides, self.out_shape[2:], strict=True)
+                    for start, stride, size in zip(starts, self.strides, places, strict=True)
                 ),
             )
 
@@ -174,6 +211,9 @@ class Convolution(LinearMap):
     def _windows(self, padded: np.ndarray) -> np.ndarray:
         """(images, groups, in / groups · taps, positions): what each output position sees."""
         taps = math.prod(self.stored.shape[2:])
+        if taps == 1:
+            ((_, slices),) = self._taps()
+            return padded[(..., *slices)].reshape(len(padded), self.groups, -1, self._positions)
         windows = np.empty((len(padded), self.source[1], taps, *self.out_shape[2:]))
         for number, slices in self._taps():
             windows[:, :, number] = padded[(..., *slices)]

@@ -36,10 +36,10 @@ class Dense(LinearMap):
         return (*self.leading, self.stored.shape[0])
 
     def apply(self, x: np.ndarray) -> np.ndarray:
-        return x @ self.weight.T
+        return _along_last(x, self.weight.T)
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
-        return y @ self.weight
+        return _along_last(y, self.weight)
 
     def image(self, offset: np.ndarray) -> np.ndarray:
         return np.broadcast_to(offset, (*offset.shape[:-1], self.stored.shape[1])) @ self.weight.T
@@ -83,6 +83,11 @@ class Blocks(LinearMap):
     def cost(self) -> Cost:
         macs = math.prod(self.leading) * self.weights.shape[-1] * self.weights.shape[-2]
         return Cost(macs, self.weights.size)
+
+
+def _along_last(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """x M along the last axis, as one product of matrices."""
+    return (x.reshape(-1, len(matrix)) @ matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def _products(x: np.ndarray, weights: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 import numpy as np
 
@@ -17,6 +18,11 @@ from unbend.network.local import Local, Operand, Random, Unsupported, quiet
 from unbend.network.ops import local
 from unbend.network.reference import run_node
 from unbend.network.size import MAX_INDEX, within_memory
+
+Maps = Mapping[Node, tuple[Local, ...]]
+"""The maps of nodes that are affine everywhere, where they are known already."""
+
+NONE: Maps = MappingProxyType({})
 
 
 def as_rows(network: Network, x: np.ndarray) -> np.ndarray:
@@ -90,18 +96,24 @@ def locals_at(network: Network, node: Node, values: Mapping[str, np.ndarray]) ->
 
 
 def evaluate(
-    network: Network, x: np.ndarray | Mapping[str, np.ndarray], wanted: Iterable[str] | None = None
+    network: Network,
+    x: np.ndarray | Mapping[str, np.ndarray],
+    wanted: Iterable[str] | None = None,
+    maps: Maps = NONE,
 ) -> dict[str, np.ndarray]:
     """Values of the network for the rows `x` (rows, *input shape), or those of each input by name; (rows, *shape) each.
 
-    `wanted` names the values to keep (by default the outputs); others are dropped once they are no longer read.
+    `wanted` names the values to keep (by default the outputs); others are dropped once they are no longer read. Nodes
+    of which the `maps` are known are not asked again.
     """
     keep = set(wanted) if wanted is not None else {port.name for port in network.outputs}
     with within_memory(network.name):
-        return _evaluate(network, x, keep)
+        return _evaluate(network, x, keep, maps)
 
 
-def _evaluate(network: Network, x: np.ndarray | Mapping[str, np.ndarray], keep: set[str]) -> dict[str, np.ndarray]:
+def _evaluate(
+    network: Network, x: np.ndarray | Mapping[str, np.ndarray], keep: set[str], maps: Maps
+) -> dict[str, np.ndarray]:
     if isinstance(x, Mapping):
         values = {name: np.asarray(rows, dtype=np.float64) for name, rows in x.items()}
     else:
@@ -109,7 +121,7 @@ def _evaluate(network: Network, x: np.ndarray | Mapping[str, np.ndarray], keep: 
     count = len(next(iter(values.values())))
     last = {name: node for node in network.nodes for name in node.inputs}
     for node in network.nodes:
-        values |= dict(zip(node.outputs, node_values(network, node, values), strict=False))
+        values |= dict(zip(node.outputs, node_values(network, node, values, maps), strict=False))
         for name in node.inputs:
             if name in values and last[name] is node and name not in keep:
                 del values[name]
@@ -118,11 +130,12 @@ def _evaluate(network: Network, x: np.ndarray | Mapping[str, np.ndarray], keep: 
     return {name: values[name] for name in keep if name in values}
 
 
-def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+def node_values(network: Network, node: Node, values: Mapping[str, np.ndarray], maps: Maps = NONE) -> list[np.ndarray]:
     """The node's outputs for the rows in `values`."""
     try:
         with quiet():
-            return [_value(network, node, one, values) for one in locals_at(network, node, values)]
+            answers = maps[node] if node in maps else locals_at(network, node, values)
+            return [_value(network, node, one, values) for one in answers]
     except Random:
         raise
     except Unsupported as reason:

@@ -14,11 +14,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass
 
 from unbend.affine import Shape
 from unbend.errors import ModelError
 from unbend.network.graph import Node, captured_names, dtype_of
+from unbend.network.inference import infer, values_of
 from unbend.network.local import Operand, Unsupported
 from unbend.network.ops import local, lookup
 from unbend.network.random import why_random
@@ -58,7 +58,7 @@ def fold(model: ir.Model, name: str, rows: Mapping[str, int], known: Mapping[str
         if not _infer(twin, name, values=True):
             break
     found.shapes = _shapes(twin)
-    found.types = {v.name: t for v in _values(twin) if v.name and (t := dtype_of(v)) is not None}
+    found.types = {v.name: t for v in values_of(twin) if v.name and (t := dtype_of(v)) is not None}
     found.nodes = tuple(_variable_nodes(model, found.constants))
     _check_outputs(model, found.constants, name)
     return found
@@ -70,8 +70,9 @@ def _infer(model: ir.Model, name: str, *, values: bool) -> bool:
     That is left until constants are folded, which checks their size first: it writes such a vector out, however long.
     """
     before = len(_shapes(model))
-    with quiet_inference():
-        ShapeInferencePass(check_type=False, strict_mode=False, data_prop=values)(model)
+    if values and before == len({value.name for value in values_of(model) if value.name}):
+        return False
+    infer(model, values=values)
     shapes = _shapes(model)
     for value_name, shape in shapes.items():
         check_size(shape, value_name, name)
@@ -99,15 +100,11 @@ def _single_row(model: ir.Model, rows: Mapping[str, int]) -> None:
             symbol = value.shape[axis]
             symbols |= {symbol.value} if not isinstance(symbol, int) and symbol.value else set()
             value.shape = ir.Shape([1 if i == axis else each for i, each in enumerate(value.shape)])
-    for value in _values(model):
+    for value in values_of(model):
         if value in inputs or value.shape is None or value.is_initializer():
             continue
         axes = [1 if not isinstance(a, int) and a.value in symbols else a for a in value.shape]
         value.shape = ir.Shape(axes) if all(isinstance(a, int) for a in axes) else None
-
-
-def _values(model: ir.Model) -> list[ir.Value]:
-    return [*model.graph.inputs, *(value for node in model.graph for value in node.outputs)]
 
 
 def initializers(model: ir.Model) -> dict[str, np.ndarray]:
@@ -243,7 +240,7 @@ def _replace_by_initializers(graph: ir.Graph, node: ir.Node, arrays: list[np.nda
 def _shapes(model: ir.Model) -> dict[str, Shape]:
     return {
         value.name: tuple(int(axis) for axis in value.shape)  # type: ignore[arg-type]
-        for value in _values(model)
+        for value in values_of(model)
         if value.name and value.shape is not None and all(isinstance(axis, int) and axis >= 0 for axis in value.shape)
     }
 

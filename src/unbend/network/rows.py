@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import onnx_ir as ir
-from onnx_ir.passes.common import ShapeInferencePass
 
-from unbend.network.fold import quiet_inference
 from unbend.network.graph import Network, Node
+from unbend.network.inference import infer, values_of
 from unbend.network.reference import run_node
 
 ROWS = "unbend.rows"
@@ -68,10 +67,9 @@ def rows_of(network: Network) -> Rows:
         return Rows()
     twin = network.model.clone()
     _name_rows(twin, network.axes.rows)
-    with quiet_inference():
-        ShapeInferencePass(check_type=False, strict_mode=False)(twin)
+    infer(twin, values=True)
     first, moved = {}, set()
-    for value in (*twin.graph.inputs, *(value for node in twin.graph for value in node.outputs)):
+    for value in values_of(twin):
         name = value.name or ""
         if value.shape is None or name in network.constants or network.shapes.get(name, ())[:1] != (1,):
             continue
@@ -87,7 +85,7 @@ def _name_rows(model: ir.Model, rows: Mapping[str, int]) -> None:
     """Call the axis that counts rows by a name of its own, wherever the file states it."""
     own = {value.name: value.shape for value in model.graph.inputs if value.shape is not None and value.name in rows}
     symbols = {_name(shape[rows[name]]) for name, shape in own.items() if name is not None} - {None}
-    for value in (*model.graph.inputs, *(value for node in model.graph for value in node.outputs)):
+    for value in values_of(model):
         if value.shape is None:
             continue
         at = rows.get(value.name or "")

@@ -25,6 +25,7 @@ from unbend.collapse.write.rewrite import Plan
 from unbend.collapse.write.rounding import is_half
 from unbend.errors import ModelError
 from unbend.network import Network, evaluate
+from unbend.network.evaluate import Maps
 from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
 from unbend.network.run import give_back
@@ -204,7 +205,7 @@ def _known(network: Network) -> _Known | str:
         found = stretches(network)
         scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k in names}
         groups = input_probes(network, size(network, found).macs, scalers)
-        truths = [_true_outputs(network, group) for group in groups]
+        truths = [_true_outputs(network, group, found.maps) for group in groups]
         rounding = _roundings(network, groups, truths) if any(map(is_half, network.types.values())) else ()
         ran = _ran(network.model, groups, network.axes.rows if network.batch is None else None)
     except ModelError as error:
@@ -214,8 +215,8 @@ def _known(network: Network) -> _Known | str:
     return _Known(ran, groups, truths, rounding)
 
 
-def _true_outputs(network: Network, group: Group) -> Outputs:
-    values = evaluate(network, group)
+def _true_outputs(network: Network, group: Group, maps: Maps) -> Outputs:
+    values = evaluate(network, group, maps=maps)
     return [values[value.name or ""] for value in network.model.graph.outputs]
 
 

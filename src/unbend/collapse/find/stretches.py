@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -73,6 +74,12 @@ class Stretches:
         """The number of the stretch that the node belongs to."""
         return next((i for i, stretch in enumerate(self.stretches) if node in stretch.nodes), None)
 
+    @property
+    def maps(self) -> dict[Node, tuple[Local, ...]]:
+        """The maps of all nodes in stretches."""
+        pairs = (zip(one.nodes, one.locals, strict=True) for one in self.stretches)
+        return {node: maps for each in pairs for node, maps in each}
+
 
 def values_of(stretch: Stretch, sources: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Every value of the stretch for values of its sources (rows, *shape), in float64, by its nodes' own maps.
@@ -127,8 +134,18 @@ class _Groups:
         self.parent[self.find(one)] = self.find(other)
 
 
+_FOUND: WeakKeyDictionary[Network, Stretches] = WeakKeyDictionary()
+"""The stretches of each network that is still there."""
+
+
 def stretches(network: Network) -> Stretches:
-    """The stretches of `network`."""
+    """The stretches of `network`; they are looked for once."""
+    if network not in _FOUND:
+        _FOUND[network] = _stretches(network)
+    return _FOUND[network]
+
+
+def _stretches(network: Network) -> Stretches:
     maps: dict[Node, tuple[Local, ...]] = {}
     kept: list[Kept] = []
     rows = rows_of(network)
