@@ -87,7 +87,8 @@ class Blocks(LinearMap):
 
 def _along_last(x: np.ndarray, matrix: np.ndarray) -> np.ndarray:
     """x M along the last axis, as one product of matrices."""
-    return (x.reshape(-1, len(matrix)) @ matrix).reshape(*x.shape[:-1], matrix.shape[1])
+    rows = x.reshape(math.prod(x.shape[:-1]), len(matrix))
+    return (rows @ matrix).reshape(*x.shape[:-1], matrix.shape[1])
 
 
 def _products(x: np.ndarray, weights: np.ndarray) -> np.ndarray:
