@@ -9,7 +9,7 @@ import pytest
 import statsmodels.api as sm
 
 from unbend.document import Bullets, Heading, Paragraph, Table, render_text
-from unbend.regression import fit
+from unbend.regression import fit, summary
 
 
 @pytest.fixture(scope="module")
@@ -149,3 +149,23 @@ def test_digits_that_are_zeros_are_shown() -> None:
 
 def test_one_degree_of_freedom_is_one(frame: pd.DataFrame) -> None:
     assert "on 1 degree of freedom;" in words(fit(frame[["size", "price"]][:3], "price"), Paragraph)[0]
+
+
+@pytest.mark.parametrize("target", ["y", "kind"])
+def test_a_column_that_is_called_intercept(target: str) -> None:
+    """It is left out, the intercept is not."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"a": rng.normal(size=60)})
+    frame["intercept"] = 2 * frame.a
+    frame["y"] = frame.a + rng.normal(size=60)
+    frame["kind"] = np.where(frame.y > 0, "up", "down")
+    fitted = fit(frame[["a", "intercept", target]], target, collinear="drop")
+    tables = [block for block in fitted.document() if isinstance(block, Table)]
+    assert [row[:2] for row in tables[0].rows] == [
+        ["intercept", fitted.coefficients[0].estimate],
+        ["a", fitted.coefficients[1].estimate],
+        ["intercept", "left out"],
+    ]
+    if target == "y":
+        whole = [row[0] for row in summary._in_full(fitted).rows]
+        assert whole == ["intercept", "a"]

@@ -8,7 +8,7 @@ import pytest
 import statsmodels.api as sm
 from click.testing import CliRunner
 
-from unbend import fit
+from unbend import Ridge, fit
 from unbend.cli.commands import unbend
 from unbend.document import render_text
 from unbend.errors import DataError, UsageError
@@ -140,3 +140,17 @@ def test_a_ridge_is_chosen_whatever_the_size_of_weights(frame: pd.DataFrame, row
     expected = fit(some, "y", weights="w", ridge="gcv")
     assert found.ridge == pytest.approx(expected.ridge, rel=1e-4)
     np.testing.assert_allclose(found.coef, expected.coef, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(60, 8), (20, 40)])
+@pytest.mark.parametrize("alpha", ["gcv", "loo"])
+def test_weights_that_are_fewer_rows_than_parameters_choose_no_strength(rows: int, columns: int, alpha) -> None:
+    """The strength was rounding: 1e-11, or the strongest that is tried."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(rows, columns))
+    y = x @ rng.normal(size=columns) + rng.normal(size=rows)
+    weights = np.full(rows, 2.0**-7)
+    with pytest.raises(UsageError, match=f"these add up to {rows / 128:.3g} rows, fewer than the"):
+        Ridge(alpha).fit(x, y, weights)
+    once = Ridge(alpha).fit(x, y, weights / weights.mean())
+    np.testing.assert_array_equal(once.coef_, Ridge(alpha).fit(x, y).coef_)

@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 
 from unbend import LinearRegression, fit
+from unbend.errors import DataError
 
 N = 900
 NAMES = ("a", "b", "c")
@@ -101,3 +102,43 @@ def test_shift_and_scale_of_any_column_change_nothing(
         after[place] *= scale
         np.testing.assert_allclose(after[1:], before[1:], rtol=1e-13)
         assert after[0] == pytest.approx(before[0], abs=1e-15 * shift + 1e-13)
+
+
+UNITS = [(1e-130, 1e100), (1e-139, 1e149), (1e140, 1e-130), (1e140, 1e140), (1e-130, 1e-130)]
+"""Of columns and target: the squares of coefficients and standard errors may have no place in a float64."""
+
+
+def rows_in(column: float, target: float) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(200, 2))
+    y = x @ [1.0, 2.0] + rng.normal(size=200) + 3.0
+    return pd.DataFrame({"a": x[:, 0] * column, "b": x[:, 1] * column, "y": y * target})
+
+
+@pytest.mark.parametrize("covariance", ["classical", "HC3", "HAC"])
+@pytest.mark.parametrize(("column", "target"), UNITS)
+def test_units_that_are_far_apart_change_nothing(column: float, target: float, covariance: str) -> None:
+    expected, found = (fit(frame, "y", covariance=covariance) for frame in (rows_in(1.0, 1.0), rows_in(column, target)))
+    for one, other in zip(found.coefficients[1:], expected.coefficients[1:], strict=True):
+        for name in ("estimate", "se", "low", "high"):
+            assert getattr(one, name) / target * column == pytest.approx(getattr(other, name), rel=1e-13)
+        assert (one.t, one.p) == pytest.approx((other.t, other.p), rel=1e-11)
+    assert found.coefficients[0].se / target == pytest.approx(expected.coefficients[0].se, rel=1e-13)
+    assert found.f == pytest.approx(expected.f, rel=1e-11)
+    if column == target:
+        np.testing.assert_allclose(found.covariance[1:, 1:], expected.covariance[1:, 1:], rtol=1e-12)
+    else:
+        with pytest.raises(DataError, match="the variance of the coefficient of a is too large or too small"):
+            _ = found.covariance
+
+
+def test_squares_in_any_units_or_not_at_all() -> None:
+    expected, found = (fit(frame, "y", degree=2) for frame in (rows_in(1.0, 1.0), rows_in(1e-130, 1e-130)))
+    size = np.where(["²" in name or "·" in name for name in expected.names], 1e130, 1.0)
+    np.testing.assert_allclose(found.coef / size, expected.coef, rtol=1e-12)
+    np.testing.assert_allclose(found.se / size, expected.se, rtol=1e-12)
+    for units in ((1e-130, 1e100), (1e140, 1e-130)):
+        with pytest.raises(DataError, match="a² or its coefficient is too large or too small"):
+            fit(rows_in(*units), "y", degree=2)
+    with pytest.raises(DataError, match="a³ or its coefficient is too large or too small"):
+        fit(rows_in(1e-130, 1e-130), "y", degree=3)

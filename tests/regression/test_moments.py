@@ -87,3 +87,14 @@ def test_a_large_mean_costs_no_digits(mean: float) -> None:
         return ordinary(total, ["a", "b", "c"]).coef
 
     np.testing.assert_allclose(solve(moved), solve(blocks), rtol=1e-13)
+
+
+@pytest.mark.parametrize("weight", [0.1, 1 / 3, 1e-9, 3.7, 1e20])
+@pytest.mark.parametrize("n", [7, 1000, 100_000])
+def test_equal_weights_have_equal_shares(n: int, weight: float) -> None:
+    z = np.zeros((n, 2))
+    weights = np.full(n, weight)
+    assert Moments.of(z, weights=weights).shares == 0.0
+    weights[0] *= 1.01
+    expected = np.log(weights / weights.mean()).sum()
+    assert Moments.of(z, weights=weights).shares == pytest.approx(expected, rel=1e-3)

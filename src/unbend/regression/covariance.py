@@ -7,10 +7,12 @@ that is well conditioned however the columns are scaled: σ² times the identity
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from unbend.errors import DataError
 from unbend.regression.solution import Solution
 
 SINGULAR = 1e-10
@@ -39,15 +41,26 @@ class Covariance:
         return np.einsum("ij,ij->i", self._times(u), u)
 
     def matrix(self, solution: Solution) -> np.ndarray:
-        """Of (intercept, coefficients); (1 + p, 1 + p), NaN for ridge."""
+        """Of (intercept, coefficients); (1 + p, 1 + p), NaN for ridge.
+
+        Raises
+        ------
+        DataError
+            If a variance is too large or too small for a float64, though its root is not.
+        """
         axes = coefficient_axes(solution)
-        return self._times(axes) @ axes.T
+        with np.errstate(over="ignore", invalid="ignore"):
+            found = self._times(axes) @ axes.T
+        _refuse_lost(np.diag(found), self.standard_errors(solution), ("intercept", *solution.names))
+        return found
 
     def standard_errors(self, solution: Solution) -> np.ndarray:
         """(1 + p,) of the intercept and of each coefficient; NaN for ridge, 0 where a column was dropped."""
         if isinstance(self.whitened, float):
-            return np.sqrt(self.whitened * solution.unscaled)
-        return np.sqrt(self.variances(coefficient_axes(solution)))
+            return np.sqrt(self.whitened) * solution.sway
+        axes = coefficient_axes(solution)
+        size = np.fmax(np.abs(axes).max(axis=1), np.finfo(float).tiny)
+        return size * np.sqrt(self.variances(axes / size[:, None]))
 
     def f(self, solution: Solution) -> float | None:
         """F statistic (Wald's) of the hypothesis that all coefficients are 0; None if it cannot be had."""
@@ -62,6 +75,18 @@ class Covariance:
 
     def _times(self, u: np.ndarray) -> np.ndarray:
         return self.whitened * u if isinstance(self.whitened, float) else u @ self.whitened
+
+
+def _refuse_lost(variances: np.ndarray, errors: np.ndarray, names: Sequence[str]) -> None:
+    """Raise DataError for variances (1 + p,) that are not the squares of standard errors."""
+    lost = (np.isfinite(errors) & ~np.isfinite(variances)) | ((errors > 0) & (variances < np.finfo(float).tiny))
+    if lost.any():
+        name = names[int(np.argmax(lost))]
+        raise DataError(
+            f"the variance of the coefficient of {name} is too large or too small for a number of 64 bits",
+            where="its standard error is not",
+            try_=f"give {'the target' if name == 'intercept' else name} in another unit",
+        )
 
 
 def classical(solution: Solution) -> Covariance:

@@ -48,7 +48,7 @@ def dual_ridge(
     Raises
     ------
     UsageError
-        If the strength is negative, not finite, or another word.
+        As `unbend.regression.ridge.strength_of`.
     """
     x, y, mean, weight = centred(rows, intercept)
     spread = np.linalg.norm(x, axis=0) / np.sqrt(weight)
@@ -56,7 +56,7 @@ def dual_ridge(
     unit = np.where(varies, spread, 1.0) if standardise else np.ones(len(spread))
     x /= unit
     spectrum = _spectrum(x, y, weight, intercept)
-    chosen = strength_of(spectrum, strength, _left_out(spectrum, y, rows, weight))
+    chosen = strength_of(spectrum, strength, _left_out(spectrum, y, rows, weight), len(x))
     return solution_of(
         spectrum,
         chosen,

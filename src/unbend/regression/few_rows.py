@@ -12,7 +12,7 @@ import numpy as np
 from unbend.data import Table
 from unbend.regression.dual import dual_ridge
 from unbend.regression.least_norm import least_norm_of_rows
-from unbend.regression.moments import Block
+from unbend.regression.moments import Block, logs_of_shares, sum_of_logs
 from unbend.regression.ordinary import Collinear
 from unbend.regression.reading import refuse_sizes, rows_are_gone
 from unbend.regression.refusals import constant_target, no_weight, too_few_rows
@@ -47,9 +47,11 @@ def of_few_rows(
         squares = np.append(*(np.square(part - part[0]).sum(axis=0) for part in rows[:2]))
     refuse_sizes(squares, np.append(*((part != part[0]).any(axis=0) for part in rows[:2])), (*names, table.target))
     how = partial(dual_ridge, strength=ridge) if ridge else least_norm_of_rows
-    share = None if rows.weights is None else rows.weights / rows.weights.mean()
-    found = how(rows._replace(weights=share), names=names, intercept=intercept)
-    return found if share is None else replace(found, shares=float(np.sum(np.log(share))))
+    if rows.weights is None:
+        return how(rows, names=names, intercept=intercept)
+    found = how(rows._replace(weights=rows.weights / rows.weights.mean()), names=names, intercept=intercept)
+    logs = logs_of_shares(sum_of_logs(rows.weights), len(rows.y), float(rows.weights.sum()))
+    return replace(found, shares=logs)
 
 
 def together(blocks: Iterable[Block]) -> Block:

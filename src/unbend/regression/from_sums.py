@@ -126,7 +126,7 @@ def _refined(solution: Solution, sums: Sums) -> Solution:
         rss=float(rss.hi),
         tss=float(tss.hi),
         explained=float((tss - rss).hi),
-        inverse=_inverse(solution, gram, sums),
+        refined_sway=_sway(solution, gram, sums),
         squared=False,
     )
 
@@ -150,10 +150,11 @@ def _intercept(mean: Double, coef: Double) -> Double:
     return mean[-1] - (mean[:-1] * coef).sum()
 
 
-def _inverse(solution: Solution, gram: Double, sums: Sums) -> np.ndarray:
-    """(1 + p,) diagonal of the inverse of the cross products of [1 x], 0 where a column was dropped.
+def _sway(solution: Solution, gram: Double, sums: Sums) -> np.ndarray:
+    """`Solution.sway`, 0 where a column was dropped.
 
-    With root nearly rootᵀ gram root = 1 it is root (2 − rootᵀ gram root) rootᵀ, to twice the digits of the root.
+    With root nearly rootᵀ gram root = 1 the inverse of gram is root (2 − rootᵀ gram root) rootᵀ, to twice the digits of
+    the root.
     """
     root = solution.root
     assert root is not None  # ordinary least squares has one
@@ -166,4 +167,4 @@ def _inverse(solution: Solution, gram: Double, sums: Sums) -> np.ndarray:
     rows = np.vstack([of_mean, root])
     found = (rows * (rows + rows @ lacking)).sum(axis=1)
     found[0] = found[0] + 1.0 / sums.weight if solution.has_intercept else 0.0
-    return found
+    return np.sqrt(found)

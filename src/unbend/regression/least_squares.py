@@ -126,7 +126,7 @@ def _in_units(solution: Solution, terms: Polynomial) -> Solution:
         error=abs(terms.back) @ (rounding_errors(solution) if solution.error is None else solution.error),
         axes=terms.back @ coefficient_axes(solution),
     )
-    return replace(solution, inverse=None, in_units=units)
+    return replace(solution, refined_sway=None, in_units=units)
 
 
 def row_triangle(moments: Moments, blocks: Blocks, intercept: bool = True, targets: int = 1) -> Triangle:
@@ -166,7 +166,7 @@ def per_row(solution: Solution, weight: float, shares: float) -> Solution:
         rss=solution.rss / unit,
         tss=solution.tss / unit,
         explained=None if solution.explained is None else solution.explained / unit,
-        inverse=None if solution.inverse is None else solution.inverse * unit,
+        refined_sway=None if solution.refined_sway is None else solution.refined_sway * size,
         root=None if solution.root is None else solution.root * size,
         axes=None if solution.axes is None else solution.axes * size,
         length=solution.length / size,

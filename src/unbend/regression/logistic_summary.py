@@ -51,7 +51,7 @@ def _table(fit: LogisticFit, of: str) -> Table:
 
 
 def _row(fit: LogisticFit, one: Odds) -> list[Cell]:
-    if one.name in fit.solution.axes.dropped:
+    if np.isnan(one.se) and one.name in fit.solution.axes.dropped:
         return [one.name, "left out", None, None, None, None, None]
     p = "< 1e-300" if one.p < 1e-300 else one.p
     return [one.name, one.estimate, one.se, one.z, p, one.low, one.high]

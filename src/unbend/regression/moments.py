@@ -18,6 +18,8 @@ from unbend.exact import products
 SAMPLED, FEWEST, NUMBERS = 1024, 64, 1 << 17
 """Rows, spread over a block, that its shift is from: it need not be the mean, only near it. The first many, or of many
 columns so many that these are about so many numbers, but no fewer than the second."""
+ALIKE = 1e-14
+"""Rounding of the logarithm of a weight, and of the sum of many."""
 
 
 class Block(NamedTuple):
@@ -103,7 +105,7 @@ class Moments:
     @property
     def shares(self) -> float:
         """Sum of the logarithms of the weights over their mean; 0 where all are the same."""
-        return self.logs - self.n * float(np.log(self.weight / self.n)) if self.weight > 0 else 0.0
+        return logs_of_shares(self.logs, self.n, self.weight) if self.weight > 0 else 0.0
 
     @property
     def per_row(self) -> Moments:
@@ -170,6 +172,18 @@ class Moments:
 def sum_of_logs(weights: np.ndarray) -> float:
     """Of weights (n,), not negative; NaN where one is 0."""
     return float(np.log(weights, out=np.full(len(weights), np.nan), where=weights > 0).sum())
+
+
+def logs_of_shares(logs: float, n: int, weight: float) -> float:
+    """Sum of the logarithms of n weights over their mean, from that of the weights and their sum; 0 for equal weights.
+
+    >>> weights = np.full(7, 0.1)
+    >>> logs_of_shares(sum_of_logs(weights), 7, float(weights.sum()))
+    0.0
+    """
+    level = float(np.log(weight / n))
+    found = logs - n * level
+    return 0.0 if found > -ALIKE * n * (1.0 + abs(level)) else found
 
 
 def _shift(block: Block) -> np.ndarray:

@@ -22,7 +22,7 @@ import numpy as np
 from scipy.sparse import coo_array, csr_array
 
 from unbend.data import Coding, Term
-from unbend.errors import UsageError
+from unbend.errors import DataError, UsageError
 from unbend.exact import Double
 from unbend.regression.moments import Block, rounded_mean
 from unbend.regression.quadratic import Quadratic
@@ -31,6 +31,8 @@ from unbend.regression.triangle import power_of_two
 
 MOST = 3000
 """More columns than this are refused: their cross products alone take 72 MB and their factor minutes."""
+BITS = 960
+"""Powers of two that are farther than this from 1 leave no room in a float64 for what is made of them."""
 RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -69,8 +71,18 @@ class Polynomial:
             return self
         curved = (self.powers > 1).any(axis=0)
         centre = np.where(curved & intercept, rounded_mean(x), 0.0)
-        spread = np.abs(x - centre).max(axis=0)
-        return replace(self, centre=centre, unit=np.where(curved, power_of_two(spread), 1.0))
+        unit = np.where(curved, power_of_two(np.abs(x - centre).max(axis=0)), 1.0)
+        self._refuse(np.abs(self.powers @ np.log2(unit)) > BITS)
+        return replace(self, centre=centre, unit=unit)
+
+    def _refuse(self, wrong: np.ndarray) -> None:
+        """Raise DataError if one of the monomials is wrong (q,): it, or its coefficient, has no place in a float64."""
+        if wrong.any():
+            name = self.names[int(np.argmax(wrong))]
+            raise DataError(
+                f"{name} or its coefficient is too large or too small for a number of 64 bits",
+                try_="give the columns and the target in units in which they are about 1, or take a lower degree",
+            )
 
     @property
     def uncentred(self) -> Polynomial:
@@ -163,6 +175,8 @@ class Polynomial:
         for number, way in zip(found.fractions().tolist(), self._ways, strict=True):
             for i, factor in way if number else ():
                 total[i] += number * factor
+        sizes = [abs(one.numerator).bit_length() - one.denominator.bit_length() for one in total]
+        self._refuse(np.array([one != 0 and abs(size) > BITS for one, size in zip(total, sizes, strict=True)][1:]))
         return Double.from_fractions(total)
 
     def relation(self, found: Relation) -> Relation:

@@ -23,7 +23,7 @@ from unbend.exact import Double, Gradient, gradient
 from unbend.regression.moments import Block, Moments
 from unbend.regression.rows import Blocks, summed
 from unbend.regression.solution import Solution
-from unbend.regression.triangle import EPS, Triangle
+from unbend.regression.triangle import EPS, Triangle, power_of_two
 from unbend.regression.trust import inflation, row_lengths
 
 LAST_BIT, BEYOND = 56, 84
@@ -193,7 +193,7 @@ def refined(
     )
     read = partial(_residuals, blocks, mean, moments.weight)
     ended = newton.run(start, read, partial(_enough, newton, spread, bits), most)
-    inverse = None if rows is None else _inverse(newton, blocks, rows)
+    sway = None if rows is None else _sway(newton, blocks, rows)
     coef, rss, tss = ended.at, ended.rss, ended.tss
     noise = newton.noise(coef.hi[1:], spread, np.sqrt(rss.hi))
     error, explained = ended.step.error + noise, (tss - rss).to_float()
@@ -208,7 +208,7 @@ def refined(
             tss=float(tss.hi[j]),
             explained=float(explained[j]),
             error=error[:, j],
-            inverse=inverse,
+            refined_sway=sway,
             method=f"{triangle.method}, then {readings} with residuals to 32 digits",
         )
         for j, one in enumerate(solutions)
@@ -258,8 +258,10 @@ def _left(sums: Gradient) -> Left:
     return Left(right, sums.squares, sums.squares)
 
 
-def _inverse(newton: Newton, blocks: Blocks, rows: Double) -> np.ndarray:
-    """(m,) r (inverse of the cross products of [1 x]) rᵀ for each row r of `rows` (m, 1 + p)."""
+def _sway(newton: Newton, blocks: Blocks, rows: Double) -> np.ndarray:
+    """(m,) root of r (inverse of the cross products of [1 x]) rᵀ for each row r of `rows` (m, 1 + p)."""
+    unit = power_of_two(np.abs(rows.hi).max(axis=1))
+    rows = rows * (1.0 / unit)[:, None]
     start = newton.step(rows.T).move
 
     def read(inverse: Double) -> Left:
@@ -271,7 +273,7 @@ def _inverse(newton: Newton, blocks: Blocks, rows: Double) -> np.ndarray:
         errors = (wanted * ended.step.error.T).sum(axis=1)
         return bool((errors <= 0.5**LAST_BIT * (rows.hi * ended.at.hi.T).sum(axis=1)).all())
 
-    return (rows * newton.run(Double.of(start), read, enough).at.T).sum(axis=1).to_float()
+    return unit * (rows * newton.run(Double.of(start), read, enough).at.T).sum(axis=1).sqrt().to_float()
 
 
 def _of_columns(at: Double, b: Block, first: object = None) -> Gradient:

@@ -108,7 +108,7 @@ def ridge(
     Raises
     ------
     UsageError
-        If the strength is negative, not finite, or another word.
+        As `strength_of`.
     """
     p = len(moments.shift) - 1
     centred = moments.centred
@@ -118,7 +118,7 @@ def ridge(
     scaled = centred[np.ix_(kept, kept)] / np.outer(unit, unit)
     spectrum = _spectrum(moments, scaled, centred[kept, p] / unit, float(centred[p, p]), int(intercept))
     left_out = None if rows is None else LeftOut.of(rows, moments, spectrum, kept, unit)
-    chosen = strength_of(spectrum, strength, left_out)
+    chosen = strength_of(spectrum, strength, left_out, moments.n)
     coef = np.zeros(p)
     coef[kept] = spectrum.coefficients(chosen) / unit
     return solution_of(
@@ -239,8 +239,22 @@ def chosen_how(spectrum: Spectrum, asked: float | str, strength: float) -> str:
     return f"{words}: the {edge} that is tried, as it finds no best one"
 
 
-def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None) -> float:
-    """The strength that is given, or that has the least error of the kind that is asked for."""
+def strength_of(spectrum: Spectrum, strength: float | str, left_out: LeftOut | None, n: int) -> float:
+    """The strength that is given, or that has the least error of the kind that is asked for; of n rows.
+
+    Raises
+    ------
+    UsageError
+        If the strength is negative, not finite, or another word; if it is to be chosen by weights that, as repetitions,
+        are fewer rows than there are parameters.
+    """
+    parameters = spectrum.free + len(spectrum.values)
+    if strength in CHOSEN and round(spectrum.n) < min(n, parameters):
+        raise UsageError(
+            f"the strength cannot be chosen: weights count as repetitions, and these add up to {spectrum.n:.3g} rows, "
+            f"fewer than the {parameters} parameters",
+            try_="give weights of mean 1: weights / weights.mean()",
+        )
     if strength in ("gcv", "auto"):
         return spectrum.best_strength(spectrum.gcv)
     if strength == "loo" and left_out is not None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from unbend.exact import Double, compiled, gradient
 from unbend.regression.leverages import squared_lengths
+from unbend.regression.triangle import lengths
 from unbend.regression.trust import digits_each, error_digits
 
 FAR = 1e-14
@@ -50,8 +51,7 @@ class Solution:
     strength : of the ridge penalty; None for ordinary least squares
     has_intercept : False for a fit through the origin, whose means and sums of squares are about 0
     explained : tss − rss, to more digits than their difference has; None where nothing better is known
-    inverse : (1 + p,) diagonal of the inverse of the cross products of [1 x], right to the last digits; None where the
-        root has to do
+    refined_sway : (1 + p,) `sway`, right to the last digits; None where the root has to do
     axes : (1 + p, 1 + k) what the intercept and each coefficient are made of in the coordinates of
         `unbend.regression.covariance`; None where that is mean and root
     low : (1 + p,) what the intercept and the coefficients are beyond the last bit of a float64; None where not known
@@ -82,7 +82,7 @@ class Solution:
     strength: float | None = None
     has_intercept: bool = True
     explained: float | None = None
-    inverse: np.ndarray | None = None
+    refined_sway: np.ndarray | None = None
     low: np.ndarray | None = None
     error: np.ndarray | None = None
     axes: np.ndarray | None = None
@@ -154,21 +154,26 @@ class Solution:
         return x - self.mean if self.mean_low is None else (x - self.mean) - self.mean_low
 
     @property
-    def unscaled(self) -> np.ndarray:
-        """(1 + p,) variances of the intercept and of each coefficient for noise of variance 1; NaN for ridge."""
-        if self.inverse is not None:
-            return self.inverse
+    def sway(self) -> np.ndarray:
+        """(1 + p,) standard errors of the intercept and of each coefficient for noise of variance 1; NaN for ridge.
+
+        The roots of the diagonal of the inverse of the cross products of [1 x]; their squares may be too large or too
+        small for a float64 where they themselves are not.
+        """
+        if self.refined_sway is not None:
+            return self.refined_sway
         if self.axes is not None:
-            return np.square(self.axes).sum(axis=1)
+            size = np.fmax(np.abs(self.axes).max(axis=1), np.finfo(float).tiny)
+            return size * lengths(self.axes / size[:, None], "i")
         if self.root is None:
             return np.full(len(self.coef) + 1, np.nan)
-        of_mean = self.has_intercept / self.n + np.square(self.mean @ self.root).sum()
-        return np.array([of_mean, *np.einsum("ij,ij->i", self.root, self.root)])
+        of_mean = np.hypot(np.sqrt(self.has_intercept / self.n), np.linalg.norm(self.mean @ self.root))
+        return np.array([of_mean, *lengths(self.root, "i")])
 
     @property
     def standard_errors(self) -> np.ndarray:
         """(1 + p,) of the intercept and of each coefficient; NaN for ridge or no residual, 0 where dropped."""
-        return np.sqrt(self.unscaled * (self.rss / self.df_resid if self.df_resid > 0 else np.nan))
+        return self.sway * np.sqrt(self.rss / self.df_resid if self.df_resid > 0 else np.nan)
 
     @property
     def digits(self) -> int:

@@ -115,13 +115,13 @@ def _in_full(fit: LinearFit) -> Table:
     """The coefficients with all digits, and how many of them rounding leaves."""
     columns = [Column("", "left"), *(Column(name, digits=15, zeros=True) for name in ("estimate", "std. error"))]
     columns += [Column("digits"), Column("of error")]
-    known = [row for row in rows_of(fit) if row.name not in fit.solution.dropped]
+    known = [row for row in rows_of(fit) if row is fit.coefficients[0] or row.name not in fit.solution.dropped]
     rows: list[list[Cell]] = [[row.name, row.estimate, row.se, row.digits, row.se_digits] for row in known]
     return Table(columns, rows, title="In full", note="Digits: how many decimal digits rounding leaves.")
 
 
 def _row(fit: LinearFit, row: Coefficient) -> list[Cell]:
-    if row.name in fit.solution.dropped:
+    if row is not fit.coefficients[0] and row.name in fit.solution.dropped:
         return [row.name, "left out", None, None, None, None, None]
     return [row.name, row.estimate, row.se, row.t, "< 1e-300" if row.p < 1e-300 else row.p, row.low, row.high]
 

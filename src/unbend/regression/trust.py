@@ -88,14 +88,14 @@ def _least(solution: Solution) -> np.ndarray:
     by.
     """
     if solution.axes is not None:
-        return np.sqrt(solution.unscaled)
+        return solution.sway
     return 1.0 / np.array([np.sqrt(solution.n), *np.where(solution.length > 0, solution.length, np.inf)])
 
 
 def error_digits(solution: Solution) -> np.ndarray:
     """Whole decimal digits, 0 to 15, that rounding leaves of each standard error; (1 + p,) int, 0 for ridge."""
     p = len(solution.coef)
-    if solution.inverse is not None:
+    if solution.refined_sway is not None:
         return np.full(1 + p, 15)
     if solution.root is None:
         return np.zeros(1 + p, dtype=int)

@@ -13,7 +13,7 @@ from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.least_squares import per_row
-from unbend.regression.moments import Block, Moments, sum_of_logs
+from unbend.regression.moments import Block, Moments, logs_of_shares, sum_of_logs
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
@@ -107,7 +107,7 @@ class Ridge(UpdatedModel):
         if sample.weights is None:
             return found
         weight = float(sample.weights.sum())
-        return per_row(found, weight, sum_of_logs(sample.weights * (len(sample.x) / weight)))
+        return per_row(found, weight, logs_of_shares(sum_of_logs(sample.weights), len(sample.x), weight))
 
     def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
         p, rows = len(sample.names), None
