@@ -1,5 +1,7 @@
 """What times decide, with a meter that says what the test wants: no test here looks at a clock of this machine."""
 
+from functools import partial
+
 import ml_dtypes
 import numpy as np
 import onnx_ir as ir
@@ -8,7 +10,9 @@ from onnx_graphs import Graph, a, assert_same
 
 from unbend.collapse import collapse
 from unbend.collapse.choose.measured import Judge, fastest
-from unbend.collapse.choose.timing import FEWEST_ROUNDS, Spread, Timing, by_onnxruntime, in_turns
+from unbend.collapse.choose.timing import ENOUGH, FEWEST_ROUNDS, ROUNDS, Spread, Timing, by_onnxruntime, in_turns
+from unbend.collapse.find.stretches import stretches
+from unbend.collapse.write.rewrite import plan
 from unbend.errors import ModelError
 from unbend.network import read
 from unbend.progress import heard
@@ -165,6 +169,55 @@ def test_turns_are_counted_and_end_with_the_budget():
     assert [one.tolist() for one in found] == [[1.0] * 3, [1.0] * 3]
 
 
+def turns(*rounds):
+    """How many rounds are run of networks that take so long."""
+    now, calls = [0.0], [0] * len(rounds)
+
+    def run(which):
+        now[0] += rounds[which](calls[which])
+        calls[which] += 1
+
+    found = in_turns([partial(run, i) for i in range(len(rounds))], 1e9, lambda: now[0])
+    return len(found[0])
+
+
+@pytest.mark.parametrize(
+    ("rounds", "count"),
+    [
+        ((lambda _: 1.2, lambda _: 1.0), ENOUGH),
+        ((lambda _: 1.2, lambda _: 1.0, lambda _: 1.1), ENOUGH),
+        ((lambda _: 1.0, lambda _: 1.0), ROUNDS),
+        ((lambda _: 1.0, lambda _: 1.2), ROUNDS),
+        ((lambda _: 1.2, lambda _: 1.0, lambda _: 0.9), ROUNDS),
+        ((lambda call: 0.9 if call == 5 else 1.2, lambda _: 1.0), ROUNDS),
+    ],
+)
+def test_turns_end_early_only_without_a_doubt(rounds, count):
+    assert turns(*rounds) == count
+
+
+def test_a_stretch_that_is_large_is_timed_with_the_whole_network_only(monkeypatch):
+    monkeypatch.setattr("unbend.collapse.choose.measured.LARGEST_STRETCH", 1000)
+    found, clock = measured(scaled_convolution(), len)
+    assert found.changed
+    assert len(clock.asked) == 1
+
+
+def test_another_form_is_planned_once(monkeypatch):
+    network = read(scaled_convolution())
+    planned = []
+
+    def planner(stretch, untouched=()):
+        planned.append(stretch)
+        return plan(network, stretch, untouched)
+
+    judge = Judge(network, planner, Clock(lambda ops: 1.0 if "Mul" in ops else 2.0))
+    plans = [plan(network, stretch) for stretch in stretches(network).stretches]
+    assert any(one.collapses for one in plans)
+    judge.settle(plans)
+    assert len(planned) == 1
+
+
 def test_this_machine_runs_both():
     model = read(deep())
     first, second = by_onnxruntime(
@@ -185,6 +238,7 @@ def test_what_it_is_at_is_heard():
 
 def test_bfloat16_is_not_timed_and_the_report_says_why():
     graph = Graph("N", 4, dtype=np.dtype(ml_dtypes.bfloat16))
-    found = collapse(graph.model(graph("Gemm", graph("Gemm", "x", a(4, 6)), a(6, 3))), cost="measured")
+    exact = np.ones((4, 6)), np.ones((6, 3))  # whatever else half precision may cost
+    found = collapse(graph.model(graph("Gemm", graph("Gemm", "x", exact[0]), exact[1])), cost="measured")
     assert found.changed
     assert "onnxruntime has no bfloat16" in " ".join(str(found).split())

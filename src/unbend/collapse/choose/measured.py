@@ -41,7 +41,10 @@ FOR_ONE = 0.15
 
 WIDENED = "onnxruntime has no bfloat16 on a processor, and would time the network in float32"
 LARGEST = 1 << 32
-"""A network of more multiplications for a row is not timed: it could not be run often enough in the budget."""
+"""A network of more multiplications for a row is not timed: it could not be run often enough in the budget …"""
+
+LARGEST_STRETCH = 1 << 28
+"""… nor a stretch of more than this in its part of it. The whole network is, in the end."""
 
 Planner = Callable[[Stretch, Collection[Node]], Plan]
 """Plans a stretch with some of its nodes left as they are."""
@@ -53,7 +56,7 @@ class Judge:
 
     `timings` are those of the stretches that were in doubt; `doubted` is how many kinds of them there were, and
     `untimed` for how many of these the budget was spent, or no run could be made: there counting decides. `why_not`
-    says what was in the way last.
+    says what was in the way last; `others` are the other forms of plans that were asked for.
     """
 
     network: Network
@@ -64,6 +67,7 @@ class Judge:
     doubted: int = 0
     untimed: int = 0
     why_not: str = ""
+    others: dict[Plan, list[Plan]] = field(default_factory=dict)
 
     def settle(self, plans: Sequence[Plan]) -> list[Plan]:
         """The plans: what measures slower than it was is kept, what is faster in another form takes that."""
@@ -81,8 +85,9 @@ class Judge:
 
     def _settle_kind(self, alike: Sequence[Plan], seconds: float) -> dict[Plan, Plan]:
         """What becomes of each plan of one kind, judged by the first of them."""
-        forms = [alike[0], *self._other_form(alike[0])]
-        models = self._pieces(forms) if seconds > 0 else None
+        can_be = seconds > 0 and alike[0].before.macs <= LARGEST_STRETCH
+        forms = [alike[0], *(self._other_form(alike[0]) if can_be else ())]
+        models = self._pieces(forms) if can_be else None
         feeds = _row(self.network, forms[0].stretch.sources) if models else {}
         times = self._times(models, feeds, seconds) if models else None
         if models is None or times is None:
@@ -99,22 +104,22 @@ class Judge:
 
     def _other_form(self, one: Plan) -> list[Plan]:
         """The plan that leaves scales as they are, where it is another one."""
-        scales = _scales(one.stretch)
-        other = self.planner(one.stretch, scales) if scales else one
-        return [other] if other.collapses and other.after != one.after else []
+        if one not in self.others:
+            scales = _scales(one.stretch)
+            other = self.planner(one.stretch, scales) if scales else one
+            self.others[one] = [other] if other.collapses and other.after != one.after else []
+        return self.others[one]
 
     def _pieces(self, forms: Sequence[Plan]) -> list[ir.Model] | None:
         """The stretch as it was and in each form, cut out of the network; None where that cannot be done."""
         stretch = forms[0].stretch
         if any(name not in self.network.shapes for name in stretch.sources):
             return None
+        piece = cut(self.network, self.network.model, stretch.sources, stretch.outputs)
         try:
-            models = [self.network.model, *(rewrite(self.network, [one]) for one in forms)]
+            return [piece, *(rewrite(self.network, [one], piece) for one in forms)]
         except (Overflow, ModelError):
             return None
-        made = [{value.name for node in model.graph for value in node.outputs} for model in models]
-        outputs = [name for name in stretch.outputs if all(name in names for names in made)]
-        return [cut(self.network, model, stretch.sources, outputs) for model in models] if outputs else None
 
     def _times(self, models: Sequence[ir.Model], feeds: Group, seconds: float) -> list[np.ndarray] | None:
         """The seconds of each model by round; None where they cannot be run, or not often enough."""

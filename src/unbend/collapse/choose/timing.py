@@ -1,8 +1,9 @@
 """How long networks take on this machine: run in turns under onnxruntime with one thread, so that ratios are fair.
 
 In every round each network runs for about a millisecond or more, after a run that is not timed and fills the caches;
-odd rounds go in the reverse order. The clock is the CPU time of the thread that runs them, which a busy machine moves
-least. A ratio is taken round by round, between neighbours in time; its median and its middle half are what is said.
+odd rounds go in the reverse order; they end early where there is no doubt. The clock is the CPU time of the thread that
+runs them, which a busy machine moves least. A ratio is taken round by round, between neighbours in time; its median and
+its middle half are what is said.
 """
 
 from __future__ import annotations
@@ -26,6 +27,9 @@ MOST_RUNS = 50
 """… but not more often than this."""
 
 ROUNDS = 15
+ENOUGH = 5
+"""So many rounds are enough where the second network was faster than all others in each of them."""
+
 FEWEST_ROUNDS = 3
 """Of fewer rounds no middle half is told."""
 
@@ -78,7 +82,7 @@ def by_onnxruntime(models: Sequence[ir.Model], feeds: Feeds, seconds: float) -> 
 
 
 def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callable[[], float]) -> list[np.ndarray]:
-    """Seconds of one call by round, for each of `runs`; as many rounds as `seconds` allow, up to `ROUNDS`."""
+    """Seconds of one call by round, for each of `runs`; as many rounds as `seconds` allow, and there is doubt."""
     start = clock()
     counts = [_count(run, clock) for run in runs]
     found: list[list[float]] = [[] for _ in runs]
@@ -88,9 +92,17 @@ def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callab
         for i in order if number % 2 else reversed(order):
             found[i].append(_timed(runs[i], counts[i], clock))
         now = clock()
-        if now - start + now - begun > seconds:
+        if now - start + now - begun > seconds or _no_doubt(found):
             break
     return [np.array(times) for times in found]
+
+
+def _no_doubt(found: Sequence[Sequence[float]]) -> bool:
+    """Whether the second, the planned one, was the fastest in every round of enough."""
+    if len(found) < 2 or len(found[1]) < ENOUGH:
+        return False
+    others = [times for i, times in enumerate(found) if i != 1]
+    return all(min(each) > planned for planned, *each in zip(found[1], *others, strict=True))
 
 
 def _count(run: Callable[[], object], clock: Callable[[], float]) -> int:

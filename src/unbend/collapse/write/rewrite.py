@@ -178,27 +178,27 @@ def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
     return sorted(graph.edges, key=lambda edge: order[edge.target])
 
 
-def rewrite(network: Network, plans: Sequence[Plan]) -> ir.Model:
-    """A copy of the network's graph with the stretches of `plans` written anew.
+def rewrite(network: Network, plans: Sequence[Plan], piece: ir.Model | None = None) -> ir.Model:
+    """A copy of the network's graph with the stretches of `plans` written anew; or of a piece of it that holds them.
 
     Raises
     ------
     Overflow
         A merged number does not fit into its type.
     """
-    model = network.model.clone()
+    model = (network.model if piece is None else piece).clone()
     model.metadata_props[COLLAPSED] = "true"
     writer = Writer(network, model, network.batch is None)
+    public = public_names(network).union(value.name or "" for value in model.graph.outputs)
     for one in plans:
-        _write(writer, one)
+        _write(writer, one, public)
     model.graph.extend(writer.nodes)
     for each in (common.TopologicalSortPass(), common.RemoveUnusedNodesPass()):
         each(model)
     return model
 
 
-def _write(writer: Writer, one: Plan) -> None:
-    public = public_names(writer.network)
+def _write(writer: Writer, one: Plan, public: Collection[str]) -> None:
     for target in dict.fromkeys(edge.target for edge in one.edges):
         dtype = writer.network.types.get(target, np.dtype(np.float32))
         parts = [_edge(writer, edge, target, dtype) for edge in one.edges if edge.target == target]
