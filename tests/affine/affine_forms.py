@@ -10,6 +10,7 @@ from unbend.affine import (
     Diagonal,
     Identity,
     LinearMap,
+    Mixing,
     Selection,
     Sum,
     Transposed,
@@ -98,7 +99,15 @@ SUM = [
     Sum((window(a(2, 2, 2, 2)), Identity((1, 2, 3, 3)))),
     Sum((Selection(np.array([[1, 1, -1], [4, 4, -1]]), (2, 3)), Dense(a(3, 3), (2,)))),
 ]
-TRANSPOSED = [Transposed(one) for one in (CONVOLUTION[0], CONVOLUTION[3], Dense(a(3, 6), (1,)))]
+TRANSPOSED = [Transposed(one) for one in (CONVOLUTION[0], CONVOLUTION[3], CONVOLUTION[5], Dense(a(3, 6), (1,)))]
+
+MIXING = [
+    Mixing(a(4, 2), (2, 3)),
+    Mixing(np.full((3, 3), 1 / 3) + np.array([[0.5], [0], [-0.5]]), (2, 3), last=True, means=True),
+    Mixing(a(1, 2, 5), (1, 5, 3)),
+    Mixing(a(1, 2, 3, 3), (1, 2, 3, 3)),
+    Mixing(a(1, 1, 3, 2), (1, 2, 3, 3), last=True),
+]
 
 FORMS: dict[type[LinearMap], list] = {
     Identity: IDENTITY,
@@ -110,6 +119,7 @@ FORMS: dict[type[LinearMap], list] = {
     Chain: CHAIN,
     Sum: SUM,
     Transposed: TRANSPOSED,
+    Mixing: MIXING,
 }
 ALL: list[LinearMap] = [one for examples in FORMS.values() for one in examples]
 

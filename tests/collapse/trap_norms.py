@@ -84,9 +84,24 @@ def leaky_of_slope_one():  # an identity
     return between(("LeakyRelu", {"alpha": 1.0}))
 
 
-@trap(2)
-def parametric_of_slope_one():
+@trap(1)
+def parametric_of_slope_one():  # an identity
     return between(("PRelu", np.ones(4)))
+
+
+@trap(1)
+def clip_at_infinity():
+    return between(("Clip", np.array(-np.inf), np.array(np.inf)))
+
+
+@trap(2)
+def clip_at_infinity_on_one_side():
+    return between(("Clip", np.array(-np.inf), np.array(1.0)))
+
+
+@trap(2)
+def clip_at_infinity_on_the_wrong_side():  # every number becomes infinite
+    return between(("Clip", "", np.array(-np.inf)), ("Max", np.array(-1.0)))
 
 
 @trap(2)
@@ -309,8 +324,8 @@ def softmax_over_every_axis():
     return chain(*layers, graph=Graph("N", 3, 4))
 
 
-@trap(6)
-def attention():
+@trap(5)
+def attention():  # one head: its values and its output are one matrix
     graph = Graph("N", 5, 8)
     q, k, v = (graph("MatMul", "x", a(8, 8)) for _ in "qkv")
     scores = graph("MatMul", q, graph("Transpose", k, perm=[0, 2, 1]))

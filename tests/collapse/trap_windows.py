@@ -269,13 +269,13 @@ def transposed_in_groups_and_dilated():
     return chain(*layers, graph=image(4, 5, 6))
 
 
-@trap(2, free=HW)
+@trap(1, free=HW)
 def pointwise_then_transposed():  # 2 → 16 → 2
     layers = [("Conv", a(16, 2, 1, 1)), ("ConvTranspose", a(16, 2, 2, 2), a(2), {"strides": [2, 2]})]
     return chain(*layers, graph=image(2, 6, 6))
 
 
-@trap(2, free=HW)
+@trap(1, free=HW)
 def transposed_then_pointwise():
     layers = [("ConvTranspose", a(2, 16, 2, 2), a(16), {"strides": [2, 2]}), ("Conv", a(2, 16, 1, 1), a(2))]
     return chain(*layers, graph=image(2, 6, 6))

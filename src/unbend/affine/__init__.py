@@ -14,6 +14,7 @@ from unbend.affine.compose import compose
 from unbend.affine.convolution import Convolution, Pads
 from unbend.affine.dense import Blocks, Dense
 from unbend.affine.maps import Cost, Diagonal, Identity, LinearMap, Shape, shrink
+from unbend.affine.mixing import Mixing
 from unbend.affine.selection import Selection
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Diagonal",
     "Identity",
     "LinearMap",
+    "Mixing",
     "OnOnes",
     "Pads",
     "Selection",

@@ -18,6 +18,7 @@ from unbend.affine.combined import Chain, Sum, Transposed
 from unbend.affine.convolution import Convolution
 from unbend.affine.dense import Blocks, Dense
 from unbend.affine.maps import Diagonal, Identity, LinearMap
+from unbend.affine.mixing import Mixing
 from unbend.affine.numbers import Stored, Unmade, numbers
 from unbend.affine.selection import Selection
 
@@ -79,6 +80,11 @@ def _(linear: Blocks, floor: float = 0.0) -> LinearMap:
 
 
 @absolute.register
+def _(linear: Mixing, floor: float = 0.0) -> LinearMap:
+    return replace(linear, weights=np.abs(linear.weights), means=False)
+
+
+@absolute.register
 def _(linear: Convolution, floor: float = 0.0) -> LinearMap:
     return linear.with_kernel(_absolute(linear.stored, floor))
 
@@ -111,6 +117,11 @@ def _(linear: Dense) -> int:
 @terms.register
 def _(linear: Blocks) -> int:
     return linear.weights.shape[-1]
+
+
+@terms.register
+def _(linear: Mixing) -> int:
+    return linear.shape[linear.axis]
 
 
 @terms.register

@@ -88,6 +88,17 @@ class Selection(LinearMap):
         return pattern if np.array_equal(index, expected) else None
 
     @cached_property
+    def rows(self) -> np.ndarray | None:
+        """Which row (the last axis is one) stands where, if the map moves rows as a whole, else None."""
+        if not self.out_shape or not self.in_shape or self.out_shape[-1] != self.in_shape[-1] or not self.out_size:
+            return None
+        width = self.in_shape[-1]
+        index = self.index.reshape(-1, width)
+        first = index[:, :1]
+        whole = (first >= 0).all() and not (first % width).any() and np.array_equal(index, first + np.arange(width))
+        return first[:, 0] // width if whole else None
+
+    @cached_property
     def padding(self) -> tuple[tuple[int, int], ...] | None:
         """The zeros put around the axes after the second, (begin, end) each, if that is all the map does, else None."""
         if len(self.source) < 3 or len(self.out_shape) != len(self.source) or self.source[:2] != self.out_shape[:2]:

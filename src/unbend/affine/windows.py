@@ -16,6 +16,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from unbend.affine.combined import Transposed
 from unbend.affine.compose import rule
 from unbend.affine.convolution import Convolution, Pads
 from unbend.affine.maps import Diagonal, Identity, LinearMap, Shape
@@ -55,6 +56,52 @@ def _convolution_selection(second: Convolution, first: Selection) -> LinearMap |
         return None
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
     return Convolution(second.stored, first.source, second.strides, pads, second.dilations, second.groups)
+
+
+@rule(Transposed, Transposed)
+def _transposed_transposed(second: Transposed, first: Transposed) -> LinearMap | None:
+    """Two transposed convolutions: K_2ᵀ K_1ᵀ = (K_1 K_2)ᵀ."""
+    if not (isinstance(first.of, Convolution) and isinstance(second.of, Convolution)):
+        return None
+    product = _convolution_convolution(first.of, second.of)
+    return None if product is None else Transposed(product)
+
+
+@rule(Transposed, Convolution)
+def _transposed_convolution(second: Transposed, first: Convolution) -> LinearMap | None:
+    """Kᵀ W = (Wᵀ K)ᵀ for a 1 × 1 convolution W."""
+    turned = _pointwise_transposed(first)
+    return None if turned is None else _transposed_transposed(second, turned)
+
+
+@rule(Convolution, Transposed)
+def _convolution_transposed(second: Convolution, first: Transposed) -> LinearMap | None:
+    """W Kᵀ = (K Wᵀ)ᵀ for a 1 × 1 convolution W."""
+    turned = _pointwise_transposed(second)
+    return None if turned is None else _transposed_transposed(turned, first)
+
+
+def _pointwise_transposed(one: Convolution) -> Transposed | None:
+    """A 1 × 1 convolution that sees every place, as the transpose of another; None for any other."""
+    if not is_pointwise(one):
+        return None
+    groups = one.groups
+    outputs, inner, *taps = one.stored.shape
+
+    def turn(kernel: np.ndarray) -> np.ndarray:
+        grouped = kernel.reshape(groups, outputs // groups, inner)
+        return np.swapaxes(grouped, 1, 2).reshape(groups * inner, outputs // groups, *taps)
+
+    kernel = Unmade((groups * inner, outputs // groups, *taps), turn, one.stored)
+    return Transposed(Convolution(kernel, one.out_shape, one.strides, one.pads, one.dilations, groups))
+
+
+def is_pointwise(linear: LinearMap) -> bool:
+    """Whether the map is a convolution that sees one place at a time, every place."""
+    if not isinstance(linear, Convolution):
+        return False
+    steps = {*linear.stored.shape[2:], *linear.strides}
+    return steps <= {1} and not any(pad for pair in linear.pads for pad in pair)
 
 
 def _is_hopeless(second: Convolution, first: Convolution, groups: int) -> bool:

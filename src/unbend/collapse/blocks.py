@@ -149,6 +149,9 @@ def timing_blocks(result: Collapse) -> list[Block]:
 
 
 DONE, KEPT = "■", "□"
+ELSEWHERE = "part of another"
+"""What becomes of a stretch whose matrices are written behind a product of two values."""
+
 MOST_PLACES = 60
 """So many signs are shown of a long network."""
 
@@ -195,7 +198,7 @@ def strip(result: Collapse) -> Table:
     kinds: dict[tuple[str, str, str], list[str]] = {}
     for stretch in result.stretches:
         what = " → ".join(stretch.ops) if len(stretch.ops) <= 6 else f"{len(stretch.ops)} nodes"
-        becomes = " → ".join(stretch.into) if stretch.collapsed else "kept"
+        becomes = (" → ".join(stretch.into) or ELSEWHERE) if stretch.collapsed else "kept"
         kinds.setdefault((what, becomes, "" if stretch.collapsed else stretch.reason), []).append(stretch.label)
     rows = [(_and_more(labels), *kind) for kind, labels in kinds.items()]
     columns = [Column("stretch", "left"), Column("is", "left"), Column("becomes", "left"), Column("why kept", "left")]

@@ -166,7 +166,7 @@ class Network:
         """How far each node's affine map holds; a node of an unknown op holds at the point."""
         from unbend.network.ops import reach_of
 
-        return {node: reach_of(node, self.variable_inputs(node)) for node in self.nodes}
+        return {node: reach_of(node, self.variable_inputs(node), self.constants) for node in self.nodes}
 
     @cached_property
     def bends(self) -> tuple[Node, ...]:

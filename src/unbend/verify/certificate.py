@@ -51,11 +51,15 @@ class Turn:
 
 @dataclass(frozen=True, eq=False)
 class End:
-    """A value at an end of a stretch: its names in both files, and the units in which the collapsed one holds it."""
+    """A value at an end of a stretch: its names in both files, and the units in which the collapsed one holds it.
+
+    One that is `given` is a factor of a product of two values, which may be any.
+    """
 
     original: str
     collapsed: str
     turn: Turn
+    given: bool = False
 
 
 Shapes = Mapping[str, tuple[int, ...]]
@@ -142,4 +146,7 @@ def _end(found: Mapping[str, Any]) -> End:
     turn = Turn.of(found.get("scale", 1.0), found.get("shift", 0.0))
     if not np.isfinite(turn.scale).all() or not turn.scale.all() or not np.isfinite(turn.shift).all():
         raise ValueError("a scale that is zero, or a number that is not finite")
-    return End(str(found["original"]), str(found["collapsed"]), turn)
+    given = bool(found.get("given", False))
+    if given and not turn.is_none:
+        raise ValueError("a value that is given in other units")
+    return End(str(found["original"]), str(found["collapsed"]), turn, given)

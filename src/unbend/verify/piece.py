@@ -31,8 +31,8 @@ class Piece:
     shapes: Mapping[str, tuple[int | None, ...]]
     constants: dict[str, np.ndarray] = field(default_factory=dict)
 
-    def __call__(self, sources: Mapping[str, Tensor], measure: Measure) -> list[Tensor]:
-        """The measure of each output.
+    def __call__(self, sources: Mapping[str, Operand], measure: Measure) -> list[Tensor]:
+        """The measure of each output; a source that is given as an array takes part as a constant.
 
         Raises
         ------
@@ -58,19 +58,19 @@ class Piece:
                     values.pop(name, None)
         return [self._output(name, values) for name in self.outputs]
 
-    def _output(self, name: str, values: Mapping[str, Tensor]) -> Tensor:
-        if name not in values:
+    def _output(self, name: str, values: Mapping[str, Operand]) -> Tensor:
+        if not isinstance(found := values.get(name), Tensor):
             raise Unknown(f"{name} does not depend on {', '.join(self.sources)}")
-        return values[name]
+        return found
 
-    def _operand(self, name: str, values: Mapping[str, Tensor]) -> Operand | None:
+    def _operand(self, name: str, values: Mapping[str, Operand]) -> Operand | None:
         if not name:
             return None
         if name in values:
             return values[name]
         return self.constants[name] if name in self.constants else self.file.constants[name]
 
-    def _shape(self, node: Node, values: Mapping[str, Tensor]) -> np.ndarray:
+    def _shape(self, node: Node, values: Mapping[str, Operand]) -> np.ndarray:
         """What Shape or Size say of a value."""
         name = node.inputs[0]
         operand = self._operand(name, values) if name in values or name in self.constants else None

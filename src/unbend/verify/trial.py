@@ -16,7 +16,8 @@ import ml_dtypes
 import numpy as np
 
 from unbend.verify.certificate import Bound, End, Shapes, Stretch
-from unbend.verify.measures import Magnitudes, Measure, Norms, Tensor, Values
+from unbend.verify.given import check, draws
+from unbend.verify.measures import Magnitudes, Measure, Norms, Operand, Tensor, Values
 from unbend.verify.ops import Unknown, Unread
 from unbend.verify.piece import Piece, between
 from unbend.verify.reading import File, fits
@@ -66,10 +67,10 @@ class Side:
 
     def __call__(self, arrays: Mapping[str, np.ndarray], measure: Measure) -> list[Tensor]:
         """The measure of each output for arrays at the sources, which go by their names in the original."""
-        values = {}
+        values: dict[str, Operand] = {}
         for end in self.sources:
-            value = Tensor(arrays[end.original], apart=True)
-            if self.turned:
+            value = arrays[end.original] if end.given else Tensor(arrays[end.original], apart=True)
+            if self.turned and isinstance(value, Tensor):
                 value = _back(value, end, measure)
             values[end.original if self.turned else end.collapsed] = value
         found = self.piece(values, measure)
@@ -101,11 +102,16 @@ class Half:
     still: list[np.ndarray]
 
     @staticmethod
-    def of(side: Side, ones: Mapping[str, np.ndarray], floor: float = 0.0) -> Half:
-        """The half of a side, for sources of this shape, no coefficient of |W| below `floor`."""
+    def of(side: Side, ones: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray], floor: float = 0.0) -> Half:
+        """The half of a side, for sources of this shape, no coefficient of |W| below `floor`.
+
+        None of the numbers that are `given` is above 1.
+        """
         zeros = {name: np.zeros_like(array) for name, array in ones.items()}
+        still = {**zeros, **{name: ones[name] for name in given}}
         whole = [tensor.array for tensor in side(ones, Magnitudes(floor))]
-        return Half(side(zeros, Values()), whole, [tensor.array for tensor in side(zeros, Magnitudes(floor))])
+        origin = side({**zeros, **given}, Values())
+        return Half(origin, whole, [tensor.array for tensor in side(still, Magnitudes(floor))])
 
     def rounding(self, i: int) -> np.ndarray:
         """What float64 may be off by, at signs, for the output i."""
@@ -139,7 +145,10 @@ def tried(
             )
             count = len(pieces[0].nodes), len(pieces[1].nodes)
             sides = [Side(piece, stretch.sources, stretch.outputs, piece is pieces[0]) for piece in pieces]
-            for share, where in _shares(sides[0], sides[1], stretch, shapes, rng, stated=at == 0):
+            for piece, own in zip(pieces, ("original", "collapsed"), strict=True):
+                check(piece, [getattr(end, own) for end in stretch.sources if end.given])
+            given = draws(files[0], stretch, shapes, rng)
+            for share, where in _shares(sides[0], sides[1], stretch, shapes, given, rng, stated=at == 0):
                 if not share <= 1.0:
                     return Outcome(stretch.label, count, share, where)
                 used = max(used, share)
@@ -151,34 +160,55 @@ def tried(
 
 
 def _shares(
-    before: Side, after: Side, stretch: Stretch, shapes: Shapes, rng: np.random.Generator, *, stated: bool
+    before: Side,
+    after: Side,
+    stretch: Stretch,
+    shapes: Shapes,
+    drawn: Sequence[Mapping[str, np.ndarray]],
+    rng: np.random.Generator,
+    *,
+    stated: bool,
 ) -> Iterator[tuple[float, str]]:
     """The share of its allowance that each output uses at the origin and at each vector of signs, and where.
 
-    With `stated` the bound itself is looked at: it was made at the first size, and a mean has fewer terms at others.
+    Where numbers are `drawn` for what the stretch is given, each of them is tried at the origin and at one vector. With
+    `stated` the bound itself is looked at: it was made at the first size, and a mean has fewer terms at others.
     """
     ones = {end.original: np.ones(shapes[end.original]) for end in stretch.sources}
     floor = _floor(after.piece)
-    one, other = Half.of(before, ones), Half.of(after, ones, floor)
+    one, other = Half.of(before, ones, drawn[0]), Half.of(after, ones, drawn[0], floor)
+    _check_outputs(one, other, stretch.outputs)
     if stated:
         yield from _stated(stretch.bound, one, other, _unit(after.piece))
-    offsets = []
-    for i, end in enumerate(stretch.outputs):
-        a, b = one.origin[i].array, other.origin[i].array
-        if a.shape != b.shape:
-            raise Unknown(
-                f"{end.original} has the shape {a.shape}, and {end.collapsed} in the collapsed file {b.shape}"
-            )
-        offsets.append(b - a)
-        largest = float(np.max(one.still[i] + other.still[i], initial=0.0))
-        allowed = stretch.bound.offset * largest + one.rounding(i) + other.rounding(i)
-        yield _worst(np.abs(b - a), allowed, f"at the origin, {end.collapsed}")
     allowances = _allowances(stretch.bound, one, other, [tensor.array for tensor in after(ones, Norms(floor))])
-    for _ in range(SIGNS):
-        x = {name: rng.choice((-1.0, 1.0), size=array.shape) for name, array in ones.items()}
-        rows = zip(before(x, Values()), after(x, Values()), offsets, allowances, stretch.outputs, strict=True)
-        for y, z, offset, allowed, end in rows:
-            yield _worst(np.abs(z.array - y.array - offset), allowed, f"at random signs, {end.collapsed}")
+    for given in drawn:
+        offsets = _offsets(before, after, ones, given)
+        for i, end in enumerate(stretch.outputs):
+            largest = float(np.max(one.still[i] + other.still[i], initial=0.0))
+            allowed = stretch.bound.offset * largest + one.rounding(i) + other.rounding(i)
+            yield _worst(np.abs(offsets[i]), allowed, f"at the origin, {end.collapsed}")
+        for _ in range(1 if given else SIGNS):
+            signs = {name: rng.choice((-1.0, 1.0), size=array.shape) for name, array in ones.items()}
+            x = {**signs, **given}
+            rows = zip(before(x, Values()), after(x, Values()), offsets, allowances, stretch.outputs, strict=True)
+            for y, z, offset, allowed, end in rows:
+                yield _worst(np.abs(z.array - y.array - offset), allowed, f"at random signs, {end.collapsed}")
+
+
+def _offsets(
+    before: Side, after: Side, ones: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]
+) -> list[np.ndarray]:
+    """The difference of each output at the origin."""
+    zeros = {**{name: np.zeros_like(array) for name, array in ones.items()}, **given}
+    return [z.array - y.array for y, z in zip(before(zeros, Values()), after(zeros, Values()), strict=True)]
+
+
+def _check_outputs(one: Half, other: Half, outputs: Sequence[End]) -> None:
+    """The outputs have the same shapes in both files."""
+    for y, z, end in zip(one.origin, other.origin, outputs, strict=True):
+        own, new = y.array.shape, z.array.shape
+        if own != new:
+            raise Unknown(f"{end.original} has the shape {own}, and {end.collapsed} in the collapsed file {new}")
 
 
 def _allowances(bound: Bound, one: Half, other: Half, norms: Sequence[np.ndarray]) -> list[np.ndarray]:

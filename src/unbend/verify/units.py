@@ -74,6 +74,7 @@ def _of_alike(
     rng, sizes = np.random.default_rng(0), stretch.shapes[0]
     zeros = {end.original: np.zeros(sizes[end.original]) for end in stretch.sources}
     rows = {name: np.broadcast_to(rng.standard_normal((*sizes[name][:-1], 1)), sizes[name]) for name in loose}
+    zeros |= {end.original: rng.standard_normal(sizes[end.original]) for end in stretch.sources if end.given}
     piece = between(original, list(zeros), [end.original for end in stretch.outputs], shapes)
     side = Side(piece, stretch.sources, stretch.outputs, turned=True)
     for one, zero in zip(side(zeros | rows, Values()), side(zeros, Values()), strict=True):

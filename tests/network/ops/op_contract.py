@@ -97,6 +97,10 @@ class Example:
     def variable(self) -> tuple[int, ...]:
         return tuple(i for i, given in enumerate(self.inputs) if isinstance(given, (tuple, Whole)))
 
+    @cached_property
+    def constants(self) -> dict[str, np.ndarray]:
+        return {f"x{i}": given for i, given in enumerate(self.inputs) if isinstance(given, np.ndarray)}
+
     def model(self, dtype: Any) -> onnx.ModelProto:
         """The node alone in a model, its floating-point tensors of `dtype`."""
         outputs = [f"y{i}" for i in range(self.outputs)]
@@ -338,7 +342,7 @@ class Case:
     reach: str
 
     def run(self) -> None:
-        assert reach_of(self.example.node, self.example.variable) == self.reach
+        assert reach_of(self.example.node, self.example.variable, self.example.constants) == self.reach
         self.check(self.example)
 
 

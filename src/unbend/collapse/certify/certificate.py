@@ -56,12 +56,16 @@ EXECUTION = (
 
 @dataclass(frozen=True, eq=False)
 class Held:
-    """A value at an end of a stretch: its names in both files, and v_collapsed = scale v_original + shift."""
+    """A value at an end of a stretch: its names in both files, and v_collapsed = scale v_original + shift.
+
+    A `given` one takes part in a product as if it were a constant.
+    """
 
     original: str
     collapsed: str
     scale: np.ndarray | None = None
     shift: np.ndarray | None = None
+    given: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,7 +141,7 @@ def _sizes(network: Network, plans: Sequence[Plan]) -> list[Network]:
     """The network, and where it has free axes the network at an even and an odd length of them."""
     if not network.free_axes:
         return [network]
-    names = {name for one in plans for name in one.stretch.sources}
+    names = {name for one in plans for name in one.stretch.read}
     return [network, *islice((one for one in sized(network) if names <= one.shapes.keys()), SIZES_TRIED)]
 
 
@@ -148,15 +152,18 @@ def _promise(network: Network, collapsed: ir.Model, plan: Plan, sizes: Sequence[
     names = {name: _name(plan, name, values) for name in stretch.outputs}
     return Promise(
         label=stretch.label,
-        sources=tuple(_held(name, name, undone.get(name)) for name in dict.fromkeys(stretch.sources)),
+        sources=(
+            *(_held(name, name, undone.get(name)) for name in dict.fromkeys(stretch.sources)),
+            *(Held(name, name, given=True) for name in stretch.given),
+        ),
         outputs=tuple(_held(name, names[name], stretch.outward.get(name)) for name in stretch.outputs),
         tensors={
             "original": _constants(network, plan),
-            "collapsed": _initializers([values[name] for name in names.values()], {*stretch.sources}),
+            "collapsed": _initializers([values[name] for name in names.values()], {*stretch.read}),
         },
         rules=tuple(dict.fromkeys(plan.rules)),
         dtype=" ".join(sorted(dtypes)),
-        shapes=tuple({name: one.shapes[name] for name in stretch.sources} for one in sizes),
+        shapes=tuple({name: one.shapes[name] for name in stretch.read} for one in sizes),
         bound=bound(network, plan),
     )
 
@@ -235,6 +242,8 @@ def _stretch(one: Promise) -> dict[str, Any]:
 
 def _end(held: Held) -> dict[str, Any]:
     found: dict[str, Any] = {"original": held.original, "collapsed": held.collapsed}
+    if held.given:
+        found["given"] = True
     if held.scale is not None:
         found["scale"] = held.scale.tolist()
     if held.shift is not None:

@@ -19,6 +19,7 @@ from unbend.affine import Affine
 from unbend.collapse.certify.precision import op_by_op
 from unbend.collapse.certify.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.certify.witness import Run, cut, witness
+from unbend.collapse.find.mixings import as_given
 from unbend.collapse.find.size import size
 from unbend.collapse.find.stretches import stretches, values_of
 from unbend.collapse.write.rewrite import Plan
@@ -234,14 +235,15 @@ def _roundings(network: Network, groups: Sequence[Group], truths: Sequence[Outpu
 def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
     """The trial of one stretch, cut out of both models; the original's ends are put into the units of the other's."""
     stretch = plan.stretch
-    shapes = {name: network.shapes[name] for name in stretch.sources}
+    shapes = {name: network.shapes[name] for name in stretch.read}
     groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
+    groups = [as_given(stretch, group) for group in groups]
     made = {value.name for node in collapsed.graph for value in node.outputs}
     outputs = [name for name in stretch.outputs if name in made]
-    models = [cut(network, model, stretch.sources, outputs) for model in (network.model, collapsed)]
-    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.sources)
+    models = [cut(network, model, stretch.read, outputs) for model in (network.model, collapsed)]
+    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.read)
     inner = [{name: turned(array, stretch.inward.get(name)) for name, array in group.items()} for group in groups]
-    axes = dict.fromkeys(stretch.sources, 0)
+    axes = dict.fromkeys(stretch.read, 0)
     before = _ran(models[0], inner, axes if batched and not stretch.inward and not stretch.outward else None)
     after = _ran(models[1], groups, axes if before.together is not None else None)
     for rows in before.rows:

@@ -17,6 +17,7 @@ from unbend.affine import Affine, Diagonal, Identity
 from unbend.collapse.choose.growth import room
 from unbend.collapse.choose.scales import Scales, held
 from unbend.collapse.choose.sharing import together
+from unbend.collapse.find.mixings import Product, in_reach, local_of, multiplications, products
 from unbend.collapse.find.shifts import Shift, shifts
 from unbend.collapse.find.stretches import Stretch, inverse, shared_constants
 from unbend.collapse.reduce.steps import Price
@@ -48,7 +49,7 @@ def joint(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False
     """The plans, some of them joined where that is cheaper; numbers may grow as they may in `growth`."""
     state = _State(network, list(plans), allow_growth)
     for _ in range(ROUNDS):
-        if not any([_together(state), _shifted(state), _scaled(state)]):
+        if not any([_together(state), _across(state), _shifted(state), _scaled(state)]):
             break
     return state.plans
 
@@ -86,6 +87,17 @@ class _State:
             return False
         rules = tuple(turn.rule for turn in turns)
         self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))
+        self.plans = [one for one in self.plans if one not in touched]
+        return True
+
+    def replace_by(self, stretches: Sequence[Stretch], whole: Stretch, product: Product) -> bool:
+        """Take a plan for some stretches with a product between them in place of theirs, if that pays."""
+        touched = [one for one in self.plans if one.stretch in stretches]
+        now = sum((_price(one) for one in touched), Price(multiplications(self.network, product), 0, 1))
+        new = plan(self.network, whole)
+        if not self._is_cheaper(new, now):
+            return False
+        self.plans[self.plans.index(touched[0])] = new
         self.plans = [one for one in self.plans if one not in touched]
         return True
 
@@ -131,6 +143,45 @@ def joined(network: Network, stretches: Sequence[Stretch]) -> Stretch:
         pieces,
         any(one.growth for one in stretches),
         frozenset().union(*(one.shared for one in stretches)).intersection(shared_constants(network, nodes)),
+        tuple(dict.fromkeys(name for one in stretches for name in one.given)),
+    )
+
+
+def across(network: Network, stretches: Sequence[Stretch], one: Product) -> tuple[list[Stretch], Stretch] | None:
+    """The stretches before and behind a product, and one that has it inside; None where that cannot help, or be."""
+    before = next((each for each in stretches if one.value in each.outputs), None)
+    readers = set(network.readers.get(one.output, ()))
+    behind = next((each for each in stretches if one.output in each.sources and readers <= set(each.nodes)), None)
+    near = [each for each, is_behind in ((before, False), (behind, True))
+            if each is not None and in_reach(network, each, one, behind=is_behind)]  # fmt: skip
+    if not near or (before is None and one.value not in network.producers):
+        return None
+    around = list(dict.fromkeys(each for each in (before, behind) if each is not None))
+    whole = joined(network, around)
+    turns = [
+        turn for name, turn in ((one.value, whole.outward.get(one.value)), (one.output, whole.inward.get(one.output)))
+    ]
+    if one.node in whole.nodes or one.given in (*whole.sources, *whole.outputs):
+        return None
+    if any(turn is not None and not isinstance(turn.linear, Identity) for turn in turns):
+        return None
+    return around, _with_product(network, whole, one, before is None, behind is None)
+
+
+def _with_product(network: Network, whole: Stretch, one: Product, first: bool, last: bool) -> Stretch:
+    """The stretch with the product inside it; it begins with its value if it is `first`, ends there if it is `last`."""
+    order = {node: i for i, node in enumerate(network.nodes)}
+    pairs = [*zip(whole.nodes, whole.locals, strict=True), (one.node, (local_of(network, one),))]
+    nodes, locals_ = zip(*sorted(pairs, key=lambda pair: order[pair[0]]), strict=True)
+    return replace(
+        whole,
+        nodes=nodes,
+        locals=locals_,
+        sources=(*(name for name in whole.sources if name != one.output), *([one.value] if first else [])),
+        outputs=(*(name for name in whole.outputs if name != one.value), *([one.output] if last else [])),
+        inward={name: turn for name, turn in whole.inward.items() if name != one.output},
+        outward={name: turn for name, turn in whole.outward.items() if name != one.value},
+        given=(*whole.given, one.given),
     )
 
 
@@ -149,6 +200,15 @@ def _together(state: _State) -> bool:
     before = state.plans
     state.plans = together(state.network, before)
     return state.plans != before
+
+
+def _across(state: _State) -> bool:
+    """Let matrices meet across products of two values."""
+    taken = False
+    for one in products(state.network):
+        if (found := across(state.network, [each.stretch for each in state.plans], one)) is not None:
+            taken |= state.replace_by(*found, one)
+    return taken
 
 
 def _shifted(state: _State) -> bool:

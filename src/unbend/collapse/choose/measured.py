@@ -88,7 +88,7 @@ class Judge:
         can_be = seconds > 0 and alike[0].before.macs <= LARGEST_STRETCH
         forms = [alike[0], *(self._other_form(alike[0]) if can_be else ())]
         models = self._pieces(forms) if can_be else None
-        feeds = _row(self.network, forms[0].stretch.sources) if models else {}
+        feeds = _row(self.network, forms[0].stretch.read) if models else {}
         times = self._times(models, feeds, seconds) if models else None
         if models is None or times is None:
             self.untimed += 1
@@ -113,9 +113,9 @@ class Judge:
     def _pieces(self, forms: Sequence[Plan]) -> list[ir.Model] | None:
         """The stretch as it was and in each form, cut out of the network; None where that cannot be done."""
         stretch = forms[0].stretch
-        if any(name not in self.network.shapes for name in stretch.sources):
+        if any(name not in self.network.shapes for name in stretch.read):
             return None
-        piece = cut(self.network, self.network.model, stretch.sources, stretch.outputs)
+        piece = cut(self.network, self.network.model, stretch.read, stretch.outputs)
         try:
             return [piece, *(rewrite(self.network, [one], piece) for one in forms)]
         except (Overflow, ModelError):

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from unbend.affine import Affine, Convolution, Diagonal, Identity, LinearMap
+from unbend.affine import Affine, Convolution, Diagonal, Identity, LinearMap, Mixing
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
 from unbend.network.graph import is_float
@@ -35,6 +35,8 @@ class Stretch:
     the file's units, `outward` turns such outputs into the new ones. Several stretches that values held so join are one
     `Stretch`; `pieces` are those that it was made of, as they were. With `growth` it may store more
     numbers than it did. The constants in `shared` stay whatever becomes of it, since other nodes read them too.
+    Products of two varying values may stand inside it: those that they read from outside are `given`, as if they were
+    constants, and the stretch is affine in its sources whatever they are.
     """
 
     nodes: tuple[Node, ...]
@@ -46,6 +48,12 @@ class Stretch:
     pieces: tuple[Stretch, ...] = ()
     growth: bool = False
     shared: frozenset[str] = frozenset()
+    given: tuple[str, ...] = ()
+
+    @property
+    def read(self) -> tuple[str, ...]:
+        """All values that it reads from outside."""
+        return tuple(dict.fromkeys((*self.sources, *self.given)))
 
     @property
     def label(self) -> str:
@@ -105,8 +113,14 @@ def in_new_units(stretch: Stretch, output: str, values: Mapping[str, np.ndarray]
 
 def through(node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """One output of a node for the values of its inputs."""
-    terms = [linear.apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
+    terms = [seen(node, linear, values).apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
     return sum(terms, start=np.zeros(()) if one.offset is None else one.offset)
+
+
+def seen(node: Node, linear: LinearMap, values: Mapping[str, np.ndarray]) -> LinearMap:
+    """The map of one input of the node; that of a product by a given value, if that is among `values`."""
+    given = node.inputs[1 if isinstance(linear, Mixing) and linear.last else 0]
+    return linear.by(values[given]) if isinstance(linear, Mixing) and given in values else linear
 
 
 def inverse(turn: Affine) -> Affine:
@@ -168,7 +182,8 @@ def _maps(network: Network, node: Node, rows: Rows) -> tuple[Local, ...]:
         raise Unsupported("quantised: left alone")
     if node.op_type in ROUNDING and not all(_is_real(network, name) for name in node.outputs):
         raise Unsupported("it computes in whole numbers and rounds")
-    if not all(_is_finite(network.constants[name]) for name in node.inputs if name in network.constants):
+    numbers = (network.constants[name] for name in node.inputs if name in network.constants)
+    if node.op_type != "Clip" and not all(map(_is_finite, numbers)):
         raise Unsupported("it holds a number that is not finite")
     found = structure(network, node)
     if not all(_has_finite_maps(one) for one in found):

@@ -15,13 +15,26 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Shape, is_means, means
+from unbend.affine import (
+    Affine,
+    Convolution,
+    Dense,
+    Diagonal,
+    Identity,
+    LinearMap,
+    Mixing,
+    Shape,
+    Transposed,
+    is_means,
+    means,
+)
 from unbend.affine.border import adds_ones, is_only_ones, only_ones, with_ones
+from unbend.collapse.find.alike import map_at
+from unbend.collapse.find.mixings import local_in
 from unbend.collapse.find.stretches import Stretch
 from unbend.collapse.reduce.reduce import Edge, Reduction
 from unbend.collapse.reduce.steps import Step
 from unbend.network import Network, Node
-from unbend.network.evaluate import structure
 from unbend.network.local import Local, Unsupported
 
 FEWEST = 3
@@ -59,7 +72,7 @@ def moved(other: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Ed
     producers = other.producers
     try:
         nodes = tuple(producers[node.outputs[0]] for node in stretch.nodes)
-        own = tuple(structure(other, node) for node in nodes)
+        own = tuple(local_in(other, node, one) for node, one in zip(nodes, stretch.locals, strict=True))
         maps = {node: one for node, one in zip(nodes, own, strict=True) if all(each.maps for each in one)}
     except (KeyError, Unsupported, ValueError, IndexError):
         return None
@@ -75,7 +88,7 @@ def _moved_steps(
     shape, steps = other.shapes[edge.source], []
     for step in edge.steps:
         if step.node is not None and step.node in there:
-            affine = _own(maps[there[step.node]], step)
+            affine = _own(other, there[step.node], maps[there[step.node]], step.position, shape)
         else:
             affine = _moved_affine(step.affine, shape)
         steps.append(replace(step, affine=affine))
@@ -83,8 +96,10 @@ def _moved_steps(
     return steps
 
 
-def _own(outputs: tuple[Local, ...], step: Step) -> Affine:
-    linear, offset = outputs[0].maps[step.position], outputs[0].offset
+def _own(other: Network, node: Node, outputs: tuple[Local, ...], position: int, shape: Shape) -> Affine:
+    linear, offset = outputs[0].maps[position], outputs[0].offset
+    if linear.in_shape != shape:
+        linear = linear.of(shape) if isinstance(linear, Mixing) else map_at(other, node, position, shape)
     return Affine(linear, np.zeros((1,) * len(linear.out_shape)) if offset is None else offset)
 
 
@@ -108,7 +123,15 @@ def _moved(linear: LinearMap, shape: Shape) -> LinearMap:
         return Dense(linear.stored, shape[:-1])
     if isinstance(linear, Convolution) and linear.source[:2] == shape[:2] and len(linear.source) == len(shape):
         return replace(linear, source=shape)
+    if isinstance(linear, Transposed) and isinstance(linear.of, Convolution) and linear.in_shape[:2] == shape[:2]:
+        return Transposed(_made_to(linear.of, shape))
     raise Fixed("its collapsed form depends on the lengths of free axes")
+
+
+def _made_to(of: Convolution, shape: Shape) -> Convolution:
+    """The convolution that gives a tensor of `shape`, of an image that is larger or smaller by whole strides."""
+    steps = zip(of.source[2:], shape[2:], of.out_shape[2:], of.strides, strict=True)
+    return replace(of, source=(*of.source[:2], *(size + (new - old) * stride for size, new, old, stride in steps)))
 
 
 def _fitting(offset: np.ndarray, linear: LinearMap, shape: Shape) -> np.ndarray:

@@ -7,6 +7,7 @@ W a 1 × 1 convolution, each of these is exact in both directions where its cond
     D M = M D'  and  M x + t = M (x + t')    D', t' are D, t moved; backwards for an M that only permutes
     D P = P D                                if D has one number for each channel, W P = P W always
     D L = L D                                for a product L from the left, if D is one along the axis that it mixes
+    P W = W P                                for a product of two values and a matrix, see `passing`
     P (x + t) = P x + P t                    backwards, for a t with one number a channel, if each row of P adds up to 1
 """
 
@@ -16,20 +17,13 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Selection, Shape, shrink
+from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, LinearMap, Mixing, Selection, Shape, shrink
 from unbend.affine.channels import for_channels
 from unbend.affine.left import left_product
 from unbend.collapse.reduce.factor import cheapest
+from unbend.collapse.reduce.passing import Pair, bare, before_matrix, behind_matrix, is_matrix, mixes
 from unbend.collapse.reduce.steps import Step, pieces, total
 from unbend.collapse.reduce.target import Target
-
-ALIKE = frozenset({"AveragePool", "GlobalAveragePool", "ReduceMean", "ReduceSum"})
-"""Ops whose node says nothing about the number of channels, so that it can stand before another number of them."""
-
-WHOLE = 1e-14
-"""A row of a pool adds up to 1 within this: it is n times 1/n in float64."""
-
-Pair = tuple[Step, Step]
 
 
 def arranged(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
@@ -54,11 +48,25 @@ def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
     if len(steps) < 2:
         return
     single = tuple(part for step in steps for part in _apart(step))
+    mixing = any(mixes(step) for step in single)
+    single = tuple(part for step in single for part in bare(step)) if mixing else single
     for at in range(len(single)):
+        if is_matrix(single[at]) and not mixing and not single[at].alike:
+            continue
         for slide in (_to_front, _to_back):
             moved = slide(single, at)
             if moved is not None:
                 yield moved
+            if moved is not None and mixing:
+                yield _shifts_first(moved)
+
+
+def _shifts_first(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    """The chain with each shift as far to the front as it goes: a matrix may take it as its bias there."""
+    for at in range(len(steps)):
+        if _is_shift(steps[at]):
+            steps = _to_front(steps, at) or steps
+    return steps
 
 
 def at_front(steps: Sequence[Step]) -> tuple[Step, ...] | None:
@@ -110,7 +118,34 @@ def exchanged(first: Step, second: Step, later_moves: bool) -> Pair | None:
         return _scale_forward(first, second) if later_moves else _scale_back(first, second)
     if _is_shift(mover):
         return _shift_forward(first, second) if later_moves else _shift_back(first, second)
-    return _pool_forward(first, second) if later_moves else _pool_back(first, second)
+    if is_matrix(mover) and not mover.alike:
+        return _matrix_forward(first, second) if later_moves else _matrix_back(first, second)
+    return _alike_forward(first, second) if later_moves else _alike_back(first, second)
+
+
+def _matrix_forward(first: Step, matrix: Step) -> Pair | None:
+    """[P, W] → [W, P]."""
+    return behind_matrix(first, matrix)
+
+
+def _matrix_back(matrix: Step, second: Step) -> Pair | None:
+    """[W, P] → [P, W]."""
+    return None if _is_shift(second) else before_matrix(matrix, second)
+
+
+def _alike_forward(first: Step, step: Step) -> Pair | None:
+    """[W, P] → [P, W], and [+ t, P] → [P, + P t]."""
+    if not step.alike:
+        return None
+    if _is_shift(first):
+        linear = step.affine.linear
+        return step, _like(first, Identity(linear.out_shape), linear.image(first.affine.offset))
+    return before_matrix(first, step) if is_matrix(first) and not first.alike else None
+
+
+def _alike_back(step: Step, second: Step) -> Pair | None:
+    """[P, W] → [W, P]."""
+    return behind_matrix(step, second) if step.alike and is_matrix(second) and not second.alike else None
 
 
 def _is_scale(step: Step) -> bool:
@@ -169,13 +204,16 @@ def _shift_forward(first: Step, shift: Step) -> Pair | None:
         return None if divided is None else (_like(shift, shift.affine.linear, divided), first)
     if _is_move(first) and (back := _inverse(linear)) is not None:
         return _like(shift, Identity(linear.in_shape), back.image(offset)), first
+    if isinstance(linear, Mixing) and linear.hands_on(offset):
+        return _like(shift, Identity(linear.in_shape), offset), first
     return None
 
 
 def _shift_back(shift: Step, second: Step) -> Pair | None:
     """[+ t, second] → [second, + t']."""
     linear = second.affine.linear
-    if not (_is_scale(second) or _is_move(second) or _is_pool(second)):
+    handed_on = isinstance(linear, Mixing) and linear.hands_on(shift.affine.offset)
+    if not (_is_scale(second) or _is_move(second) or second.alike or handed_on):
         return None
     return second, _like(shift, Identity(linear.out_shape), linear.image(shift.affine.offset))
 
@@ -205,12 +243,14 @@ def _commutes(diagonal: Diagonal, other: Step) -> bool:
     A matrix or a kernel takes the scale in: they need not change places.
     """
     linear = other.affine.linear
-    if other.affine.offset.any() or (isinstance(linear, (Diagonal, Dense, Convolution)) and not _is_pool(other)):
+    if other.affine.offset.any() or (isinstance(linear, (Diagonal, Dense, Convolution)) and not other.alike):
         return False
     if diagonal.scale.size == 1:
         return True
     if left_product(linear) is not None:
         return diagonal.scale.shape[-2] == 1
+    if isinstance(linear, Mixing):
+        return diagonal.scale.shape[linear.axis] == 1
     per_channel = all(size == 1 for axis, size in enumerate(diagonal.scale.shape) if axis != 2)
     return per_channel and len(linear.in_shape) > 2 and for_channels(linear, 1) is not None
 
@@ -222,48 +262,3 @@ def _for(diagonal: Diagonal, shape: Shape) -> Diagonal:
     if len(shape) == len(diagonal.shape):
         return Diagonal(diagonal.scale, shape)
     return Diagonal(diagonal.scale.reshape(1, 1, -1, *(1,) * (len(shape) - 2)), shape)
-
-
-def _is_pool(step: Step) -> bool:
-    """Whether the step is a node that does the same to every channel, however many there are."""
-    known = step.node is not None and step.node.op_type in ALIKE and not step.affine.offset.any()
-    same_rank = len(step.in_shape) == len(step.out_shape) > 2
-    return known and same_rank and for_channels(step.affine.linear, 1) is not None
-
-
-def _is_pointwise(step: Step) -> bool:
-    """Whether the step is a convolution that sees one place at a time, every place."""
-    one = step.affine.linear
-    if not isinstance(one, Convolution) or any(size != 1 for size in step.affine.offset.shape[2:]):
-        return False
-    return set(one.stored.shape[2:]) <= {1} and set(one.strides) <= {1} and not any(pad for p in one.pads for pad in p)
-
-
-def _pool_forward(first: Step, pool: Step) -> Pair | None:
-    """[W, P] → [P', W']: P on the channels that W reads, W on the places that P leaves."""
-    if not (_is_pool(pool) and _is_pointwise(first)):
-        return None
-    linear = for_channels(pool.affine.linear, first.in_shape[1])
-    return None if linear is None else _pooled(first, pool, linear, pool.affine.linear, pool_first=True)
-
-
-def _pool_back(pool: Step, second: Step) -> Pair | None:
-    """[P, W] → [W', P']: W on the places that P reads, P on the channels that W makes."""
-    if not (_is_pool(pool) and _is_pointwise(second)):
-        return None
-    linear = for_channels(pool.affine.linear, second.out_shape[1])
-    return None if linear is None else _pooled(second, pool, linear, linear, pool_first=False)
-
-
-def _pooled(pointwise: Step, pool: Step, linear: LinearMap, behind: LinearMap, pool_first: bool) -> Pair | None:
-    """The pair in its new order; the pool that stands `behind` must keep the convolution's bias."""
-    one, offset = pointwise.affine.linear, pointwise.affine.offset
-    assert isinstance(one, Convolution)
-    if offset.any() and not np.allclose(behind.image(offset), offset, rtol=WHOLE, atol=0.0):
-        return None
-    source = linear.out_shape if pool_first else linear.in_shape[:1] + one.source[1:2] + linear.in_shape[2:]
-    moved = Convolution(one.stored, source, one.strides, one.pads, one.dilations, one.groups)
-    new_pool = Step(Affine(linear, pool.affine.offset), pool.node, pool.rules, pool.stored, pool.position)
-    rule = "a pool changes places with a 1 × 1 convolution"
-    new = Step(Affine(moved, offset), None, (*pointwise.rules, rule), part_of=pointwise.part_of)
-    return (new_pool, new) if pool_first else (new, new_pool)

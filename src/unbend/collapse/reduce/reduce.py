@@ -15,9 +15,11 @@ import ml_dtypes
 import numpy as np
 
 from unbend.affine import Affine, Diagonal, Identity, Selection, Shape, shrink
+from unbend.collapse.find.alike import alike, at
 from unbend.collapse.find.stretches import Stretch, inverse
 from unbend.collapse.reduce.factor import cheapest, product
 from unbend.collapse.reduce.order import arranged, at_back, at_front
+from unbend.collapse.reduce.passing import mixes
 from unbend.collapse.reduce.steps import Price, Step, pieces, total
 from unbend.collapse.reduce.target import Target, settled, writable
 from unbend.network import Network, Node
@@ -234,7 +236,9 @@ def _open(graph: Reduction, network: Network, node: Node, name: str, one: Local,
     offset = _zero(graph.shapes[name]) if one.offset is None else one.offset
     if len(one.maps) == 1 and (len(node.outputs) == 1 or node.op_type == "Dropout"):
         ((position, linear),) = one.maps.items()
-        step = Step(Affine(linear, offset), node, stored=network.stored(node, without=shared), position=position)
+        axes = frozenset() if offset.any() else alike(network, node, linear)
+        step = Step(Affine(linear, offset), node, (), network.stored(node, without=shared), position)
+        step = replace(step, alike=axes, at=at(network, node, position)) if axes else step
         graph.edges.append(Edge(node.inputs[position], name, (step,)))
         graph.offsets[name] = _zero(graph.shapes[name])
         return
@@ -344,7 +348,7 @@ def _push(graph: Reduction, value: str) -> bool:
 def _pull(graph: Reduction, value: str) -> bool:
     """M (a + b) + t = M a + (M b + t): carry the map that reads a sum into each of its branches, if that is cheaper."""
     made, read = graph.into(value), graph.out(value)
-    if len(made) < 2 or len(read) != 1 or (*made, *read) in graph.refused:
+    if len(made) < 2 or len(read) != 1 or (*made, *read) in graph.refused or any(map(mixes, read[0].steps)):
         return False
     linear = tuple(step if not step.affine.offset.any() else _without_offset(step) for step in read[0].steps)
     branches = [Edge(edge.source, read[0].target, (*edge.steps, *linear)) for edge in made]

@@ -15,13 +15,16 @@ from unbend.affine import (
     Convolution,
     Dense,
     Identity,
+    LinearMap,
     OnOnes,
     Shape,
+    Transposed,
     is_means,
     shrink,
 )
 from unbend.affine.border import adds_ones, is_only_ones, with_ones
 from unbend.affine.left import left_product
+from unbend.collapse.find.alike import At
 from unbend.network import Node
 
 NARROW = 8
@@ -51,7 +54,8 @@ class Step:
 
     `node` is the file's own node where the step still is one, `position` the one input of it that varies, and `stored`
     how many numbers it keeps; a new step says by which `rules` it was made. `part_of` are the nodes with several inputs
-    or outputs that the step is a branch of.
+    or outputs that the step is a branch of. Of the axes `alike` the node does not speak (`find.alike`); `at` is its map
+    for a tensor of another shape.
     """
 
     affine: Affine
@@ -60,6 +64,8 @@ class Step:
     stored: int = 0
     position: int = 0
     part_of: frozenset[Node] = frozenset()
+    alike: frozenset[int] = frozenset()
+    at: At | None = None
 
     @property
     def in_shape(self) -> Shape:
@@ -94,7 +100,13 @@ def form_name(affine: Affine) -> str:
         return "ReduceMean"
     if adds_ones(affine) or is_only_ones(affine):
         return "Pad" if adds_ones(affine) else "Expand"
-    names = {"Dense": "Gemm", "Convolution": "Conv", "Diagonal": "Mul", "Selection": "Reshape"}
+    names = {
+        "Dense": "Gemm",
+        "Convolution": "Conv",
+        "Diagonal": "Mul",
+        "Selection": "Reshape",
+        "Transposed": "ConvTranspose",
+    }
     return names.get(type(affine.linear).__name__, "Gemm")
 
 
@@ -120,13 +132,18 @@ def parts(affine: Affine) -> tuple[Affine, ...]:
         return (affine,)
     if not offset.any():
         return () if isinstance(linear, Identity) else (Affine(linear, _zero(linear.out_shape)),)
-    if isinstance(linear, Convolution) and for_channels(offset):
+    if _is_convolution(linear) and for_channels(offset):
         return (Affine(linear, np.broadcast_to(offset, (1, linear.out_shape[1], *offset.shape[2:]))),)
     if isinstance(linear, Identity) or (isinstance(linear, Dense) and _for_columns(linear, offset)):
         return (affine,)
     if isinstance(linear, Convolution) and (ones := channel_of_ones(affine)):
         return ones
     return Affine(linear, _zero(linear.out_shape)), Affine(Identity(linear.out_shape), offset)
+
+
+def _is_convolution(linear: LinearMap) -> bool:
+    """Whether it is written as Conv or ConvTranspose."""
+    return isinstance(linear.of if isinstance(linear, Transposed) else linear, Convolution)
 
 
 def channel_of_ones(affine: Affine) -> tuple[Affine, ...]:

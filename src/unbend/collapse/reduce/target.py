@@ -14,9 +14,11 @@ from unbend.affine import (
     Diagonal,
     Identity,
     LinearMap,
+    Mixing,
     OnOnes,
     Selection,
     Shape,
+    Sum,
     Transposed,
     shrink,
 )
@@ -99,7 +101,9 @@ def _for_all_lengths(affine: Affine) -> bool:
     inner = {1, affine.offset.ndim - 1} if affine.offset.ndim < 4 else {1}
     if isinstance(affine.linear, Dense):
         inner = {affine.offset.ndim - 1}
-    return isinstance(affine.linear, (Identity, Diagonal, Dense, Convolution)) and all(one <= inner for one in changing)
+    linear = affine.linear.of if isinstance(affine.linear, Transposed) else affine.linear
+    inner = {1} if isinstance(affine.linear, Transposed) else inner
+    return isinstance(linear, (Identity, Diagonal, Dense, Convolution)) and all(one <= inner for one in changing)
 
 
 def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
@@ -123,10 +127,15 @@ def keeps_rows(source: Shape, target: Shape) -> bool:
     return source[:1] == (1,) and target[:1] == (1,)
 
 
+def holds_mixing(linear: LinearMap) -> bool:
+    """Whether the numbers of the map are not known, as those of a product of two values."""
+    return isinstance(linear, Mixing) or (isinstance(linear, (Chain, Sum)) and any(map(holds_mixing, linear.maps)))
+
+
 def dense_form(affine: Affine, limit: Price, target: Target) -> Affine | None:
     """The map as reshape – dense – reshape, if that is small, no dearer than `limit`, and right for many rows."""
     linear = affine.linear
-    if target.free or (isinstance(linear, Dense) and len(linear.in_shape) == 2):
+    if target.free or (isinstance(linear, Dense) and len(linear.in_shape) == 2) or holds_mixing(linear):
         return None
     size = linear.in_size * linear.out_size
     if size > MAX_DENSE or size > limit.macs or not linear.in_shape or not linear.out_shape:

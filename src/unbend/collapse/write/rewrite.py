@@ -87,7 +87,16 @@ def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence
     after = _price_after(network, stretch, graph, own)
     rules = tuple(rule for edge in own for step in edge.steps for rule in step.rules)
     offsets = {edge.target: graph.offsets[edge.target] for edge in own}
-    return Plan(stretch, own, offsets, _price_before(network, stretch), after, rules, kept, left=_left(graph, own))
+    return Plan(
+        stretch,
+        own,
+        offsets,
+        _price_before(network, stretch),
+        after,
+        rules,
+        kept,
+        left=_left(graph, edges) & frozenset(stretch.nodes),
+    )
 
 
 def _left(graph: Reduction, edges: Sequence[Edge]) -> frozenset[Node]:

@@ -203,7 +203,7 @@ class Writer:
         if (left := left_product(linear)) is not None:
             return self.node("MatMul", [self.constant(_stored(left.stored), f"{stem}_W", dtype), source], stem, dtype)
         if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
-            return self._transposed(linear.of, source, stem, dtype)
+            return self._transposed(linear.of, offset, source, stem, dtype)
         if isinstance(linear, Selection) and not linear.is_reshape:
             raise ModelError("a rearrangement of numbers has no op that could be written for it")
         if isinstance(linear, Selection):
@@ -278,15 +278,16 @@ class Writer:
             **attributes,
         )
 
-    def _transposed(self, of: Convolution, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
+    def _transposed(
+        self, of: Convolution, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype
+    ) -> ir.Value:
         """ConvTranspose; what the strides leave open of its output's size is its output_padding."""
         axes = zip(of.source[2:], of.out_shape[2:], of.strides, of.dilations, of.stored.shape[2:], of.pads, strict=True)
         extra = [
             size + sum(pads) - stride * (positions - 1) - dilation * (taps - 1) - 1
             for size, positions, stride, dilation, taps, pads in axes
         ]
-        none = np.zeros((1,) * len(of.source))
-        return self._convolution("ConvTranspose", of, none, source, stem, dtype, output_padding=extra)
+        return self._convolution("ConvTranspose", of, offset, source, stem, dtype, output_padding=extra)
 
     def _reshape(self, target: Shape, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         axes = [0, *target[1:]] if self.batched else list(target)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import TypeVar
@@ -21,7 +21,10 @@ from unbend.network.local import Local, Operand, Random, Reach, Unsupported, qui
 
 Function = Callable[..., Local | tuple[Local, ...]]
 F = TypeVar("F", bound=Function)
+
+EMPTY: Mapping[str, np.ndarray] = {}
 AffineWhen = Callable[[Node, Collection[int]], bool]
+AffineWith = Callable[[Node, Mapping[str, np.ndarray]], bool]
 
 
 @dataclass(frozen=True)
@@ -33,10 +36,13 @@ class Op:
     family: str
     reach: Reach
     affine_when: AffineWhen | None
+    affine_with: AffineWith | None
     function: Function
 
-    def reach_for(self, node: Node, variable: Collection[int]) -> Reach:
+    def reach_for(self, node: Node, variable: Collection[int], constants: Mapping[str, np.ndarray]) -> Reach:
         """How far the op holds when just the inputs at the positions `variable` depend on the network's input."""
+        if self.affine_with is not None and set(variable) == {0} and self.affine_with(node, constants):
+            return "everywhere"
         if self.affine_when is not None and self.affine_when(node, variable):
             return "everywhere"
         return self.reach
@@ -45,17 +51,24 @@ class Op:
 _TABLE: dict[tuple[str, str], Op] = {}
 
 
-def op(*names: str, reach: Reach, affine_when: AffineWhen | None = None, domain: str = "") -> Callable[[F], F]:
+def op(
+    *names: str,
+    reach: Reach,
+    affine_when: AffineWhen | None = None,
+    affine_with: AffineWith | None = None,
+    domain: str = "",
+) -> Callable[[F], F]:
     """Put a function into the table under ONNX's names for the op.
 
     `reach` is how far it holds in general; `affine_when(node, variable)` says when it is affine everywhere although
-    `reach` says less, such as a product with only one variable factor.
+    `reach` says less, such as a product with only one variable factor; `affine_with(node, constants)` says it of a node
+    with one variable input whose other inputs are constants, such as slopes that are all 1.
     """
 
     def register(function: F) -> F:
         family = function.__module__.rpartition(".")[2]
         for name in names:
-            _TABLE[domain, name] = Op(name, domain, family, reach, affine_when, function)
+            _TABLE[domain, name] = Op(name, domain, family, reach, affine_when, affine_with, function)
         return function
 
     return register
@@ -75,12 +88,12 @@ def lookup(node: Node) -> Op | None:
     return table().get((domain, node.op_type))
 
 
-def reach_of(node: Node, variable: Collection[int]) -> Reach:
+def reach_of(node: Node, variable: Collection[int], constants: Mapping[str, np.ndarray] = EMPTY) -> Reach:
     """How far the node's affine map holds; an op that nobody knows, or that draws, holds at the point only."""
     if node.random:
         return "point"
     found = lookup(node)
-    return found.reach_for(node, variable) if found else "point"
+    return found.reach_for(node, variable, constants) if found else "point"
 
 
 def local(node: Node, operands: list[Operand | None]) -> tuple[Local, ...]:

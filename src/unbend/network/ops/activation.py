@@ -5,12 +5,13 @@ At the bend itself the other side is taken, so the slope of Relu at 0 is 0.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+import ml_dtypes
 import numpy as np
 
 from unbend.affine import Identity
-from unbend.network.graph import Node
+from unbend.network.graph import Node, is_float
 from unbend.network.local import Local, Operand
 from unbend.network.ops import needed, op, real
 
@@ -41,27 +42,42 @@ def leaky_relu(node: Node, x: Operand) -> Local:
     return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
 
 
-@op("PRelu", reach="region")
+def _has_slopes_of_one(node: Node, constants: Mapping[str, np.ndarray]) -> bool:
+    return bool(np.all(constants[node.inputs[1]] == 1))
+
+
+@op("PRelu", reach="region", affine_with=_has_slopes_of_one)
 def prelu(node: Node, x: Operand, slope: Operand) -> Local:
-    """y = x where x > 0, else a x, with an a of its own for each channel.
+    """y = x where x > 0, else a x, with an a of its own for each channel; no bend where every a is 1.
 
     Checked against: onnx.reference and onnxruntime, opset 16.
     """
-    rows, alpha = x.rows, needed(slope, "the slope of PRelu")
+    alpha = needed(slope, "the slope of PRelu")
+    if x.variable and np.all(alpha == 1.0):
+        return Local.affine({0: Identity(x.shape)})
+    rows = x.rows
     return Local.switch(np.where(rows > 0, rows, alpha * rows), active=lambda: rows > 0, off=alpha)
 
 
-def _has_no_limits(node: Node, variable: Collection[int]) -> bool:
-    return not any(node.inputs[1:])
+def _has_no_limits(node: Node, constants: Mapping[str, np.ndarray]) -> bool:
+    """Whether every limit that is given is beyond the finite numbers of its type, or the last of them."""
+    limits = [(constants.get(name), sign) for name, sign in zip(node.inputs[1:], (-1.0, 1.0), strict=False) if name]
+    return all(limit is not None and is_beyond(limit, sign) for limit, sign in limits)
 
 
-@op("Clip", reach="region", affine_when=_has_no_limits)
+def is_beyond(limit: np.ndarray, sign: float) -> bool:
+    """Whether no finite number of the limit's type is beyond it, on the side of `sign`."""
+    return is_float(limit.dtype) and bool(np.all(sign * limit >= ml_dtypes.finfo(limit.dtype).max))
+
+
+@op("Clip", reach="region", affine_with=_has_no_limits)
 def clip(node: Node, x: Operand, low: Operand | None = None, high: Operand | None = None) -> Local:
-    """y = min(max(x, low), high): x between the two, else the nearer; no bend where neither is given.
+    """y = min(max(x, low), high): x between the two, else the nearer; no bend where no number is beyond them.
 
     Checked against: onnx.reference and onnxruntime, opset 13.
     """
-    if _has_no_limits(node, ()):
+    limits = {one.name: one.constant for one in (low, high) if one is not None and one.constant is not None}
+    if _has_no_limits(node, limits):
         return Local.affine({0: Identity(x.shape)})
     rows = x.rows
     lowest = -np.inf if low is None else needed(low, "the lower limit of Clip").reshape(())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import ml_dtypes
 import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
@@ -83,12 +84,24 @@ def identity(node: Node, operands: Sequence[Operand | None], measure: Measure) -
     return varying(node, operands)
 
 
-@affine("LeakyRelu", "Clip")
+@affine("LeakyRelu", "PRelu")
 def straight(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
-    """Y = x, where the slope is 1, or no limit is given."""
-    limits = [operand for operand in operands[1:] if operand is not None]
-    if limits or (node.op_type == "LeakyRelu" and node.attributes.get("alpha", 0.01) != 1.0):
+    """Y = x, where the slope is 1."""
+    slope = needed(node, operands, 1) if node.op_type == "PRelu" else node.attributes.get("alpha", 0.01)
+    if np.any(slope != 1.0):
         raise Unknown(f"{node.label} is a bend")
+    return varying(node, operands)
+
+
+@affine("Clip")
+def clip(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """Y = x, where no finite number is beyond a limit that is given."""
+    for i, sign in ((1, -1.0), (2, 1.0)):
+        limit = operands[i] if i < len(operands) else None
+        if isinstance(limit, Tensor):
+            raise Unknown(f"{node.label} is a bend")
+        if limit is not None and np.any(sign * limit < ml_dtypes.finfo(limit.dtype).max):
+            raise Unknown(f"{node.label} is a bend")
     return varying(node, operands)
 
 
