@@ -103,7 +103,8 @@ def test_the_module_computes_what_the_network_does(name):
     scale = float(expected.abs().max())
     torch.testing.assert_close(own, written, rtol=0, atol=3e-6 * scale)
     torch.testing.assert_close(own, expected, rtol=0, atol=1e-5 * scale)
-    assert sum(one.numel() for one in smaller.parameters()) <= found.after.parameters
+    alike_once = {one.detach().numpy().tobytes(): one.numel() for one in smaller.parameters()}  # as the file has them
+    assert sum(alike_once.values()) <= found.after.parameters
 
 
 def test_weights_are_the_networks_own_and_their_names_can_be_read():
@@ -113,7 +114,7 @@ def test_weights_are_the_networks_own_and_their_names_can_be_read():
     assert [(one.in_features, one.out_features) for one in linear] == [(6, 12), (12, 2)]
     numbers = {tensor.tobytes() for value in found.model.graph.initializers.values() if (tensor := value.const_value)}
     assert all(one.weight.detach().numpy().tobytes() in numbers for one in linear)
-    assert all(name.isidentifier() for key in module.state_dict() for name in key.split("."))
+    assert all(name.isidentifier() or name.isdigit() for key in module.state_dict() for name in key.split("."))
     assert "self." in module.code
 
 
@@ -136,8 +137,8 @@ def test_uneven_pads():
 
 def test_an_op_without_a_layer_is_named():
     graph = Graph("N", 4)
-    model = graph.model(graph("CumSum", "x", np.array(1)))
-    with pytest.raises(ModelError, match="no torch layer is written for: CumSum"):
+    model = graph.model(graph("Compress", "x", np.array([True, False, True, True]), axis=1))
+    with pytest.raises(ModelError, match="no torch layer is written for: Compress"):
         collapse(model).to_torch()
 
 

@@ -29,13 +29,21 @@ ROUNDS = 50
 """Upper limit to the alternation; exporters' chains take two or three."""
 
 
+PartialShape = tuple[int | None, ...]
+"""The lengths of a value's axes, None for free ones."""
+
+
 @dataclass
 class Folded:
-    """What folding found: the variable nodes, the constants, the shapes and the types of all values."""
+    """What folding found: the variable nodes, the constants, the shapes and the types of all values.
+
+    `partial` are the shapes of values that have free axes as well.
+    """
 
     nodes: tuple[Node, ...] = ()
     constants: dict[str, np.ndarray] = field(default_factory=dict)
     shapes: dict[str, Shape] = field(default_factory=dict)
+    partial: dict[str, PartialShape] = field(default_factory=dict)
     types: dict[str, np.dtype] = field(default_factory=dict)
 
 
@@ -57,7 +65,7 @@ def fold(model: ir.Model, name: str, rows: Mapping[str, int], known: Mapping[str
             continue
         if not _infer(twin, name, values=True):
             break
-    found.shapes = _shapes(twin)
+    found.shapes, found.partial = _shapes(twin), _partial(twin)
     found.types = {v.name: t for v in values_of(twin) if v.name and (t := dtype_of(v)) is not None}
     found.nodes = tuple(_variable_nodes(model, found.constants))
     _check_outputs(model, found.constants, name)
@@ -237,12 +245,17 @@ def _replace_by_initializers(graph: ir.Graph, node: ir.Node, arrays: list[np.nda
     graph.remove(node, safe=True)
 
 
-def _shapes(model: ir.Model) -> dict[str, Shape]:
+def _partial(model: ir.Model) -> dict[str, PartialShape]:
     return {
-        value.name: tuple(int(axis) for axis in value.shape)  # type: ignore[arg-type]
+        value.name: tuple(axis if isinstance(axis, int) and axis >= 0 else None for axis in value.shape)
         for value in values_of(model)
-        if value.name and value.shape is not None and all(isinstance(axis, int) and axis >= 0 for axis in value.shape)
+        if value.name and value.shape is not None
     }
+
+
+def _shapes(model: ir.Model) -> dict[str, Shape]:
+    found = _partial(model).items()
+    return {name: shape for name, axes in found if len(shape := tuple(a for a in axes if a is not None)) == len(axes)}
 
 
 def _variable_nodes(model: ir.Model, constants: Mapping[str, np.ndarray]) -> list[Node]:

@@ -103,7 +103,24 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Mo
         ) from error
     if program is None:
         raise ModelError(f"torch gave no model for {type(module).__name__}")
-    return program.model.clone()
+    return _of_one_type(program.model.clone())
+
+
+def _of_one_type(model: ir.Model) -> ir.Model:
+    """The model with the weights of each layer in the type of what it reads.
+
+    torch's exporter folds a BatchNormalization into bfloat16 weights in float32, and leaves them so: no valid model.
+    """
+    for node in model.graph:
+        if node.op_type not in ("Conv", "ConvTranspose", "Gemm") or node.inputs[0] is None:
+            continue
+        for value in node.inputs:
+            dtype, tensor = node.inputs[0].dtype, None if value is None else value.const_value
+            if value is None or tensor is None or dtype is None or tensor.dtype == dtype:
+                continue
+            value.const_value = ir.tensor(tensor.numpy().astype(dtype.numpy()), name=value.name)
+            value.dtype = dtype
+    return model
 
 
 def _free(example: Any) -> dict[int, Any]:

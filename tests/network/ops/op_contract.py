@@ -5,9 +5,11 @@ A test file lists its examples by how far they hold; `promise` makes one test fo
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -36,8 +38,8 @@ IN_SINGLE = {"Erf", "Gelu", "HardSwish", "GroupNormalization", "Resize"}
 
 ROWS = 3
 
-COVERED: set[tuple[str, str]] = set()
-"""The entries of the table that some promise was made for."""
+EXAMPLES: list[Example] = []
+"""All examples that some promise was made for; `every_example` reads their files."""
 
 
 @dataclass(frozen=True)
@@ -346,6 +348,17 @@ class Case:
         self.check(self.example)
 
 
+@cache
+def every_example() -> list[Example]:
+    """The examples of all files."""
+    for path in sorted(Path(__file__).parent.glob("test_ops_*.py")):
+        spec = importlib.util.spec_from_file_location(f"examples_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    return list({repr(example): example for example in EXAMPLES}.values())
+
+
 def promise(
     everywhere: Sequence[Example] = (), region: Sequence[Example] = (), point: Sequence[Example] = ()
 ) -> Callable[[Case], None]:
@@ -358,7 +371,7 @@ def promise(
         if not (example.without and check in NEEDS[example.without.partition(":")[0]])
     ]
 
-    COVERED.update((case.example.domain, case.example.op_type) for case in cases)
+    EXAMPLES.extend((*everywhere, *region, *point))
 
     @pytest.mark.parametrize("case", cases, ids=lambda case: f"{case.check.__name__}-{case.example!r}")
     def test(case: Case) -> None:

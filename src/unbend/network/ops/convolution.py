@@ -106,7 +106,7 @@ def conv_transpose(node: Node, x: Operand, w: Operand, b: Operand | None = None)
         stride * (size - 1) + more + span
         for size, stride, span, more in zip(x.shape[2:], windows.strides, windows.spans, windows.extra, strict=True)
     ]
-    pads = _transposed_pads(node, full, x.shape[2:], windows.strides)
+    pads = transposed_pads(node, full, x.shape[2:], windows.strides)
     target = (1, kernel.shape[1] * groups, *(size - sum(pad) for size, pad in zip(full, pads, strict=True)))
     forward = Convolution(kernel, (x.shape[0], *target[1:]), windows.strides, pads, windows.dilations, groups)
     if forward.out_shape != x.shape:
@@ -114,7 +114,7 @@ def conv_transpose(node: Node, x: Operand, w: Operand, b: Operand | None = None)
     return Local.affine({0: Transposed(forward)}, _bias(b, len(x.shape)))
 
 
-def _transposed_pads(node: Node, full: list[int], image: Shape, strides: Shape) -> Pads:
+def transposed_pads(node: Node, full: list[int], image: Shape, strides: Shape) -> Pads:
     """What is cut off at each side of the full output."""
     axes, mode = len(full), node.attribute("auto_pad", "NOTSET")
     wanted = node.attribute("output_shape")
