@@ -75,8 +75,7 @@ def test_weights_that_cannot_be(frame: pd.DataFrame, value: float, said: str) ->
     "options",
     [
         {"weights": "y"},
-        {"weights": "w", "save": "never.unbend"},
-        {"intercept": False, "save": "never.unbend"},
+        {"weights": "w", "degree": 3, "save": "never.unbend"},
         {"digits": True, "save": "never.unbend"},
     ],
 )

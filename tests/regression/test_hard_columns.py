@@ -72,7 +72,7 @@ WAYS = [in_memory, parquet, csv, partitions, estimator_of_partitions]
 @pytest.fixture(autouse=True)
 def rows_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     """Files count as large, so that they are read once, and in several blocks."""
-    for module in ("unbend.data.table", "unbend.regression.table_fit"):
+    for module in ("unbend.data.table", "unbend.regression.rows"):
         monkeypatch.setattr(import_module(module), "FEW", 0)
     monkeypatch.setattr(import_module("unbend.data.source"), "NUMBERS", 1000)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from unbend.regression import first_guess, fit, logistic_fit
+from unbend.regression import first_guess, fit, rows
 
 dask = pytest.importorskip("dask")
 dd = pytest.importorskip("dask.dataframe")
@@ -22,14 +22,14 @@ def in_this_thread() -> Iterator[None]:
 @pytest.fixture(scope="module")
 def frame() -> pd.DataFrame:
     rng = np.random.default_rng(3)
-    rows = pd.DataFrame({"time": 1.6e9 + 1e5 * rng.random(4000), "rate": 1e-3 * rng.random(4000)})
-    rows["region"] = rng.choice(["north", "south", "west"], 4000)
-    score = 2e-5 * (rows["time"] - 1.6e9) + (rows["region"] == "west") + rng.logistic(size=4000)
-    rows["size"] = np.select([score < 0, score < 2], ["s", "m"], "l")
-    rows["churn"] = np.where(score > 1, "yes", "no")
-    rows["times"] = rng.integers(0, 3, 4000)
-    rows.loc[[5, 1700, 3999], "rate"] = np.nan
-    return rows
+    table = pd.DataFrame({"time": 1.6e9 + 1e5 * rng.random(4000), "rate": 1e-3 * rng.random(4000)})
+    table["region"] = rng.choice(["north", "south", "west"], 4000)
+    score = 2e-5 * (table["time"] - 1.6e9) + (table["region"] == "west") + rng.logistic(size=4000)
+    table["size"] = np.select([score < 0, score < 2], ["s", "m"], "l")
+    table["churn"] = np.where(score > 1, "yes", "no")
+    table["times"] = rng.integers(0, 3, 4000)
+    table.loc[[5, 1700, 3999], "rate"] = np.nan
+    return table
 
 
 def same(one, other) -> None:
@@ -58,6 +58,6 @@ def test_a_start_from_the_first_rows_changes_nothing(monkeypatch, frame, tmp_pat
     frame[columns].to_parquet(tmp_path / "rows.parquet")
     monkeypatch.setattr(first_guess, "SMALL", 0)
     if not kept:
-        monkeypatch.setattr(logistic_fit, "FEW", 0)
+        monkeypatch.setattr(rows, "FEW", 0)
     for name in ("rows", "sorted"):
         same(fit(tmp_path / f"{name}.parquet", "churn"), plain)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import statsmodels.api as sm
 
 import unbend
 from unbend.cli import main
@@ -153,10 +154,10 @@ def test_other_files_are_refused(content: bytes, tmp_path: Path) -> None:
 
 
 def test_arrays_that_are_no_fit_are_refused(tmp_path: Path) -> None:
-    np.savez(tmp_path / "x.npz", unbend_fit=np.frombuffer(b'{"version": 1}', np.uint8))
+    np.savez(tmp_path / "x.npz", unbend_fit=np.frombuffer(b'{"version": 2}', np.uint8))
     with pytest.raises(DataError, match="not a saved fit"):
         FitState.load(tmp_path / "x.npz")
-    np.savez(tmp_path / "x.npz", unbend_fit=np.frombuffer(b'{"version": 2}', np.uint8))
+    np.savez(tmp_path / "x.npz", unbend_fit=np.frombuffer(b'{"version": 1}', np.uint8))
     with pytest.raises(DataError, match="another version"):
         FitState.load(tmp_path / "x.npz")
 
@@ -207,6 +208,68 @@ def test_what_needs_rows_cannot_be_kept(frame: pd.DataFrame, options: dict, tmp_
         fit(frame, "y", save=tmp_path / "a.fit", **options)
 
 
+@pytest.fixture(scope="module")
+def weighted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows with weights, of which some are 0."""
+    weights = np.random.default_rng(4).gamma(2.0, 3.0, len(frame))
+    return frame.assign(w=np.where(np.arange(len(frame)) % 100 == 7, 0.0, weights))
+
+
+@pytest.mark.parametrize("degree", [1, 2])
+@pytest.mark.parametrize("intercept", [True, False])
+@pytest.mark.parametrize("weights", ["w", None])
+def test_saved_with_weights_and_through_the_origin(
+    weighted: pd.DataFrame, weights: str | None, intercept: bool, degree: int, tmp_path: Path
+) -> None:
+    rows = weighted if weights else weighted.drop(columns="w")
+    options = {"weights": weights, "intercept": intercept, "degree": degree}
+    path = tmp_path / "a.fit"
+    fit(rows[:1000], "y", save=path, **options)
+    found, whole = fit(rows[1000:], "y", update=path), fit(rows, "y", **options)
+    assert (found.n, found.names, found.weights) == (whole.n, whole.names, pytest.approx(whole.weights))
+    np.testing.assert_allclose(found.coef, whole.coef, rtol=1e-9)
+    np.testing.assert_allclose(found.se, whole.se, rtol=1e-9)
+    for name in ("rss", "tss", "r2", "f", "log_likelihood", "aic", "bic", "sigma", "df_resid"):
+        assert getattr(found, name) == pytest.approx(getattr(whole, name), rel=1e-9)
+    assert [note for note in whole.notes if "weight" in note] == [note for note in found.notes if "weight" in note]
+    assert found.coefficients[0].estimate == pytest.approx(whole.coefficients[0].estimate, rel=1e-9)
+
+
+def test_saved_weights_are_those_of_statsmodels(weighted: pd.DataFrame) -> None:
+    rows = weighted[["time", "rate", "age", "y", "w"]].dropna()
+    state = FitState.of(rows[:1500], "y", weights="w").more(rows[1500:])
+    x = sm.add_constant((rows[["time", "rate", "age"]] - rows[["time", "rate", "age"]].mean()).to_numpy())
+    kept = (rows.w > 0).to_numpy()
+    expected = sm.WLS(rows.y.to_numpy()[kept], x[kept], weights=rows.w.to_numpy()[kept]).fit()
+    found = state.fit()
+    np.testing.assert_allclose(found.coef, expected.params[1:], rtol=1e-9)
+    np.testing.assert_allclose(found.se, expected.bse[1:], rtol=1e-9)
+    assert found.log_likelihood == pytest.approx(expected.llf, rel=1e-11)
+    halves = state - FitState.of(rows[:1500], "y", weights="w")
+    assert far(halves.fit(), fit(rows[1500:], "y", weights="w")) < 1e-9
+    assert halves.unweighted == (rows.w[1500:] == 0).sum()
+    ridge = state.fit(ridge="auto"), fit(rows, "y", weights="w", ridge="auto")
+    np.testing.assert_allclose(ridge[0].coef, ridge[1].coef, rtol=1e-6)
+
+
+def test_weights_stay_what_they_were(weighted: pd.DataFrame, tmp_path: Path) -> None:
+    state = FitState.of(weighted, "y", weights="w")
+    plain = FitState.of(weighted.drop(columns="w"), "y")
+    with pytest.raises(DataError, match="no column 'w'"):
+        state.more(weighted.drop(columns="w"))
+    with pytest.raises(UsageError, match="different columns") as caught:
+        state + plain
+    assert caught.value.where == "one is weighted by w, the other one has no weights"
+    with pytest.raises(UsageError, match="the saved fit is weighted by w"):
+        fit(weighted, "y", update=state, weights="age")
+    with pytest.raises(UsageError, match="the saved fit has no weights"):
+        fit(weighted, "y", update=plain, weights="w")
+    with pytest.raises(UsageError, match="the saved fit has an intercept"):
+        fit(weighted, "y", update=plain, intercept=False)
+    with pytest.raises(DataError, match="every row of pandas DataFrame has weight 0"):
+        FitState.of(weighted.assign(w=0.0), "y", weights="w")
+
+
 def test_what_more_rows_cannot_change(frame: pd.DataFrame) -> None:
     state = FitState.of(frame, "y")
     for target, options in (("age", {}), ("y", {"degree": 2}), ("y", {"exclude": ["age"]})):
@@ -229,3 +292,12 @@ def test_on_the_command_line(frame: pd.DataFrame, tmp_path: Path, capsys: pytest
     assert [row["estimate"] for row in found["coefficients"]] == pytest.approx(
         [row.estimate for row in whole], rel=1e-13
     )
+
+
+def test_squares_of_a_time_stamp_keep_their_digits() -> None:
+    """The square of 1.6e9 has no room for the digits of the square of what varies."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"time": 1.6e9 + 1e5 * rng.random(2000), "rate": 1e-3 * rng.random(2000)})
+    frame["y"] = 2e-5 * (frame.time - 1.6e9) + 900 * frame.rate + rng.normal(size=2000)
+    saved = FitState.of(frame[:900], "y", degree=2).more(frame[900:]).fit()
+    assert far(saved, fit(frame, "y", degree=2)) < 1e-13

@@ -8,14 +8,16 @@ from functools import partial
 
 import numpy as np
 
+from unbend.data import Table
 from unbend.data.parallel import Sum
 from unbend.regression.least_squares import Readings, least_squares
 from unbend.regression.moments import Block, Moments
 from unbend.regression.ordinary import Collinear
 from unbend.regression.polynomial import Polynomial
-from unbend.regression.reading import block_moments
+from unbend.regression.reading import block_moments, gathered_moments, refuse_unsquarable, rows_are_gone
 from unbend.regression.rows import Blocks, added_where_they_are
 from unbend.regression.solution import Solution
+from unbend.regression.weighting import no_weight
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,3 +111,23 @@ class Design:
         again = as_they_are.moments()
         assert again is not None  # there were rows before
         return as_they_are.solve(again, collinear=collinear, optional=optional, readings=readings)
+
+
+def design_moments(table: Table, design: Design, weights: str | None, *, plain: bool) -> Moments:
+    """The moments of the rows of a table, which may have been gathered while it was opened.
+
+    `plain` says whether the columns are those of the table as they are.
+
+    Raises
+    ------
+    DataError
+        If there are no rows any more, or none of a weight; if squares of the numbers overflow or vanish.
+    """
+    gathered = gathered_moments(table) if plain and design.intercept and weights is None else None
+    moments = gathered or design.moments()
+    if moments is None:
+        raise rows_are_gone(table)
+    if moments.n == 0 and weights is not None:
+        raise no_weight(table, weights)
+    refuse_unsquarable(moments, (*design.names, table.target))
+    return moments

@@ -15,8 +15,9 @@ from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.moments import Block, logs_of_shares, sum_of_logs
 from unbend.regression.ordinary import Collinear
 from unbend.regression.reading import refuse_sizes, rows_are_gone
-from unbend.regression.refusals import constant_target, no_weight, too_few_rows
+from unbend.regression.refusals import constant_target, too_few_rows
 from unbend.regression.solution import Solution
+from unbend.regression.weighting import no_weight
 
 
 def of_few_rows(

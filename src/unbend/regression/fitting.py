@@ -26,10 +26,11 @@ from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
-from unbend.regression.refusals import refuse_clusters, refuse_weights
+from unbend.regression.refusals import refuse_clusters
 from unbend.regression.sandwich import Kind, Sandwich
 from unbend.regression.state import FitState
 from unbend.regression.table_fit import fit_table
+from unbend.regression.weighting import refuse_weights
 
 WIDE = 2000
 """Cross products of more columns take more than 32 MB: they are formed only if there are rows enough."""
@@ -119,19 +120,19 @@ def fit(
             refused = {"degree": degree != 1, "exclude": exclude, "save": save, "update": update, "digits": digits}
             source, target, constant = of_formula(source, formula, target, kept=kept, refused=refused)
             intercept = intercept and constant
-        target, plain = named(target), weights is None and intercept and not digits
+        target, weights = named(target), column_name(weights)
         refuse_clusters(cluster, target, source)
         if save is not None or update is not None:
             of_classes = _is_class(source, target) if classes is None else classes
-            _refuse_what_needs_rows(errors, of_classes, plain and degree <= 2)
+            _refuse_what_needs_rows(errors, of_classes, degree <= 2 and not digits)
             if save is not None:
                 refuse(Path(save), inputs=_paths(data, predict), force=force)
-            state = _kept(source, target, degree, column_names(exclude), update)
+            options = {"degree": degree, "weights": weights, "intercept": intercept}
+            state = _kept(source, target, column_names(exclude), update, **options)
             found = state.fit(ridge=ridge, level=level, collinear=collinear)
             if save is not None:
                 state.save(save, force=force)
             return _with_rows(found, rows, read if predict is None else predict, force)
-        weights = column_name(weights)
         refuse_weights(weights, target, source)
         unused = (*column_names(exclude), *cluster, *column_names(weights))
         gather = _narrow_moments if degree == 1 and weights is None and intercept else None
@@ -213,8 +214,8 @@ def _refuse_what_needs_rows(errors: Sandwich, classes: bool, plain: bool) -> Non
     """Raise UsageError for what a fit that keeps sums instead of rows cannot give."""
     if not plain:
         raise UsageError(
-            "a saved fit has an intercept, no weights, a degree of 1 or 2, and numbers as float64",
-            try_="leave --weights, --no-intercept, --digits and higher degrees out, or --save and --update",
+            "a saved fit has a degree of 1 or 2, and numbers as float64",
+            try_="leave --digits and higher degrees out, or --save and --update",
         )
     if not errors.plain:
         raise UsageError(
@@ -226,16 +227,28 @@ def _refuse_what_needs_rows(errors: Sandwich, classes: bool, plain: bool) -> Non
 
 
 def _kept(
-    source: Source, target: str, degree: int, exclude: Sequence[str], update: str | Path | FitState | None
+    source: Source,
+    target: str,
+    exclude: Sequence[str],
+    update: str | Path | FitState | None,
+    *,
+    degree: int,
+    weights: str | None,
+    intercept: bool,
 ) -> FitState:
     """The sums of these rows, on top of those of a saved fit if there is one."""
     if update is None:
-        return FitState.of(source, target, degree=degree, exclude=exclude)
+        return FitState.of(source, target, degree=degree, exclude=exclude, weights=weights, intercept=intercept)
     before = update if isinstance(update, FitState) else FitState.load(update)
     if target != before.target:
         raise UsageError(f"the saved fit is of {before.target}, not of {target}", try_=f"--target {before.target}")
     if degree not in (1, before.degree):
         raise UsageError(f"the saved fit has degree {before.degree}, which more rows do not change")
+    if weights not in (None, before.weights):
+        how = "has no weights" if before.weights is None else f"is weighted by {before.weights}"
+        raise UsageError(f"the saved fit {how}, which more rows do not change")
+    if before.intercept and not intercept:
+        raise UsageError("the saved fit has an intercept, which more rows do not change")
     if kept := [name for name in exclude if name in before.features]:
         raise UsageError(f"the saved fit uses {', '.join(kept)}: a column cannot be left out of a part of the rows")
     return before.more(source)

@@ -19,8 +19,8 @@ from unbend.regression.influence import Influence, influence
 from unbend.regression.new_rows import of_each_block
 from unbend.regression.polynomial import Terms
 from unbend.regression.refusals import refuse_level
-from unbend.regression.sandwich import Weights
 from unbend.regression.solution import Solution
+from unbend.regression.weighting import Weights
 from unbend.result import Result
 
 

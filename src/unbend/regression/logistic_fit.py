@@ -11,23 +11,23 @@ import pyarrow as pa
 from scipy.special import chdtrc, ndtr, ndtri
 
 from unbend.data import Coding, Source, Table
-from unbend.data.distributed import Parts
 from unbend.data.source import with_types
-from unbend.data.table import FEW
 from unbend.document import Block
 from unbend.errors import UsageError
 from unbend.regression.class_rows import class_rows, likeliest
-from unbend.regression.design import Design
+from unbend.regression.design import Design, design_moments
 from unbend.regression.logistic import LogisticSolution, logistic
 from unbend.regression.logistic_summary import document
-from unbend.regression.moments import Moments
 from unbend.regression.new_rows import of_each_block
 from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.polynomial import Polynomial, polynomial
-from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
-from unbend.regression.refusals import no_weight, refuse_constant_columns, refuse_options, too_few_rows
-from unbend.regression.rows import Blocks, TableBlocks, kept
+from unbend.regression.refusals import refuse_constant_columns, refuse_options, too_few_rows
+from unbend.regression.rows import TableBlocks, kept_if_few
+from unbend.regression.weighting import weighting
 from unbend.result import Result
+
+COUNTING = ": one of weight 2 counts as two rows, in standard errors too"
+"""What weights of rows of classes are."""
 
 
 @dataclass(frozen=True)
@@ -174,10 +174,11 @@ def fit_classes(
     _refuse_least_norm(collinear)
     refuse_constant_columns(table)
     terms = polynomial(table.coding, degree) if degree > 1 else None
-    design = Design(_blocks(table, terms, weights), table.names if terms is None else terms.names, None, intercept)
+    rows = kept_if_few(TableBlocks(table, terms, weights))
+    design = Design(rows, table.names if terms is None else terms.names, None, intercept)
     if not strength:
         _refuse_few_rows(table.n, design)
-    moments = _moments(table, design, plain=terms is None, weights=weights)
+    moments = design_moments(table, design, weights, plain=terms is None)
     if not strength:
         _refuse_few_rows(moments.n, design)
     solution = logistic(
@@ -212,29 +213,10 @@ def _refuse_least_norm(collinear: Collinear) -> None:
         )
 
 
-def _blocks(table: Table, terms: Polynomial | None, weights: str | None) -> Blocks:
-    """The rows; those that are few are read once and kept."""
-    rows = TableBlocks(table, terms, weights)
-    small = table.n_read * (table.p + 1) <= FEW and not isinstance(table.source, Parts)
-    return kept(rows) if small else rows
-
-
 def _refuse_few_rows(n: int, design: Design) -> None:
     p = len(design.names)
     if n < p + 1 + design.intercept:
         raise too_few_rows(n, p, "--ridge 1", intercept=design.intercept, least_norm=False)
-
-
-def _moments(table: Table, design: Design, *, plain: bool, weights: str | None) -> Moments:
-    """Of [x | number of the class]."""
-    gathered = gathered_moments(table) if plain and design.intercept and weights is None else None
-    moments = gathered or design.moments()
-    if moments is None:
-        raise rows_are_gone(table)
-    if moments.n == 0 and weights is not None:
-        raise no_weight(table, weights)
-    refuse_unsquarable(moments, (*design.names, table.target))
-    return moments
 
 
 def _fit(
@@ -268,20 +250,11 @@ def _fit(
         dropped=solution.axes.relations,
         ridge=solution.strength or None,
         level=level,
-        notes=(*table.notes, *_weighting(table, weights, solution.n)),
+        notes=(*table.notes, *([] if weights is None else [weighting(weights, COUNTING, table.n - solution.n)])),
         coding=table.coding,
         solution=solution,
         terms=terms,
     )
-
-
-def _weighting(table: Table, weights: str | None, n: int) -> tuple[str, ...]:
-    """How rows count."""
-    if weights is None:
-        return ()
-    none = table.n - n
-    lost = f"; {none} {'row of weight 0 is' if none == 1 else 'rows of weight 0 are'} left out" if none else ""
-    return (f"Rows are weighted by {weights}: one of weight 2 counts as two rows, in standard errors too{lost}.",)
 
 
 def _coefficients(solution: LogisticSolution, classes: Sequence[str], level: float) -> tuple[Odds, ...]:

@@ -29,24 +29,6 @@ def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> No
     refuse_unknown(source, [("--cluster", name) for name in cluster])
 
 
-def refuse_weights(weights: str | None, target: str, source: Source) -> None:
-    """Raise if the column of weights is the target, or is not there."""
-    if weights is None:
-        return
-    if weights == target:
-        raise UsageError(f"{target} is the target: rows cannot be weighted by it")
-    refuse_unknown(source, [("--weights", weights)])
-
-
-def no_weight(table: Table, weights: str) -> DataError:
-    """The error for rows that all have weight 0."""
-    return DataError(
-        f"every row of {table.source.name} has weight 0",
-        where=f"column {weights}, {table.n} complete rows",
-        try_="choose another column: --weights NAME",
-    )
-
-
 def refuse_table(table: Table) -> None:
     """Raise if a table has no target, a class for one, or no column that varies."""
     if not table.target:

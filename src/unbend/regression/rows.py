@@ -10,17 +10,16 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
-from unbend.data import Rows, Source, Table
-from unbend.data.columns import as_numbers, kind_of
+from unbend.data import Source, Table
 from unbend.data.distributed import Parts
 from unbend.data.parallel import Sum, added
 from unbend.data.source import ArrowTable
-from unbend.errors import DataError
+from unbend.data.table import FEW
 from unbend.regression.moments import Block
 from unbend.regression.polynomial import Terms
+from unbend.regression.weighting import weighted
 
 Blocks = Callable[[], Iterable[Block]]
 """Reads the same rows again."""
@@ -63,57 +62,11 @@ def _of_part(blocks: TableBlocks, part: Callable[[Block, Any], Any], source: Sou
     return added(part, replace(blocks, table=replace(blocks.table, source=source))(), first=first)
 
 
-def weighted(block: Block, rows: Rows, column: str) -> Block:
-    """The rows of a block whose weight in a column is not 0, with their weights.
-
-    Raises
-    ------
-    DataError
-        If a weight is missing, negative or not finite.
-    """
-    weights = weights_of(rows, column)
-    some = weights > 0
-    if some.all():
-        return block._replace(weights=weights)
-    low = (None if part is None else part[some] for part in (block.x_low, block.y_low))
-    return Block(block.x[some], block.y[some], weights[some], *low)
-
-
-def weights_of(rows: Rows, column: str) -> np.ndarray:
-    """The weights of rows, in a column of theirs; (n,).
-
-    Raises
-    ------
-    DataError
-        If a weight is missing, negative or not finite, or no number.
-    """
-    weights = weights_as_they_are(rows.batch, column)
-    wrong = ~(np.isfinite(weights) & (weights >= 0))
-    if wrong.any():
-        at = int(np.argmax(wrong))
-        what = "is missing" if np.isnan(weights[at]) else f"is {weights[at]:g}"
-        raise DataError(
-            f"a weight in {column} {what}",
-            where=f"row {int(rows.index[at])} (the first row is 0)",
-            try_="weights are numbers from 0; a row of weight 0 is left out",
-        )
-    return weights
-
-
-def weights_as_they_are(batch: pa.RecordBatch, column: str) -> np.ndarray:
-    """The same whatever the numbers are, NaN where one is missing."""
-    values = batch.column(column)
-    if kind_of(values.type) not in ("number", "boolean", "empty"):
-        raise DataError(
-            f"rows cannot be weighted by {column}: it holds no numbers",
-            where=f"column {column} is {values.type}",
-            try_="choose a column of numbers from 0: --weights NAME",
-        )
-    return as_numbers(values)
-
-
-def kept(blocks: Blocks) -> Blocks:
-    """The same rows, kept when they are first read."""
+def kept_if_few(blocks: TableBlocks) -> Blocks:
+    """The same rows; those that are few, and in this process, are kept when they are first read."""
+    table = blocks.table
+    if table.n_read * (table.p + 1) > FEW or isinstance(table.source, Parts):
+        return blocks
     rows = cache(lambda: list(blocks()))
     return lambda: iter(rows())
 

@@ -13,7 +13,6 @@ from numbers import Integral
 from typing import Literal, get_args
 
 import numpy as np
-import pyarrow as pa
 
 from unbend.data import Table
 from unbend.data.columns import kind_of
@@ -21,8 +20,8 @@ from unbend.errors import DataError, UsageError
 from unbend.regression.covariance import Covariance, classical, row_axes
 from unbend.regression.meat import Autocorrelated, Clustered, Heteroskedastic, Meat
 from unbend.regression.polynomial import Terms
-from unbend.regression.rows import weights_as_they_are, weights_of
 from unbend.regression.solution import Solution
+from unbend.regression.weighting import Weights, weights_of
 
 Kind = Literal["classical", "HC0", "HC1", "HC2", "HC3", "HC4", "HAC"]
 FEW = 40
@@ -92,21 +91,6 @@ class Sandwich:
         if self.cluster:
             return _clustered(self.cluster, fitted)
         return _autocorrelated(self.lags, fitted) if self.kind == "HAC" else _heteroskedastic(self.kind, fitted)
-
-
-@dataclass(frozen=True)
-class Weights:
-    """The column that rows are weighted by, and the mean of the weights of the rows that count."""
-
-    column: str
-    mean: float
-
-    def shares(self, batch: pa.RecordBatch) -> np.ndarray | None:
-        """The weights of rows over that mean, NaN where there is none; None if the rows do not have the column."""
-        if self.column not in batch.schema.names:
-            return None
-        weights = weights_as_they_are(batch, self.column)
-        return np.where(weights >= 0, weights, np.nan) / self.mean
 
 
 @dataclass(frozen=True, eq=False)

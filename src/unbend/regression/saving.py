@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HEAD = "unbend_fit"
 """Name of the array that comes first, so that the file says at its beginning what it is."""
-VERSION = 1
+VERSION = 2
 
 
 def save(state: FitState, path: str | Path, *, force: bool = False) -> None:
@@ -41,6 +41,10 @@ def save(state: FitState, path: str | Path, *, force: bool = False) -> None:
         "missing": dict(state.missing),
         "sources": state.sources,
         "notes": state.notes,
+        "weights": state.weights,
+        "unweighted": state.unweighted,
+        "logs_of_weights": state.sums.logs,
+        "intercept": state.intercept,
     }
     sums = state.sums
     with replacing(path, force=force) as draft, draft.open("wb") as file:
@@ -88,16 +92,21 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 def _state(kind: type[FitState], head: dict[str, Any], arrays: dict[str, np.ndarray]) -> FitState:
     terms = tuple(Term(*term) for term in head["terms"])
     levels = {name: tuple(values) for name, values in head["levels"].items()}
+    products = Double(arrays["products"], arrays["products_low"])
+    sums = Sums(int(head["n"]), arrays["shift"], products, arrays["error"], float(head["logs_of_weights"]))
     state = kind(
         target=str(head["target"]),
         coding=Coding(terms, levels),
         features=tuple(head["features"]),
         degree=int(head["degree"]),
-        sums=Sums(int(head["n"]), arrays["shift"], Double(arrays["products"], arrays["products_low"]), arrays["error"]),
+        sums=sums,
         n_read=int(head["n_read"]),
         missing={name: int(count) for name, count in head["missing"].items()},
         sources=tuple(head["sources"]),
         notes=tuple(head["notes"]),
+        weights=None if head["weights"] is None else str(head["weights"]),
+        unweighted=int(head["unweighted"]),
+        intercept=bool(head["intercept"]),
     )
     _refuse_shapes(state)
     return state

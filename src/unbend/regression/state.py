@@ -16,22 +16,24 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 
-from unbend.data import Coding, Table, open_source, open_table
+from unbend.data import Coding, Table, column_names, open_source, open_table
 from unbend.data.distributed import Parts
 from unbend.data.source import ArrowTable
 from unbend.data.table import rows_note
 from unbend.errors import DataError, UsageError
 from unbend.regression import saving
+from unbend.regression.design import Powers
 from unbend.regression.from_sums import from_sums
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Block
 from unbend.regression.ordinary import Collinear, without_hyphen
-from unbend.regression.quadratic import Quadratic, quadratic
-from unbend.regression.reading import refuse_unsquarable
+from unbend.regression.polynomial import Polynomial, polynomial
+from unbend.regression.reading import refuse_unsquarable, rows_are_gone
 from unbend.regression.refusals import only_value, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
-from unbend.regression.rows import TableBlocks
+from unbend.regression.rows import TableBlocks, added_where_they_are
 from unbend.regression.sums import Sums
+from unbend.regression.weighting import PRECISION, Weights, no_weight, refuse_weights, weighting
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,6 +53,9 @@ class FitState:
     missing : number of missing values by column
     sources : names of what was read
     notes : sentences that say what was done to the columns
+    weights : the column that rows are weighted by, as precisions; None without
+    unweighted : complete rows of weight 0, which are left out
+    intercept : whether the fit has one
 
     Examples
     --------
@@ -71,9 +76,21 @@ class FitState:
     missing: Mapping[str, int]
     sources: tuple[str, ...]
     notes: tuple[str, ...] = ()
+    weights: str | None = None
+    unweighted: int = 0
+    intercept: bool = True
 
     @classmethod
-    def of(cls, data: Any, target: str, *, degree: int = 1, exclude: Sequence[str] = ()) -> FitState:
+    def of(
+        cls,
+        data: Any,
+        target: str,
+        *,
+        degree: int = 1,
+        exclude: Sequence[str] = (),
+        weights: str | None = None,
+        intercept: bool = True,
+    ) -> FitState:
         """Read data once for its columns and once for its sums; the arguments are those of `unbend.fit`.
 
         Raises
@@ -84,23 +101,30 @@ class FitState:
         refuse_options(degree, 0.95, "error")
         if degree > 2:
             raise UsageError(f"a saved fit of degree {degree} is not offered", try_="choose 1 or 2")
-        return cls.of_table(open_table(data, target, exclude=exclude), degree)
+        source = open_source(data)
+        refuse_weights(weights, target, source)
+        table = open_table(source, target, exclude=(*exclude, *column_names(weights)))
+        return cls.of_table(table, degree, weights, intercept)
 
     @classmethod
-    def of_table(cls, table: Table, degree: int = 1) -> FitState:
+    def of_table(cls, table: Table, degree: int = 1, weights: str | None = None, intercept: bool = True) -> FitState:
         """The same for a table that is open already."""
         refuse_table(table)
         about_rows = rows_note(table.n, table.n_read, table.missing)
+        sums = table_sums(table, _terms(table.coding, degree), weights=weights)
         return cls(
             table.target,
             table.coding,
             table.features,
             degree,
-            table_sums(table, quadratic(table.coding) if degree == 2 else None),
+            sums,
             table.n_read,
             table.missing,
             (table.source.name,),
             tuple(note for note in table.notes if note not in about_rows),
+            weights,
+            table.n - sums.n,
+            intercept,
         )
 
     def more(self, data: Any) -> FitState:
@@ -117,9 +141,9 @@ class FitState:
         return self - self._of_other(data)
 
     @property
-    def terms(self) -> Quadratic | None:
+    def terms(self) -> Polynomial | None:
         """Squares and products, if there are any."""
-        return quadratic(self.coding) if self.degree == 2 else None
+        return _terms(self.coding, self.degree)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -143,24 +167,31 @@ class FitState:
         refuse_options(self.degree, level, collinear)
         collinear = without_hyphen(collinear)
         n, p = self.sums.n, len(self.names)
-        moments = self.sums.moments()
+        sums = self.sums if self.weights is None else self.sums.scaled(n / self.sums.weight)
+        about = sums if self.intercept else sums.about_origin()
+        moments = about.moments()
         refuse_unsquarable(moments, (*self.names, self.target))
-        if self.sums.centred.hi[-1, -1] <= self.sums.error[-1]:
-            raise only_value(self.target, n, f"{float(self.sums.mean.hi[-1]):.6g}")
+        if about.centred.hi[-1, -1] <= about.error[-1]:
+            raise only_value(self.target, n, f"{float(sums.mean.hi[-1]):.6g}")
         if ridge:
-            return linear_fit(self.origin, self.terms, solve_ridge(moments, ridge, self.names), level)
-        if n < p + 2:
-            raise too_few_rows(n, p)
-        optional = [j >= len(self.coding.terms) for j in range(p)]
-        return linear_fit(
-            self.origin, self.terms, from_sums(self.sums, self.names, collinear=collinear, optional=optional), level
-        )
+            found = solve_ridge(moments, ridge, self.names, intercept=self.intercept)
+        elif n < p + 1 + self.intercept:
+            raise too_few_rows(n, p, intercept=self.intercept)
+        else:
+            optional = [j >= len(self.coding.terms) for j in range(p)]
+            found = from_sums(sums, self.names, collinear=collinear, optional=optional, intercept=self.intercept)
+        return linear_fit(self.origin, self.terms, replace(found, shares=self.sums.shares), level)
 
     @property
     def origin(self) -> Origin:
         """Where the rows come from, for people."""
-        notes = (*rows_note(self.sums.n, self.n_read, self.missing), *self.notes)
-        return Origin(_listed(self.sources), self.target, notes, self.coding)
+        n = self.sums.n
+        notes = (*rows_note(n + self.unweighted, self.n_read, self.missing), *self.notes)
+        origin = Origin(_listed(self.sources), self.target, notes, self.coding)
+        if self.weights is None:
+            return origin
+        weighted = origin.with_note(weighting(self.weights, PRECISION, self.unweighted))
+        return replace(weighted, weights=Weights(self.weights, self.sums.weight / n))
 
     def save(self, path: str | Path, *, force: bool = False) -> None:
         """Write everything to a file, from which `FitState.load` makes the same again.
@@ -189,6 +220,7 @@ class FitState:
             self,
             sums=self.sums + other.sums,
             n_read=self.n_read + other.n_read,
+            unweighted=self.unweighted + other.unweighted,
             missing=dict(Counter(self.missing) + Counter(other.missing)),
             sources=tuple(dict.fromkeys((*self.sources, *other.sources))),
         )
@@ -208,21 +240,32 @@ class FitState:
             self,
             sums=left,
             n_read=self.n_read - other.n_read,
+            unweighted=self.unweighted - other.unweighted,
             missing={name: count for name, count in fewer.items() if count > 0},
             sources=tuple(name for name in self.sources if name not in other.sources) or self.sources,
         )
 
     def _of_other(self, data: Any) -> FitState:
         """The state of other rows in the same columns and coding, and about the same shift."""
-        known = ArrowTable(_listed(self.sources), pa.table({}))
-        table = Table(known, self.target, self.coding, self.features, None, 0, 0, {}, ()).reading(data)
-        sums = table_sums(table, self.terms, self.sums.shift)
-        return replace(self, sums=sums, n_read=table.n_read, missing=table.missing, sources=(table.source.name,))
+        known, source = ArrowTable(_listed(self.sources), pa.table({})), open_source(data)
+        refuse_weights(self.weights, self.target, source)
+        table = Table(known, self.target, self.coding, self.features, None, 0, 0, {}, ()).reading(source)
+        sums = table_sums(table, self.terms, self.sums.shift, self.weights)
+        return replace(
+            self,
+            sums=sums,
+            n_read=table.n_read,
+            unweighted=table.n - sums.n,
+            missing=table.missing,
+            sources=(table.source.name,),
+        )
 
     def _refuse_other(self, other: FitState) -> None:
         """Raise UsageError if the two are not of the same columns."""
         if (self.target, self.degree) != (other.target, other.degree):
             raise _different(f"one is of {self.target} (degree {self.degree})", f"{other.target} ({other.degree})")
+        if (self.weights, self.intercept) != (other.weights, other.intercept):
+            raise _different(*(_rows_and_intercept(one) for one in (self, other)))
         mine, theirs = dict(self.coding.levels), dict(other.coding.levels)
         for name in mine.keys() & theirs.keys():
             if mine[name] != theirs[name]:
@@ -231,17 +274,33 @@ class FitState:
             raise _different(f"one has the columns {', '.join(self.coding.names)}", ", ".join(other.coding.names))
 
 
-def table_sums(table: Table, terms: Quadratic | None = None, shift: np.ndarray | None = None) -> Sums:
-    """One reading of a table, about this shift or that of its first rows.
+def _rows_and_intercept(state: FitState) -> str:
+    rows = "has no weights" if state.weights is None else f"is weighted by {state.weights}"
+    return f"one {rows}" + ("" if state.intercept else " and has no intercept")
+
+
+def _terms(coding: Coding, degree: int) -> Polynomial | None:
+    return polynomial(coding, degree) if degree > 1 else None
+
+
+def table_sums(
+    table: Table, terms: Polynomial | None = None, shift: np.ndarray | None = None, weights: str | None = None
+) -> Sums:
+    """One reading of a table, about this shift or that of its first rows; `weights` names a column.
 
     Raises
     ------
     DataError
-        If squares of the numbers overflow or vanish.
+        If there are no rows any more, or none of a weight; if squares of the numbers overflow or vanish.
     """
-    total = TableBlocks(table, terms).added(partial(_block_sums, shift), shared=True)
+    rows = TableBlocks(table, weights=weights)
+    total = added_where_they_are(
+        rows if terms is None else Powers(rows, terms), partial(_block_sums, shift), shared=True
+    )
     if total is None:
-        raise DataError(f"{table.source.name} has no complete rows any more", try_="was the file changed meanwhile?")
+        raise rows_are_gone(table)
+    if total.n == 0 and weights is not None:
+        raise no_weight(table, weights)
     with np.errstate(over="ignore", invalid="ignore"):
         moments = total.moments()
     refuse_unsquarable(moments, (*(table.names if terms is None else terms.names), table.target))

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from unbend.exact import Double, two_prod, two_sum
-from unbend.regression.moments import Block, Moments, rounded_mean, sum_of_logs
+from unbend.regression.moments import Block, Moments, logs_of_shares, rounded_mean, sum_of_logs
 from unbend.regression.slices import squares
 
 EPS = 2.0**-100
@@ -84,6 +84,11 @@ class Sums:
     def weight(self) -> float:
         """Sum of the weights."""
         return float(self.products.hi[0, 0])
+
+    @property
+    def shares(self) -> float:
+        """Sum of the logarithms of the weights over their mean; 0 where all are the same."""
+        return logs_of_shares(self.logs, self.n, self.weight)
 
     @property
     def mean(self) -> Double:

@@ -6,22 +6,20 @@ from dataclasses import replace
 from typing import Literal
 
 from unbend.data import Table
-from unbend.data.distributed import Parts
-from unbend.data.table import FEW
 from unbend.errors import UsageError
-from unbend.regression.design import Design
+from unbend.regression.design import Design, design_moments
 from unbend.regression.few_rows import of_few_rows
 from unbend.regression.least_squares import Readings
 from unbend.regression.linear import LinearFit, Origin, linear_fit
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.polynomial import polynomial
-from unbend.regression.reading import gathered_moments, refuse_unsquarable, rows_are_gone
-from unbend.regression.refusals import constant_target, no_weight, refuse_options, refuse_table, too_few_rows
+from unbend.regression.refusals import constant_target, refuse_options, refuse_table, too_few_rows
 from unbend.regression.ridge import ridge as solve_ridge
-from unbend.regression.rows import TableBlocks, kept
-from unbend.regression.sandwich import Sandwich, Weights
+from unbend.regression.rows import TableBlocks, kept_if_few
+from unbend.regression.sandwich import Sandwich
 from unbend.regression.solution import Solution
+from unbend.regression.weighting import PRECISION, Weights, weighting
 
 CLASSICAL = Sandwich()
 
@@ -66,9 +64,7 @@ def fit_table(
 
 def _design(table: Table, degree: int, weights: str | None, intercept: bool, centred: bool) -> Design:
     """The columns of the regression; rows that are few are read once and kept."""
-    rows = TableBlocks(table, weights=weights)
-    small = table.n_read * (table.p + 1) <= FEW and not isinstance(table.source, Parts)
-    again = kept(rows) if small else rows
+    again = kept_if_few(TableBlocks(table, weights=weights))
     if degree == 1:
         return Design(again, table.names, None, intercept)
     terms = polynomial(table.coding, degree)
@@ -76,13 +72,7 @@ def _design(table: Table, degree: int, weights: str | None, intercept: bool, cen
 
 
 def _moments(table: Table, design: Design, weights: str | None) -> Moments:
-    plain = design.terms is None and design.intercept and weights is None
-    moments = (gathered_moments(table) if plain else None) or design.moments()
-    if moments is None:
-        raise rows_are_gone(table)
-    if moments.n == 0 and weights is not None:
-        raise no_weight(table, weights)
-    refuse_unsquarable(moments, (*design.names, table.target))
+    moments = design_moments(table, design, weights, plain=design.terms is None)
     if moments.centred[-1, -1] <= 0:
         raise constant_target(table, moments.n, float(moments.mean[-1]))
     return moments
@@ -97,12 +87,11 @@ def _readings(table: Table) -> Readings:
 def _origin(table: Table, weights: str | None, n: int, errors: Sandwich) -> Origin:
     """Where the rows come from; with weights, how they count."""
     origin = Origin.of(table)
-    if weights is None:
-        return origin
-    none = table.n - n
-    lost = f"; {none} {'row of weight 0 is' if none == 1 else 'rows of weight 0 are'} left out" if none else ""
-    noise = ": the variance of a row's noise is inversely proportional to it" if errors.plain else ""
-    return origin.with_note(f"Rows are weighted by {weights}{noise}{lost}.")
+    return (
+        origin
+        if weights is None
+        else origin.with_note(weighting(weights, PRECISION if errors.plain else "", table.n - n))
+    )
 
 
 def _with_root(solution: Solution, errors: Sandwich) -> Solution:

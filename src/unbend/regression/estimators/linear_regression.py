@@ -130,7 +130,7 @@ class LinearRegression(UpdatedModel):
         per_row = sums.scaled(sums.n / sums.weight)
         with estimators_advice():
             found = from_sums(per_row, names, collinear=self._collinear, intercept=self.fit_intercept)
-        return replace(found, shares=per_row.logs)
+        return replace(found, shares=sums.shares)
 
 
 class CollinearWarning(UserWarning):
