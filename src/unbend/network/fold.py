@@ -1,8 +1,9 @@
 """What in a network is constant, and every tensor's shape, for a batch of one.
 
-Shapes come from ONNX's own inference; a node whose inputs are all constant is run by ONNX's reference evaluator, and a
-Shape whose input has a known shape is a constant as well. The two feed each other, so they alternate until nothing new
-comes: the chains that exporters write in front of a Reshape or a bias end as numbers.
+One pass over the nodes in order: ONNX's inference tells the shapes of what a node makes from those of what it reads; a
+node whose inputs are all constant is run by ONNX's reference evaluator, and a Shape whose input has a known shape is a
+constant as well. The chains that exporters write in front of a Reshape or a bias end as numbers. Where shapes are left
+open the inference of the whole model is asked, and if that tells any, there is another pass.
 """
 
 from __future__ import annotations
@@ -13,24 +14,22 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import numpy as np
+import onnx
 import onnx_ir as ir
 
 from unbend.affine import Shape
 from unbend.errors import ModelError
-from unbend.network.graph import Node, captured_names, dtype_of
-from unbend.network.inference import infer, values_of
+from unbend.network.axes import Place
+from unbend.network.graph import Node, captured_names
 from unbend.network.local import Operand, Unsupported
 from unbend.network.ops import local, lookup
 from unbend.network.random import why_random
 from unbend.network.reference import TEXT, run_node
 from unbend.network.size import check_size
+from unbend.network.types import PartialShape, Types, dtype_of, inferred, merged, of_whole, partial_of, shape_of, stated
 
 ROUNDS = 50
-"""Upper limit to the alternation; exporters' chains take two or three."""
-
-
-PartialShape = tuple[int | None, ...]
-"""The lengths of a value's axes, None for free ones."""
+"""Upper limit to the passes: one where all axes have lengths, two or three where some have none."""
 
 
 @dataclass
@@ -47,44 +46,118 @@ class Folded:
     types: dict[str, np.dtype] = field(default_factory=dict)
 
 
-def fold(model: ir.Model, name: str, rows: Mapping[str, int], known: Mapping[str, np.ndarray] | None = None) -> Folded:
-    """Constants, shapes and variable nodes of `model`, looked at with a batch of one; the model is not changed.
+def fold(
+    model: ir.Model, name: str, lengths: Mapping[Place, int], known: Mapping[str, np.ndarray] | None = None
+) -> Folded:
+    """Constants, shapes and variable nodes of `model`, which is not changed.
 
-    `rows` is the axis that counts rows, for each input that has one; `known` are constants that were found before.
+    `lengths` are put in for axes of its inputs: one for each that counts rows. `known` are constants that were found
+    before.
     """
-    twin = model.clone()
-    _single_row(twin, rows)
-    found = Folded(constants=initializers(twin))
-    if known:
-        _put_in_place(twin, found, known)
+    found = _Pass(model, name, {**initializers(model), **(known or {})}, stated(model, lengths))
     for _ in range(ROUNDS):
-        _infer(twin, name, values=False)
-        if _shapes_from_table(twin, found.constants):
-            continue
-        if _fold_once(twin, found, name, sized=True) or _fold_once(twin, found, name, sized=False):
-            continue
-        if not _infer(twin, name, values=True):
+        for node in model.graph:
+            found.visit(node)
+        if not found.ask_the_whole():
             break
-    found.shapes, found.partial = _shapes(twin), _partial(twin)
-    found.types = {v.name: t for v in values_of(twin) if v.name and (t := dtype_of(v)) is not None}
-    found.nodes = tuple(_variable_nodes(model, found.constants))
+    outputs = {value.name for value in model.graph.outputs}
+    types = {value: one for value, one in found.types.items() if value not in found.constants or value in outputs}
+    partial = {value: shape for value, one in types.items() if (shape := partial_of(one)) is not None}
+    shapes = {value: shape for value, one in types.items() if (shape := shape_of(one)) is not None}
+    dtypes = {value: dtype for value, one in types.items() if (dtype := dtype_of(one)) is not None}
+    nodes = tuple(_variable_nodes(model, found.constants))
     _check_outputs(model, found.constants, name)
-    return found
+    return Folded(nodes, found.constants, shapes, partial, dtypes)
 
 
-def _infer(model: ir.Model, name: str, *, values: bool) -> bool:
-    """Let ONNX infer shapes; whether any are new. With `values` it follows what vectors of sizes hold as well.
+@dataclass
+class _Pass:
+    """A pass over the nodes of a model: what is constant, what is known of the types, of which nodes all of it."""
 
-    That is left until constants are folded, which checks their size first: it writes such a vector out, however long.
-    """
-    before = len(_shapes(model))
-    if values and before == len({value.name for value in values_of(model) if value.name}):
-        return False
-    infer(model, values=values)
-    shapes = _shapes(model)
-    for value_name, shape in shapes.items():
-        check_size(shape, value_name, name)
-    return len(shapes) > before
+    model: ir.Model
+    name: str
+    constants: dict[str, np.ndarray]
+    types: Types
+    told: set[ir.Node] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for value in self.types:
+            self._check(value)
+
+    def visit(self, node: ir.Node) -> None:
+        """See what the node makes of what is known of its inputs by now."""
+        made = [value.name for value in node.outputs if value.name]
+        if all(value in self.constants for value in made):
+            return
+        if node not in self.told:
+            self._learn(inferred(node, self.types, self.constants, self.model.graph.opset_imports))
+            if node.domain not in ("", "ai.onnx") and self._is_open(made[0]):
+                self._learn(self._by_table(node))
+        arrays = _constant_outputs(node, self.constants, self.types, self.name)
+        if arrays is not None:
+            pairs = zip(node.outputs, arrays, strict=False)
+            self.constants.update((value.name, array) for value, array in pairs if value.name)
+        elif not any(map(self._is_open, made)):
+            self.told.add(node)
+
+    def ask_the_whole(self) -> bool:
+        """Let the inference of the whole model tell what the nodes did not; whether it told the shape of any value."""
+        if not any(map(self._is_open, self._variable())):
+            return False
+        twin = self.model.clone()
+        _put_in_place(twin, self.constants)
+        told = {value: one for value, one in of_whole(twin, self.types).items() if value not in self.constants}
+        new = [value for value, one in told.items() if shape_of(one) is not None and self._is_open(value)]
+        self._learn(told)
+        return bool(new)
+
+    def _is_open(self, value: str) -> bool:
+        return shape_of(self.types.get(value)) is None
+
+    def _variable(self) -> Iterator[str]:
+        made = (value.name for node in self.model.graph for value in node.outputs if value.name)
+        return (value for value in made if value not in self.constants)
+
+    def _learn(self, types: Types) -> None:
+        for value, one in types.items():
+            self.types[value] = merged(one, self.types.get(value))
+            self._check(value)
+
+    def _check(self, value: str) -> None:
+        if (shape := shape_of(self.types[value])) is not None:
+            check_size(shape, value, self.name)
+
+    def _by_table(self, node: ir.Node) -> Types:
+        """What the op table tells of a node that ONNX's inference does not know (ai.onnx.ml)."""
+        from unbend.network.read import node_of
+
+        one = node_of(node, self.model, self.constants)
+        read = [self._operand(value) for value in one.inputs]
+        if lookup(one) is None or None in read:
+            return {}
+        try:
+            answer = local(one, list(read))
+        except Unsupported:
+            return {}
+        made = one.outputs[0]
+        code = self.types[made].tensor_type.elem_type if made in self.types else 0
+        shape = next(iter(answer[0].maps.values())).out_shape
+        return {made: onnx.helper.make_tensor_type_proto(code or onnx.TensorProto.FLOAT, shape)}
+
+    def _operand(self, value: str) -> Operand | None:
+        """The value as an input of a node, None where its shape is not known."""
+        constant = self.constants.get(value)
+        shape = constant.shape if constant is not None else shape_of(self.types.get(value))
+        return None if shape is None else Operand(value, shape, constant)
+
+
+def initializers(model: ir.Model) -> dict[str, np.ndarray]:
+    """Constants from the file; one that is also an input has this as its default."""
+    return {
+        name: np.asarray(value.const_value.numpy())
+        for name, value in model.graph.initializers.items()
+        if value.const_value is not None
+    }
 
 
 @contextmanager
@@ -99,102 +172,31 @@ def quiet_inference() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _single_row(model: ir.Model, rows: Mapping[str, int]) -> None:
-    """Set the axes of rows to one; shapes that the file states for inner values are dropped where they name others."""
-    symbols: set[str] = set()
-    inputs = [value for value in model.graph.inputs if value.name not in model.graph.initializers]
-    for value in inputs:
-        if value.shape is not None and (axis := rows.get(value.name or "")) is not None:
-            symbol = value.shape[axis]
-            symbols |= {symbol.value} if not isinstance(symbol, int) and symbol.value else set()
-            value.shape = ir.Shape([1 if i == axis else each for i, each in enumerate(value.shape)])
-    for value in values_of(model):
-        if value in inputs or value.shape is None or value.is_initializer():
-            continue
-        axes = [1 if not isinstance(a, int) and a.value in symbols else a for a in value.shape]
-        value.shape = ir.Shape(axes) if all(isinstance(a, int) for a in axes) else None
-
-
-def initializers(model: ir.Model) -> dict[str, np.ndarray]:
-    """Constants from the file; one that is also an input has this as its default."""
-    return {
-        name: np.asarray(value.const_value.numpy())
-        for name, value in model.graph.initializers.items()
-        if value.const_value is not None
-    }
-
-
-def _fold_once(model: ir.Model, found: Folded, name: str, *, sized: bool) -> bool:
-    """Fold every node that can be folded now, in the twin and in `found`; whether there was any.
-
-    With `sized`, only nodes of whose outputs inference has told the shape, which has been checked.
-    """
-    outputs = {value.name for value in model.graph.outputs}
-    any_folded = False
-    for node in list(model.graph):
-        if sized and any(value.shape is None or not value.shape.is_static() for value in node.outputs if value.name):
-            continue
-        arrays = _constant_outputs(node, found.constants, name)
-        if arrays is None:
-            continue
-        for value, array in zip(node.outputs, arrays, strict=False):
-            if value.name:
-                found.constants[value.name] = array
-        if not any(value.name in outputs for value in node.outputs):
-            _replace_by_initializers(model.graph, node, arrays)
-            any_folded = True
-    return any_folded
-
-
-def _put_in_place(model: ir.Model, found: Folded, known: Mapping[str, np.ndarray]) -> None:
+def _put_in_place(model: ir.Model, known: Mapping[str, np.ndarray]) -> None:
     """Put constants that are known into the places of the nodes that make them."""
     outputs = {value.name for value in model.graph.outputs}
     for node in list(model.graph):
-        arrays = [known.get(value.name or "") for value in node.outputs if value.name]
         names = [value.name for value in node.outputs if value.name]
-        if len(names) < len(node.outputs) or any(array is None for array in arrays):
-            continue
-        whole = [array for array in arrays if array is not None]
-        found.constants.update(zip(names, whole, strict=True))
-        if outputs.isdisjoint(names):
-            _replace_by_initializers(model.graph, node, whole)
+        if len(names) == len(node.outputs) and outputs.isdisjoint(names) and all(name in known for name in names):
+            _replace_by_initializers(model.graph, node, [known[name] for name in names])
 
 
-def _constant_outputs(node: ir.Node, constants: Mapping[str, np.ndarray], name: str) -> list[np.ndarray] | None:
+def _constant_outputs(
+    node: ir.Node, constants: Mapping[str, np.ndarray], types: Types, name: str
+) -> list[np.ndarray] | None:
     if any(a.type in (ir.AttributeType.GRAPH, ir.AttributeType.GRAPHS) for a in node.attributes.values()):
         return None
     if why_random(node, constants):
         return None
     if node.op_type in {"Shape", "Size"} and node.domain in {"", "ai.onnx"}:
-        return _shape_of(node)
+        return _shape_of(node, constants, types)
     if node.op_type == "CastLike" and node.inputs[1] is not None:
-        return _cast_like(node, constants)
+        return _cast_like(node, constants, types)
     inputs = [None if value is None else constants.get(value.name or "") for value in node.inputs]
     if any(array is None and value is not None for array, value in zip(inputs, node.inputs, strict=True)):
         return None
     check_size(_filled(node, inputs), node.outputs[0].name or node.op_type, name)
     return run_node(node, inputs)
-
-
-def _shapes_from_table(model: ir.Model, constants: Mapping[str, np.ndarray]) -> bool:
-    """Set shapes that ONNX's inference does not tell and the op table does (ai.onnx.ml); whether there were any."""
-    from unbend.network.read import nodes_of
-
-    known, any_set = _shapes(model), False
-    for node in nodes_of(model, constants):
-        if node.domain in ("", "ai.onnx") or lookup(node) is None or node.outputs[0] in known or node.source is None:
-            continue
-        if not all(name in known for name in node.inputs if name not in constants):
-            continue
-        try:
-            answer = local(node, [Operand(name, known.get(name, ()), constants.get(name)) for name in node.inputs])
-        except Unsupported:
-            continue
-        value = node.source.outputs[0]
-        value.shape = ir.Shape(next(iter(answer[0].maps.values())).out_shape)
-        value.dtype = value.dtype or ir.DataType.FLOAT
-        any_set = True
-    return any_set
 
 
 def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, ...]:
@@ -213,24 +215,24 @@ def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, 
     return ()
 
 
-def _cast_like(node: ir.Node, constants: Mapping[str, np.ndarray]) -> list[np.ndarray] | None:
+def _cast_like(node: ir.Node, constants: Mapping[str, np.ndarray], types: Types) -> list[np.ndarray] | None:
     """CastLike reads only the type of its second input, so a constant stays a constant."""
-    first, second = node.inputs
-    array = constants.get(first.name or "") if first is not None else None
-    dtype = dtype_of(second) if second is not None else None
+    array, like = (constants.get(value.name or "") if value is not None else None for value in node.inputs)
+    name = (node.inputs[1].name or "") if node.inputs[1] is not None else ""
+    dtype = like.dtype if like is not None else dtype_of(types.get(name))
     return None if array is None or dtype is None else [array.astype(dtype)]
 
 
-def _shape_of(node: ir.Node) -> list[np.ndarray] | None:
-    value = node.inputs[0]
-    shape = value.shape if value is not None else None
-    if shape is None or not all(isinstance(axis, int) for axis in shape):
+def _shape_of(node: ir.Node, constants: Mapping[str, np.ndarray], types: Types) -> list[np.ndarray] | None:
+    name = (node.inputs[0].name or "") if node.inputs[0] is not None else ""
+    constant = constants.get(name)
+    shape = constant.shape if constant is not None else shape_of(types.get(name))
+    if shape is None:
         return None
-    axes = np.array([int(axis) for axis in shape], dtype=np.int64)  # type: ignore[arg-type]
     if node.op_type == "Size":
-        return [np.array(int(np.prod(axes)), dtype=np.int64)]
+        return [np.array(int(np.prod(shape)), dtype=np.int64)]
     start, end = node.attributes.get_int("start", 0), node.attributes.get_int("end", None)
-    return [axes[start:end]]
+    return [np.array(shape, dtype=np.int64)[start:end]]
 
 
 def _replace_by_initializers(graph: ir.Graph, node: ir.Node, arrays: list[np.ndarray]) -> None:
@@ -243,19 +245,6 @@ def _replace_by_initializers(graph: ir.Graph, node: ir.Node, arrays: list[np.nda
         graph.register_initializer(constant)
         value.replace_all_uses_with(constant)
     graph.remove(node, safe=True)
-
-
-def _partial(model: ir.Model) -> dict[str, PartialShape]:
-    return {
-        value.name: tuple(axis if isinstance(axis, int) and axis >= 0 else None for axis in value.shape)
-        for value in values_of(model)
-        if value.name and value.shape is not None
-    }
-
-
-def _shapes(model: ir.Model) -> dict[str, Shape]:
-    found = _partial(model).items()
-    return {name: shape for name, axes in found if len(shape := tuple(a for a in axes if a is not None)) == len(axes)}
 
 
 def _variable_nodes(model: ir.Model, constants: Mapping[str, np.ndarray]) -> list[Node]:

@@ -203,7 +203,7 @@ def _network_of(model: ir.Model, name: str, path: str | None, known: Mapping[str
     inputs = [port(value) for value in model.graph.inputs if value.name not in model.graph.initializers]
     _check_inputs(inputs, name)
     axes = axes_of(inputs)
-    folded = fold(model, name, axes.rows, known)
+    folded = fold(model, name, dict.fromkeys(axes.rows.items(), 1), known)
     return Network(
         name=name,
         model=model,
@@ -312,21 +312,22 @@ def _check_values(model: ir.Model, name: str) -> None:
 def nodes_of(model: ir.Model, constants: Mapping[str, np.ndarray] | None = None) -> list[Node]:
     """The nodes of the main graph, in order, constant or not; `constants` are by default the initializers."""
     constants = initializers(model) if constants is None else constants
-    opsets = model.graph.opset_imports
-    return [
-        Node(
-            op_type=node.op_type,
-            domain=node.domain,
-            version=node.version or opsets.get(node.domain, 1),
-            name=node.name or "",
-            inputs=tuple((value.name or "") if value is not None else "" for value in node.inputs),
-            outputs=tuple(value.name or "" for value in node.outputs),
-            attributes={key: attribute_value(attribute) for key, attribute in node.attributes.items()},
-            source=node,
-            random=why_random(node, constants),
-        )
-        for node in model.graph
-    ]
+    return [node_of(node, model, constants) for node in model.graph]
+
+
+def node_of(node: ir.Node, model: ir.Model, constants: Mapping[str, np.ndarray]) -> Node:
+    """A node of the main graph, given what is constant of what it reads."""
+    return Node(
+        op_type=node.op_type,
+        domain=node.domain,
+        version=node.version or model.graph.opset_imports.get(node.domain, 1),
+        name=node.name or "",
+        inputs=tuple((value.name or "") if value is not None else "" for value in node.inputs),
+        outputs=tuple(value.name or "" for value in node.outputs),
+        attributes={key: attribute_value(attribute) for key, attribute in node.attributes.items()},
+        source=node,
+        random=why_random(node, constants),
+    )
 
 
 def attribute_value(attribute: ir.Attr) -> Any:
