@@ -206,9 +206,9 @@ def _known(network: Network) -> _Known | str:
         found = stretches(network)
         scalers = {k: v for stretch in found.stretches for k, v in scalers_of(stretch).items() if k in names}
         groups = input_probes(network, size(network, found).macs, scalers)
+        ran = _ran(network.model, groups, network.axes.rows if network.batch is None else None)
         truths = [_true_outputs(network, group, found.maps) for group in groups]
         rounding = _roundings(network, groups, truths) if any(map(is_half, network.types.values())) else ()
-        ran = _ran(network.model, groups, network.axes.rows if network.batch is None else None)
     except ModelError as error:
         return f"{error.what} ({error.where[:MOST_SAID]})" if error.where else error.what
     except Unsupported as reason:

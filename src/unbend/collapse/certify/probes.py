@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 
 import numpy as np
@@ -160,20 +161,32 @@ def _typed(array: np.ndarray, dtype: np.dtype | None, whole: Whole | None) -> np
 def sized(network: Network) -> Iterator[Network]:
     """The network itself, or, if it has free axes besides the batch, the network with lengths put in for them.
 
-    Lengths at which nothing is left of a value, since windows are longer, say nothing of it: they are passed over.
+    Lengths at which nothing is left of a value, since windows are longer, say nothing of it, and where a value has no
+    shape the network may not run: they come after all others, if there are none.
     """
     if not network.free_axes:
         yield network
         return
+    doubtful: list[Network] = []
+    any_sure = False
+    for found in _at_sizes(network):
+        if any(not math.prod(shape) for shape in _shapes(found)):
+            doubtful.append(found)
+        else:
+            any_sure = True
+            yield found
+    if not any_sure:
+        yield from sorted(doubtful, key=lambda one: (0,) in _shapes(one))
+
+
+def _at_sizes(network: Network) -> Iterator[Network]:
     given = example_lengths(network)
-    empty: list[Network] = []
     for size in (*([None] if given else []), *SIZES):
         lengths = dict.fromkeys(network.free_axes, size or SIZES[0]) | (given if size is None else {})
-        if (found := with_lengths(network, lengths)) is None:
-            continue
-        if any(0 in found.shapes.get(name, ()) for node in found.nodes for name in node.outputs):
-            empty.append(found)
-        else:
+        if (found := with_lengths(network, lengths)) is not None:
             yield found
-    if len(empty) == len(SIZES) + bool(given):
-        yield from empty
+
+
+def _shapes(network: Network) -> list[Shape]:
+    """The shapes of all that nodes make; (0,) for one that is not known."""
+    return [network.shapes.get(name, (0,)) for node in network.nodes for name in node.outputs if name]

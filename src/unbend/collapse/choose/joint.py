@@ -22,7 +22,7 @@ from unbend.collapse.find.shifts import Shift, shifts
 from unbend.collapse.find.stretches import Stretch, inverse, shared_constants
 from unbend.collapse.reduce.steps import Price
 from unbend.collapse.reduce.target import WORTH
-from unbend.collapse.write.rewrite import Plan, plan
+from unbend.collapse.write.rewrite import Plan, drafted, settled
 from unbend.network import Network
 
 ROUNDS = 4
@@ -80,10 +80,14 @@ class _State:
         for turn in turns:
             stretch = turned(stretch, turn)
         now = sum((_price(one) for one in touched), Price())
-        new = plan(self.network, stretch)
+        known = [part for one in touched for part in one.parts]
+        new = drafted(self.network, stretch, known=known)
         if not self._is_cheaper(new, now) and new.tempting:
-            new = plan(self.network, replace(stretch, growth=True))
+            new = drafted(self.network, replace(stretch, growth=True), known=(*known, *new.parts))
         if not self._is_cheaper(new, now) or now.nodes - new.after.nodes < sum(turn.nodes for turn in turns):
+            return False
+        new = settled(self.network, new)
+        if not new.collapses:
             return False
         rules = tuple(turn.rule for turn in turns)
         self.plans[self.plans.index(touched[0])] = replace(new, rules=(*new.rules, *rules))

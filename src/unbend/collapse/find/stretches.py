@@ -133,18 +133,20 @@ def inverse(turn: Affine) -> Affine:
 
 
 @dataclass
-class _Groups:
+class Groups:
     """Union–find over nodes."""
 
     parent: dict[Node, Node] = field(default_factory=dict)
 
     def find(self, node: Node) -> Node:
+        """The node that stands for the group of this one."""
         while self.parent.setdefault(node, node) is not node:
             self.parent[node] = self.parent[self.parent[node]]
             node = self.parent[node]
         return node
 
     def join(self, one: Node, other: Node) -> None:
+        """Let two nodes be of one group."""
         self.parent[self.find(one)] = self.find(other)
 
 
@@ -215,7 +217,7 @@ def _is_real(network: Network, name: str) -> bool:
 
 
 def _connected(network: Network, maps: dict[Node, tuple[Local, ...]]) -> list[list[Node]]:
-    groups = _Groups()
+    groups = Groups()
     for node in maps:
         groups.find(node)
         for name in node.inputs:

@@ -117,6 +117,12 @@ class Reduction:
         kept = [edge for edge in self.edges[at:] if edge not in gone]
         self.put([*self.edges[:at], *new, *kept])
 
+    def forget(self) -> None:
+        """Give up the edges and what was found of them on the way."""
+        self.put([])
+        self.prices.clear()
+        self.refused.clear()
+
     def best(self, edge: Edge) -> Price:
         """The price of an edge's cheapest factoring."""
         if edge not in self.prices:

@@ -12,11 +12,11 @@ from onnx_ir.passes import common
 from unbend.affine import Affine, Identity
 from unbend.affine.border import is_only_ones
 from unbend.collapse.find.stretches import Stretch
-from unbend.collapse.reduce.reduce import Bound, Edge, EndScale, Reduction, end_scales, reduced
+from unbend.collapse.reduce.reduce import Bound, Edge, EndScale, Reduction
 from unbend.collapse.reduce.steps import Price, total, written
 from unbend.collapse.reduce.target import Target
-from unbend.collapse.write.spelling import shortened, spelled
-from unbend.collapse.write.trial import tried
+from unbend.collapse.write.parts import Part, confirmed, parts_of, together
+from unbend.collapse.write.spelling import shortened
 from unbend.collapse.write.write import Writer
 from unbend.network import Network, Node
 
@@ -31,7 +31,7 @@ class Plan:
     The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
     `scales` are left at the ends of its edges; `pieces` tell the same of each of the stretches that it joins.
     A `tempting` one left out a form that saves much and stores more numbers, a `numerous` one any that only for its
-    numbers was refused. `left` are the nodes that its form has of the file's own.
+    numbers was refused. `left` are the nodes that its form has of the file's own, `parts` its connected ones.
     """
 
     stretch: Stretch
@@ -46,6 +46,7 @@ class Plan:
     tempting: bool = False
     left: frozenset[Node] = frozenset()
     numerous: bool = False
+    parts: Sequence[Part] = ()
 
     @property
     def collapses(self) -> bool:
@@ -55,28 +56,49 @@ class Plan:
 
 def plan(network: Network, stretch: Stretch, untouched: Collection[Node] = ()) -> Plan:
     """Reduce the stretch and decide whether its new form is worth writing; those in `untouched` stay as they are."""
+    return settled(network, drafted(network, stretch, untouched))
+
+
+def drafted(network: Network, stretch: Stretch, untouched: Collection[Node] = (), known: Sequence[Part] = ()) -> Plan:
+    """The plan by its price alone: nobody has tried yet whether its form computes the same; see `settled`.
+
+    Parts of the stretch that are `known` are not reduced again.
+    """
     before = _price_before(network, stretch)
     try:
-        graph = reduced(network, stretch, untouched)
+        parts = parts_of(network, stretch, untouched, known)
     except Bound as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
-    order = _in_order(graph, stretch)
-    scales = tuple(end for edge in order for end in end_scales(edge, graph.target))
-    edges = spelled(order, graph.target)
+    graph, edges = together(parts), [edge for part in parts for edge in part.edges]
+    scales = tuple(end for part in parts for end in part.scales)
     after = _price_after(network, stretch, graph, edges)
-    rules = tuple(rule for edge in edges for step in edge.steps for rule in step.rules) + tuple(graph.rules)
+    rules = tuple(rule for part in parts for rule in part.rules) + tuple(graph.rules)
     kept = _reason(stretch, before, after, rules if edges else (), graph.target)
     tempting = bool(graph.target.tempting)
     if kept:
         numerous = tempting or any(_is_numerous(new, old) for new, old in graph.target.dearer)
-        return Plan(stretch, (), {}, before, after, rules, kept, scales, tempting=tempting, numerous=numerous)
-    edges = shortened(edges)
-    after = _price_after(network, stretch, graph, edges)
-    written, kept = tried(network, stretch, graph, edges, rules)
-    offsets = {edge.target: graph.offsets[edge.target] for edge in written}
-    pieces = tuple(_piece(network, one, graph, written, kept) for one in stretch.pieces)
-    left = _left(graph, written)
-    return Plan(stretch, written, offsets, before, after, rules, kept, scales, pieces, tempting, left)
+        return Plan(stretch, (), {}, before, after, rules, kept, scales, (), tempting, frozenset(), numerous, parts)
+    after = _price_after(network, stretch, graph, shortened(edges))
+    return Plan(stretch, (), {}, before, after, rules, "", scales, (), tempting, parts=parts)
+
+
+def settled(network: Network, draft: Plan) -> Plan:
+    """The plan with what is written, if that was found to compute the same; else it is kept, and says so."""
+    if not draft.collapses:
+        return draft
+    found = [confirmed(network, part) for part in draft.parts]
+    kept = next((one for one in found if isinstance(one, str)), "")
+    parts = [one for one in found if isinstance(one, Part)] if not kept else list(draft.parts)
+    graph, edges = together(parts), () if kept else tuple(edge for part in parts for edge in part.edges)
+    return replace(
+        draft,
+        edges=edges,
+        offsets={edge.target: graph.offsets[edge.target] for edge in edges},
+        kept=kept,
+        pieces=tuple(_piece(network, one, graph, edges, kept) for one in draft.stretch.pieces),
+        left=_left(graph, edges),
+        parts=() if kept else tuple(parts),
+    )
 
 
 def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], kept: str) -> Plan:
@@ -180,11 +202,6 @@ def _is_new(graph: Reduction, edges: Sequence[Edge], value: str) -> bool:
     """Whether a node of the reduced graph makes the value; otherwise it is another value, passed on."""
     made = [edge for edge in edges if edge.target == value]
     return len(made) > 1 or bool(graph.offsets[value].any()) or total(made[0].steps).nodes > 0
-
-
-def _in_order(graph: Reduction, stretch: Stretch) -> list[Edge]:
-    order = {name: i for i, name in enumerate(name for node in stretch.nodes for name in node.outputs)}
-    return sorted(graph.edges, key=lambda edge: order[edge.target])
 
 
 def rewrite(network: Network, plans: Sequence[Plan], piece: ir.Model | None = None) -> ir.Model:

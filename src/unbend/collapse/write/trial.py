@@ -76,20 +76,17 @@ class Trial:
 
 def tried(
     network: Network, stretch: Stretch, graph: Reduction, edges: list[Edge], rules: Collection[str]
-) -> tuple[tuple[Edge, ...], str]:
+) -> tuple[list[Edge], str]:
     """The edges as they will be written, or none and the reason to keep the stretch.
 
-    What `graph` and `edges` hold is given up on the way.
+    What `edges` hold is given up on the way.
     """
-    graph.put([])
-    graph.prices.clear()
-    graph.refused.clear()
     settled = SETTLED * graph.target.unit if SETTLES in rules else 0.0
     if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, settled)):
-        return (), reason
+        return [], reason
     trial = Trial(network, stretch, graph, edges, settled=settled)
     reason = trial.run()
-    return ((), reason) if reason else (tuple(trial.done), "")
+    return ([], reason) if reason else (trial.done, "")
 
 
 def _tried_elsewhere(
