@@ -98,8 +98,8 @@ class _State:
         """Take a plan for some stretches with a product between them in place of theirs, if that pays."""
         touched = [one for one in self.plans if one.stretch in stretches]
         now = sum((_price(one) for one in touched), Price(multiplications(self.network, product), 0, 1))
-        new = plan(self.network, whole)
-        if not self._is_cheaper(new, now):
+        new = drafted(self.network, whole, known=[part for one in touched for part in one.parts])
+        if not self._is_cheaper(new, now) or not (new := settled(self.network, new)).collapses:
             return False
         self.plans[self.plans.index(touched[0])] = new
         self.plans = [one for one in self.plans if one not in touched]

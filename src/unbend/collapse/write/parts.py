@@ -108,6 +108,7 @@ def _of_nodes(stretch: Stretch, members: Sequence[int]) -> Stretch:
         outward={name: turn for name, turn in stretch.outward.items() if name in made},
         pieces=(),
         shared=stretch.shared & read,
+        given=tuple(name for name in stretch.given if name in read),
     )
 
 
