@@ -1,12 +1,14 @@
 """What a fit of rows in memory takes besides them: their cross products, and a factor of these, then its inverse."""
 
 import tracemalloc
+from typing import Any
 
 import numpy as np
 import pytest
 from scipy.linalg import solve_triangular
+from sklearn.base import clone
 
-from unbend import LinearRegression
+from unbend import DeepLinearRidge, LinearRegression, PolynomialRegression, ReducedRankRegression, Ridge
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import ordinary_each, substituted
 from unbend.regression.rank import relations
@@ -33,8 +35,10 @@ def test_two_squares_of_the_columns_are_all_that_is_taken() -> None:
     assert peak < 2 * 8 * (p + 8) ** 2 + 1.5 * panel
 
 
-def test_rows_get_no_copy() -> None:
-    x, y = rows(100_000, 8)
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_rows_get_no_copy(dtype: type) -> None:
+    """Nor does the target."""
+    x, y = (part.astype(dtype) for part in rows(100_000, 8))
     LinearRegression().fit(x[:400], y[:400]).inference()
     tracemalloc.start()
     try:
@@ -43,6 +47,26 @@ def test_rows_get_no_copy() -> None:
     finally:
         tracemalloc.stop()
     assert peak < 0.1 * x.nbytes
+
+
+MODELS = (LinearRegression(collinear="least norm"), Ridge(2.0), Ridge("gcv"), Ridge("loo"), DeepLinearRidge(2, 0.1))
+CASES = [(model, n) for model in MODELS for n in (300, 12)]
+
+
+@pytest.mark.parametrize(
+    ("model", "n"), [*CASES, (ReducedRankRegression(2), 300), (PolynomialRegression(2), 300)], ids=str
+)
+def test_float32_is_what_its_numbers_are_in_float64(model: Any, n: int) -> None:
+    rng = np.random.default_rng(0)
+    x = (rng.normal(size=(n, 15)) + 100.0).astype(np.float32)[:, : 3 if isinstance(model, PolynomialRegression) else 15]
+    y = (x[:, :3] @ rng.normal(size=(3, 3)) + rng.normal(size=(n, 3))).astype(np.float32)
+    y = y[:, 0] if isinstance(model, PolynomialRegression) else y
+    found, expected = (clone(model).fit(*rows) for rows in ((x, y), (x.astype(np.float64), y.astype(np.float64))))
+    np.testing.assert_array_equal(found.coef_, expected.coef_)
+    np.testing.assert_array_equal(found.intercept_, expected.intercept_)
+    if hasattr(model, "partial_fit") and n == 300:
+        parts = [clone(model).partial_fit(*rows) for rows in ((x, y), (x.astype(float), y.astype(float)))]
+        np.testing.assert_array_equal(parts[0].coef_, parts[1].coef_)
 
 
 @pytest.mark.parametrize("p", [1, 3, 300])

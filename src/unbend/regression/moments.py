@@ -41,8 +41,8 @@ class Block(NamedTuple):
 
     @property
     def z(self) -> np.ndarray:
-        """A copy of [x | y]; (n, p + k)."""
-        return np.hstack([self.x, self.y])
+        """A copy of [x | y] in float64; (n, p + k)."""
+        return np.hstack([self.x, self.y], dtype=np.float64)
 
 
 @dataclass(frozen=True, eq=False)

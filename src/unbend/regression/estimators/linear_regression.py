@@ -158,7 +158,7 @@ def solutions(
     """
     if moments is None and isinstance(sample, Sample) and _of_many_columns(sample):
         refuse_not_finite(sample.x, sample.names)
-        rows = Block(sample.x.astype(np.float64, copy=False), sample.y, sample.weights)
+        rows = Block(sample.x, sample.y, sample.weights)
         with estimators_advice():
             return of_fewer_rows(rows, sample.names, collinear=collinear, intercept=intercept)
     moments = sample.moments(intercept) if moments is None else moments

@@ -113,7 +113,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.classes_, numbers = numbered(kept)
         if len(self.classes_) < 2:
             raise ValueError(f"all rows are of one class, {self.classes_[0]}: there is nothing to tell apart")
-        return Sample(sample.x, numbers[:, None].astype(np.float64), sample.weights, sample.names, True)
+        return Sample(sample.x, numbers[:, None].astype(sample.x.dtype), sample.weights, sample.names, True)
 
     def decision_function(self, X: Any) -> np.ndarray:
         """Log-odds (n,) of the second of two classes; scores (n, K) of more."""

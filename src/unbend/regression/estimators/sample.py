@@ -26,7 +26,7 @@ class Sample:
     Attributes
     ----------
     x : (n, p) float64 or float32, the caller's own array where it is one
-    y : (n, q) float64
+    y : (n, q) float64 or float32, the caller's own where it is one
     weights : (n,), all positive, or None where all are 1
     names : of the columns: those of the frame, else x0, x1, …
     flat : whether the target came as one column without a second axis
@@ -77,7 +77,7 @@ class Sample:
             If a number of x is missing or infinite, in scikit-learn's words.
         """
         refuse_not_finite(self.x, self.names)
-        return Block(self.x.astype(np.float64, copy=False), self.y[:, [target]], self.weights)
+        return Block(*(part.astype(np.float64, copy=False) for part in (self.x, self.y[:, [target]])), self.weights)
 
 
 def refuse_not_finite(x: np.ndarray, names: tuple[str, ...]) -> None:
@@ -131,7 +131,8 @@ def take(
     )
     if finite:
         refuse_not_finite(np.asarray(x), names_of(estimator))
-    y = np.asarray(y, dtype=np.float64)
+    y = np.asarray(y)
+    y = y if y.dtype in WIDTHS else y.astype(np.float64)
     flat = y.ndim == 1
     sample, y = weighted(estimator, np.asarray(x), y.reshape(len(y), -1), sample_weight)
     return replace(sample, y=y, flat=flat)
