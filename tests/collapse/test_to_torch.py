@@ -1,8 +1,14 @@
-"""A collapsed network as a torch module: the same numbers, the same outputs to rounding, readable names."""
+"""A collapsed network as a torch module: the same numbers, the same outputs to rounding, the user's names."""
+
+import copy
+import io
+import sys
+import warnings
 
 import numpy as np
 import pytest
 from onnx_graphs import Graph, a, run
+from torch_networks import NETWORKS, Language, Recurrent, TwoIn, mlp, network
 
 from unbend.collapse import collapse
 from unbend.errors import ModelError
@@ -12,99 +18,113 @@ nn = torch.nn
 pytestmark = pytest.mark.torch
 
 
-class RepVGG(nn.Module):
-    """Three branches, a ReLU, and a head."""
-
-    def __init__(self):
-        super().__init__()
-        self.wide, self.narrow = nn.Conv2d(4, 4, 3, padding=1, bias=False), nn.Conv2d(4, 4, 1, bias=False)
-        self.norms = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
-        self.head = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3))
-
-    def forward(self, x):
-        parts = zip(self.norms, (self.wide(x), self.narrow(x), x), strict=True)
-        return self.head(torch.relu(sum(norm(part) for norm, part in parts)))
-
-
-class Residual(nn.Module):
-    """Two convolutions with normalisation around a shortcut, as in a ResNet, and a strided pool before them."""
-
-    def __init__(self):
-        super().__init__()
-        self.stem = nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), nn.BatchNorm2d(6), nn.ReLU())
-        self.pool = nn.MaxPool2d(3, 2, 1)
-        self.body = nn.Sequential(
-            nn.Conv2d(6, 6, 3, padding=1), nn.BatchNorm2d(6), nn.ReLU(), nn.Conv2d(6, 6, 3, padding=1)
-        )
-        self.head = nn.Linear(6, 4)
-
-    def forward(self, x):
-        x = self.pool(self.stem(x))
-        return torch.softmax(self.head(torch.relu(x + self.body(x)).mean((2, 3))), dim=1)
-
-
-class MobileOne(nn.Module):
-    """Depthwise branches beside each other, then a 1 x 1 convolution."""
-
-    def __init__(self):
-        super().__init__()
-        self.branches = nn.ModuleList(nn.Conv2d(4, 4, 3, padding=1, groups=4, bias=False) for _ in range(3))
-        self.norms = nn.ModuleList(nn.BatchNorm2d(4) for _ in range(3))
-        self.point = nn.Conv2d(4, 8, 1)
-
-    def forward(self, x):
-        x = torch.relu(sum(norm(conv(x)) for norm, conv in zip(self.norms, self.branches, strict=True)))
-        return torch.nn.functional.gelu(self.point(x))
-
-
-class Transformer(nn.Module):
-    """One block: attention over rows of tokens, and a feed-forward part."""
-
-    def __init__(self):
-        super().__init__()
-        self.norms = nn.ModuleList(nn.LayerNorm(8) for _ in range(2))
-        self.q, self.k, self.v, self.out = (nn.Linear(8, 8) for _ in range(4))
-        self.feed = nn.Sequential(nn.Linear(8, 16), nn.GELU(), nn.Linear(16, 16), nn.Linear(16, 8))
-
-    def forward(self, x):
-        h = self.norms[0](x)
-        q, k, v = (one(h).reshape(-1, 5, 2, 4).transpose(1, 2) for one in (self.q, self.k, self.v))
-        weights = torch.softmax(q @ k.transpose(2, 3) / 2.0, dim=-1)
-        x = x + self.out((weights @ v).transpose(1, 2).reshape(-1, 5, 8))
-        return x + self.feed(self.norms[1](x))
-
-
-def mlp():
-    return nn.Sequential(nn.Linear(6, 16), nn.Linear(16, 12), nn.Tanh(), nn.Linear(12, 24), nn.Linear(24, 2))
-
-
-CASES = {
-    "mlp": (mlp, (6,)),
-    "RepVGG": (RepVGG, (4, 8, 8)),
-    "residual": (Residual, (3, 16, 16)),
-    "MobileOne": (MobileOne, (4, 8, 8)),
-    "transformer": (Transformer, (5, 8)),
-}
-
-
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_module_computes_what_the_network_does(name):
-    build, shape = CASES[name]
-    torch.manual_seed(0)
-    module = build()
-    x = torch.randn(3, *shape)
-    module.train()(torch.randn(16, *shape))
-    found = collapse(module.eval(), x[:1])
-    assert found.changed == (name != "residual")  # its exporter has folded what there was
+    module, x = network(name)
+    found = collapse(module, x[:1])
+    assert found.changed == (name not in {"residual", "encoder"})  # there the exporter has folded what there was
     smaller = found.to_torch()
-    with torch.no_grad():
-        expected, own = module(x), smaller(x)
-    written = torch.from_numpy(run(found.to_onnx(), x.numpy())[0]).float()
-    scale = float(expected.abs().max())
-    torch.testing.assert_close(own, written, rtol=0, atol=3e-6 * scale)
-    torch.testing.assert_close(own, expected, rtol=0, atol=1e-5 * scale)
+    scale = float(module(x).abs().max())
+    for rows in (x, x[:1]):
+        with torch.no_grad():
+            expected, own = module(rows), smaller(rows)
+        written = torch.from_numpy(run(found.to_onnx(), rows.numpy())[0]).float()
+        torch.testing.assert_close(own, written, rtol=0, atol=3e-6 * scale)
+        torch.testing.assert_close(own, expected, rtol=0, atol=1e-5 * scale)
     alike_once = {one.detach().numpy().tobytes(): one.numel() for one in smaller.parameters()}  # as the file has them
     assert sum(alike_once.values()) <= found.after.parameters
+
+
+@pytest.mark.parametrize("name", ["MobileOne", "attention", "UNet"])
+def test_the_module_can_be_traced_copied_saved_and_exported_again(name):
+    module, x = network(name)
+    smaller = collapse(module, x[:1]).to_torch()
+    expected = smaller(x)
+    free = ({0: torch.export.Dim.DYNAMIC},)
+    file = io.BytesIO()
+    torch.save(smaller, file)
+    file.seek(0)
+    for other in (
+        torch.export.export(smaller, (x[:2],), dynamic_shapes=free).module(),
+        torch.fx.symbolic_trace(smaller),
+        copy.deepcopy(smaller),
+        torch.load(file, weights_only=False),
+        collapse(smaller, x[:1]).to_torch(),
+    ):
+        torch.testing.assert_close(other(x), expected, rtol=0, atol=1e-5 * float(expected.abs().max()))
+    assert not smaller.training
+    assert all(one.requires_grad and one.is_leaf for one in smaller.parameters())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ["MobileOne", "ConvNeXt", "attention"])
+def test_types(name, dtype):
+    module, x = network(name, dtype)
+    smaller = collapse(module, x[:1]).to_torch()
+    assert {one.dtype for one in smaller.parameters()} == {dtype}
+    with torch.no_grad():
+        truth, own, given = module.double()(x.double()), smaller(x), network(name, dtype)[0](x)
+    assert own.dtype == dtype
+    largest = float(truth.abs().max())
+    if dtype == torch.float64:  # ONNX keeps attributes, such as the ε of a norm, in 32 bits
+        torch.testing.assert_close(own, truth, rtol=0, atol=1e-10 * largest)
+    else:
+        rounding = torch.finfo(dtype).eps * largest
+        assert float((own - truth).abs().max()) <= 3 * float((given - truth).abs().max()) + 4 * rounding
+
+
+def test_names_are_the_users_own():
+    module, x = network("residual")
+    smaller = collapse(module, x[:1]).to_torch()
+    assert list(smaller.state_dict()) == [
+        *("stem.0.weight", "stem.0.bias", "body.0.weight", "body.0.bias", "body.3.weight", "body.3.bias"),
+        *("head.weight", "head.bias"),
+    ]
+    assert {"pool", "stem.2", "body.2", "relu", "softmax"} <= {name for name, _ in smaller.named_modules()}
+    assert torch.equal(smaller.get_parameter("head.weight"), module.head.weight)
+
+
+def test_a_product_and_its_bias_are_one_layer():
+    module, x = network("transformer")
+    smaller = collapse(module, x[:1]).to_torch()
+    assert torch.equal(smaller.get_submodule("feed.0").bias, module.feed[0].bias)
+
+
+def test_lengths_are_free_where_the_file_has_them_free():
+    module, x = Language().eval(), torch.randint(0, 20, (2, 7))
+    free = ({0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC},)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        program = torch.onnx.export(module, (x,), dynamo=True, dynamic_shapes=free, verbose=False)
+    smaller = collapse(program.model_proto).to_torch()
+    for shape in ((1, 1), (3, 7), (2, 19)):
+        rows = torch.randint(0, 20, shape)
+        torch.testing.assert_close(smaller(rows), module(rows), rtol=0, atol=1e-5)
+
+
+def test_the_users_module_is_not_touched_and_not_tied():
+    module, x = network("LoRA")
+    module.train()
+    smaller = collapse(module, x[:1].requires_grad_()).to_torch()
+    assert module.training
+    smaller(x).sum().backward()
+    assert all(one.grad is None for one in module.parameters())
+    assert all(one.grad is not None for one in smaller.parameters())
+
+
+def test_a_network_with_a_memory_is_refused():
+    with pytest.raises(ModelError, match="no torch layer is written for: LSTM"):
+        collapse(Recurrent(), torch.randn(1, 3, 4)).to_torch()
+
+
+@pytest.mark.parametrize("missing", ["torch", "onnxscript"])
+def test_what_is_not_installed_is_named(missing, monkeypatch):
+    module, x = network("LoRA")
+    found = collapse(module, x[:1])
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(ModelError, match=f"{missing} is not installed") as caught:
+        found.to_torch() if missing == "torch" else collapse(module, x[:1])
+    assert 'pip install "unbend[torch]"' in caught.value.try_
 
 
 def test_weights_are_the_networks_own_and_their_names_can_be_read():
@@ -140,15 +160,6 @@ def test_an_op_without_a_layer_is_named():
     model = graph.model(graph("Compress", "x", np.array([True, False, True, True]), axis=1))
     with pytest.raises(ModelError, match="no torch layer is written for: Compress"):
         collapse(model).to_torch()
-
-
-class TwoIn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.first, self.second, self.other = nn.Linear(4, 8), nn.Linear(8, 5), nn.Linear(3, 5)
-
-    def forward(self, x, z):
-        return torch.relu(self.second(self.first(x)) + self.other(z))
 
 
 def test_a_network_of_two_inputs():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.util
 import io
 import logging
 import re
@@ -18,7 +19,7 @@ from unbend.network.examples import numbers
 
 
 def export(module: Any, example: Any) -> tuple[ir.Model, dict[str, np.ndarray]]:
-    """The module (in evaluation mode) exported with a free batch axis, and the examples by the names of its inputs.
+    """The module exported with a free batch axis, as it computes in evaluation mode, and the examples by input.
 
     Several inputs are a tuple or a list of tensors or arrays, in order, or a dict of them by the names of parameters.
     The module is left as it was.
@@ -30,6 +31,8 @@ def export(module: Any, example: Any) -> tuple[ir.Model, dict[str, np.ndarray]]:
     """
     args, kwargs = _given(module, example)
     most = max((2, *(one.shape[0] for one in (*args, *kwargs.values()) if one.ndim)))
+    if importlib.util.find_spec("onnxscript") is None:
+        raise ModelError("onnxscript is not installed, which torch exports with", try_='pip install "unbend[torch]"')
     modes = {part: part.training for part in module.modules()}
     try:
         rows = tuple(_rows(one, most) for one in args)
@@ -98,8 +101,7 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Mo
             f"torch cannot export {type(module).__name__}",
             where=_first_line(error),
             try_="put torch.where or torch.cond in the place of an if that asks for numbers of the input,\n"
-            "try torch.onnx.export(module, (example,), dynamo=True) to see torch's full report,\n"
-            "or see whether unbend[torch] is installed (torch and onnxscript)",
+            "or try torch.onnx.export(module, (example,), dynamo=True) to see torch's full report",
         ) from error
     if program is None:
         raise ModelError(f"torch gave no model for {type(module).__name__}")

@@ -6,8 +6,6 @@ import numpy as np
 import onnx
 import op_contract
 import pytest
-
-pytest.importorskip("torch")
 from written import ORACLES, SINGLE, a, assert_near, by_reference, by_torch, case, rng, runs, whole
 
 from unbend.errors import ModelError
@@ -241,7 +239,7 @@ def test_case(one, oracle, dtype):
 
 
 def test_every_writer_has_a_case():
-    graphs = {"ConstantOfShape", "Range"}  # in test_lengths.py
+    graphs = {"ConstantOfShape", "Range"}  # in test_written_lengths.py
     assert set(table()) == {one.op_type for one in CASES} | graphs
 
 

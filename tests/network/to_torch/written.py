@@ -10,12 +10,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-import torch
 from onnx.reference import ReferenceEvaluator
 
 from unbend.network import read
 from unbend.network.to_torch import to_torch
 
+torch = pytest.importorskip("torch")
 rng = np.random.default_rng(5)
 
 EXACT = 1e-12
