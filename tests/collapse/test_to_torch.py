@@ -22,9 +22,9 @@ pytestmark = pytest.mark.torch
 def test_the_module_computes_what_the_network_does(name):
     module, x = network(name)
     found = collapse(module, x[:1])
-    assert found.changed == (name not in {"residual", "encoder"})  # there the exporter has folded what there was
+    assert found.changed == (name != "residual")  # its exporter has folded what there was
     smaller = found.to_torch()
-    scale = float(module(x).abs().max())
+    scale = float(module(x).detach().abs().max())
     for rows in (x, x[:1]):
         with torch.no_grad():
             expected, own = module(rows), smaller(rows)
@@ -39,7 +39,7 @@ def test_the_module_computes_what_the_network_does(name):
 def test_the_module_can_be_traced_copied_saved_and_exported_again(name):
     module, x = network(name)
     smaller = collapse(module, x[:1]).to_torch()
-    expected = smaller(x)
+    expected = smaller(x).detach()
     free = ({0: torch.export.Dim.DYNAMIC},)
     file = io.BytesIO()
     torch.save(smaller, file)
