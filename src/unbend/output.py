@@ -125,6 +125,13 @@ def refuse(path: Path, *, inputs: Iterable[str | Path] = (), force: bool = False
         )
 
 
+def ready(path: str | Path, *, inputs: Iterable[str | Path] = (), force: bool = False) -> None:
+    """Raise UsageError if `path` cannot be written, before there is anything to write; see `replacing`."""
+    refuse(Path(path), inputs=inputs, force=force)
+    with _folder_for(Path(path)):
+        pass
+
+
 @contextmanager
 def _folder_for(path: Path) -> Iterator[Path]:
     """A temporary folder on the file system of `path`, removed with all that is still in it."""

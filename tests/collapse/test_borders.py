@@ -41,6 +41,7 @@ def one_axis(channels: int, size: tuple):
 CHANNEL = {"Pad": 1, "Conv": 1}
 TABLE = {"Conv": 1, "Gather": 1, "Add": 1}
 BESIDE = {"Conv": 2, "Shape": 1, "Slice": 1, "Expand": 1, "Add": 1}
+TILED = {"Conv": 2, "Shape": 1, "Slice": 1, "Concat": 1, "Tile": 1, "Add": 1}
 CASES = {
     "narrow, free": (lambda: expansion(3, FREE), CHANNEL),
     "narrow, fixed": (lambda: expansion(3, FIXED), CHANNEL),
@@ -53,6 +54,9 @@ CASES = {
     "strided, fixed": (lambda: expansion(8, FIXED, stride=2), TABLE),
     "strided, free": (lambda: expansion(8, FREE, stride=2), {"Conv": 2}),
     "opset 13": (lambda: expansion(8, FREE, opset=13), BESIDE),
+    "opset 9": (lambda: expansion(8, FREE, opset=9), BESIDE),
+    "opset 7": (lambda: expansion(8, FREE, opset=7), TILED),
+    "opset 7, narrow": (lambda: expansion(3, FREE, opset=7), CHANNEL),
     "branches, narrow, free": (lambda: branches(3, FREE), CHANNEL | {"Relu": 1}),
     "branches, wide, free": (lambda: branches(8, FREE), BESIDE | {"Relu": 1}),
     "branches, wide, fixed": (lambda: branches(8, FIXED), TABLE | {"Relu": 1}),
@@ -94,7 +98,7 @@ def test_a_table_is_counted_as_what_is_stored():
 
 
 @pytest.mark.torch
-@pytest.mark.parametrize("case", ["narrow, free", "wide, free", "wide, fixed", "opset 13"])
+@pytest.mark.parametrize("case", ["narrow, free", "wide, free", "wide, fixed", "opset 13", "opset 9"])
 def test_each_form_is_written_as_a_torch_module(case):
     torch = pytest.importorskip("torch")
     graph, value = CASES[case][0]()

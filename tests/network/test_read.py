@@ -196,20 +196,39 @@ def test_neither_a_file_nor_a_model():
         read({})
 
 
-def test_an_old_opset_is_converted():
-    graph = Graph("N", 4, opset=11)
+def test_an_old_opset_is_read_as_it_is():
+    graph = Graph("N", 4, opset=7)
     model = graph.model(graph("Softmax", graph("Gemm", "x", a(4, 3), a(3)), axis=1))
     x = inputs(model, 5)
     (expected,) = run(model, x)
     network = read(model)
-    assert network.opset == 13
+    assert network.opset == 7
     np.testing.assert_allclose(evaluate(network, x)[network.output.name][:, 0], expected, atol=1e-6)
 
 
-def test_an_old_opset_that_cannot_be_converted():
+def test_what_onnxruntime_does_not_run_any_more_is_converted():
+    graph = Graph(5, 4, opset=6)
+    model = graph.model(graph("Add", graph("MatMul", "x", a(4, 3)), a(3), broadcast=1))
+    network = read(model)
+    assert network.opset == 7
+    assert network.notes == ("Opset 6 became 7: onnxruntime runs no older one.",)
+    x = inputs(model, 5)
+    expected = x @ numpy_helper.to_array(model.graph.initializer[0]) + numpy_helper.to_array(model.graph.initializer[1])
+    np.testing.assert_allclose(evaluate(network, x[None])[network.output.name][0], expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("domain", ["ai.onnx", "org.me"])
+def test_the_standard_operators_by_their_long_name_or_none_at_all(domain):
     graph = Graph("N", 4, opset=12)
+    model = graph.model(graph("Relu", "x"))
+    model.opset_import[0].domain = model.graph.node[0].domain = domain
+    assert read(model).opset == {"ai.onnx": 12, "org.me": 13}[domain]
+
+
+def test_an_old_opset_that_cannot_be_converted():
+    graph = Graph("N", 4, opset=6)
     model = graph.model(graph("Strange", graph("Relu", "x")), check=False)
-    with pytest.raises(ModelError, match="uses opset 12") as caught:
+    with pytest.raises(ModelError, match="opset 6, which is older than 7") as caught:
         read(model)
     assert "converter" in caught.value.where
 

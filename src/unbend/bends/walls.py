@@ -106,7 +106,8 @@ def _limits(visit: Visit) -> list[Threshold] | None:
     names = [name for name in visit.node.inputs[1:3] if name]
     if any(name not in visit.constants for name in names):
         return None
-    return [np.asarray(visit.constants[name], dtype=np.float64).reshape(()) for name in names]
+    stated = [real(visit.node, key, 0.0) for key in ("min", "max") if key in visit.node.attributes]
+    return stated + [np.asarray(visit.constants[name], dtype=np.float64).reshape(()) for name in names]
 
 
 def _between(visit: Visit) -> Walls | None:

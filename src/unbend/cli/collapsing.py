@@ -9,6 +9,7 @@ from unbend.errors import GateError, InputError, UsageError
 
 if TYPE_CHECKING:
     from unbend.collapse import Collapse
+    from unbend.network import Network
     from unbend.result import Result
     from unbend.verify import Verification
 
@@ -43,11 +44,23 @@ def refuse_files(output: Path | None, certificate: Path | None) -> None:
 
 def save(result: Collapse, output: Path | None, certificate: Path | None, force: bool) -> None:
     """Write the collapsed network and, beside it or where it was asked for, its certificate: both, or neither."""
-    if output is None:
-        if certificate is not None:
-            raise UsageError(f"{certificate} would speak of no file", try_="name the collapsed network too: -o SMALLER")
-        return
-    result.save(output, certificate=certificate, force=force)
+    if output is not None:
+        result.save(output, certificate=certificate, force=force)
+
+
+def opened(model: str, example: Any, output: Path | None, certificate: Path | None, force: bool) -> Network:
+    """The network, read; where it is to be written it can be, or UsageError says why not before the work is done."""
+    from unbend import progress
+    from unbend.collapse.write.saving import refuse_early
+    from unbend.network import read
+
+    if output is None and certificate is not None:
+        raise UsageError(f"{certificate} would speak of no file", try_="name the collapsed network too: -o SMALLER")
+    progress.at("reading")
+    network = read(model, example)
+    if output is not None:
+        refuse_early(network, output, certificate, force=force)
+    return network
 
 
 def verify(model: str, files: tuple[str, ...]) -> Result:

@@ -97,7 +97,7 @@ def collapse(
     collapsing.refuse_more(files)
     if check:
         collapsing.refuse_files(output, certificate)
-    result = verb(model, collapsing.examples(example), **how)
+    result = verb(collapsing.opened(model, collapsing.examples(example), output, certificate, force), **how)
     if not check:
         collapsing.save(result, output, certificate, force)
     return result

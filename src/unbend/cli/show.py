@@ -111,14 +111,14 @@ def _print(result: Result, form: str | None) -> None:
 def _refuse_page(path: Path, context: click.Context, force: bool) -> None:
     """Say before the work, not after it, that the page may not be written there."""
     from unbend.errors import UsageError
-    from unbend.output import refuse
+    from unbend.output import ready
 
     for option in context.command.params:
         other = context.params.get(option.name or "")
         is_page = option.name == "page_file" or not isinstance(option.type, click.Path)
         if not is_page and isinstance(other, (str, Path)) and Path(other).resolve() == path.resolve():
             raise UsageError(f"{path} is the page, so {option.opts[-1]} cannot be written there", try_="name two files")
-    refuse(path, inputs=inputs_of(context), force=force)
+    ready(path, inputs=inputs_of(context), force=force)
 
 
 def _write_page(result: Result, path: Path, inputs: list[str], force: bool) -> None:

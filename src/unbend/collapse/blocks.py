@@ -20,7 +20,7 @@ def document(result: Collapse) -> list[Block]:
     blocks: list[Block] = [Heading(f"Collapse of {result.name}", 1), Paragraph(answer(result), "strong", "exact")]
     if result.changed:
         blocks.append(sizes(result))
-        blocks += timing_blocks(result)
+        blocks += [*timing_blocks(result), *(Paragraph(note, "quiet") for note in result.notes)]
     if result.stretches:
         blocks += [Paragraph(places(result)), strip(result)]
     if result.kept:

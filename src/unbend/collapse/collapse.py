@@ -22,12 +22,13 @@ from unbend.collapse.choose.timing import Meter, Timing, by_onnxruntime
 from unbend.collapse.find.size import Size, file_size, size
 from unbend.collapse.find.stretches import MIXES, Kept, Stretches, stretches
 from unbend.collapse.reports import BendReport, StretchReport, bend_reports, stretch_reports
-from unbend.collapse.write.rewrite import Plan, plan
-from unbend.collapse.write.saving import CERTIFICATE, data_of, save
+from unbend.collapse.write.rewrite import Plan, plan, untouched
+from unbend.collapse.write.saving import certificate_of, data_of, save, save_as_it_was
 from unbend.document import Block
 from unbend.errors import UsageError
 from unbend.network import Network, at_lengths, check, lengths_of, mixes_rows, network_of, read
-from unbend.network.to_torch import to_torch
+from unbend.network.read import converted
+from unbend.network.to_torch import SPOKEN, to_torch
 from unbend.output import all_or_none, replacing
 from unbend.result import Result
 
@@ -48,7 +49,8 @@ class Collapse(Result):
     `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `model` is
     the collapsed graph (`save` writes it), `files` are those that the model was read from. `timing` says how long a row
     takes before and after, or `untimed` why that was not measured; `lengths` are those of the input's free axes at
-    which multiplications are counted.
+    which multiplications are counted; `notes` say what of the file, beside its stretches, is not as it was. Where
+    nothing collapsed, `model` is the one that was given.
     """
 
     verb: ClassVar[str] = "collapse"
@@ -68,6 +70,7 @@ class Collapse(Result):
     timing: Timing | None = None
     untimed: str = ""
     lengths: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def changed(self) -> bool:
@@ -86,7 +89,7 @@ class Collapse(Result):
         ModelError
             An op of it has no torch layer here; the text names it.
         """
-        return to_torch(network_of(self.model.clone(), self.name))
+        return to_torch(network_of(converted(self.model.clone(), self.name, SPOKEN), self.name))
 
     def save(self, path: str | Path, *, certificate: str | Path | None = None, force: bool = False) -> Path:
         """Write the collapsed network to `path` and its certificate: both whole, or neither.
@@ -101,11 +104,14 @@ class Collapse(Result):
             is no room for it.
         """
         path = Path(path)
-        if certificate is not None and path.resolve() == Path(certificate).resolve():
+        beside = certificate_of(path, certificate)
+        if path.resolve() == beside.resolve():
             raise UsageError(f"the network and its certificate cannot both be {path}", try_="name two files")
         with all_or_none(path, data_of(path)):
-            save(self.model, path, inputs=self.files, force=force)
-            beside = certificate if certificate is not None else path.with_suffix(CERTIFICATE)
+            if self.changed or len(self.files) != 1:
+                save(self.model, path, inputs=self.files, force=force)
+            else:
+                save_as_it_was(self.files[0], path, force=force)
             with replacing(beside, inputs=self.files, force=force) as draft:
                 draft.write_text(to_json(self.certificate, path, self.path), encoding="utf-8")
         return path
@@ -173,9 +179,10 @@ def collapse(
         bends=tuple(bend_reports(network)),
         kept=found.kept,
         certificate=done.certificate,
-        model=done.model,
+        model=done.model if done.certificate else untouched(network),
+        notes=network.notes if done.certificate else (),
         path=network.path,
-        files=(*((Path(network.path),) if network.path else ()), *network.data),
+        files=network.files,
         timing=timing,
         untimed="" if timing else judge.why_not,
         lengths=lengths_of(network),

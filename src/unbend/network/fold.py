@@ -207,8 +207,10 @@ def _filled(node: ir.Node, inputs: Sequence[np.ndarray | None]) -> tuple[float, 
         return tuple(numbers[-1].ravel())
     if node.op_type == "Tile" and len(numbers) == 2:
         return (numbers[0].size, *numbers[1].ravel())
-    if node.op_type == "Pad" and len(numbers) == 2 and numbers[1].size == 2 * numbers[0].ndim:
-        return tuple(np.maximum(numbers[0].shape + numbers[1].reshape(2, -1).sum(axis=0), 0))
+    if node.op_type == "Pad" and numbers:
+        widths = np.asarray(node.attributes.get_ints("pads", ()) if len(numbers) == 1 else numbers[1])
+        if widths.size == 2 * numbers[0].ndim:
+            return tuple(np.maximum(numbers[0].shape + widths.reshape(2, -1).sum(axis=0), 0))
     if node.op_type == "Range" and len(numbers) == 3:
         start, limit, delta = (float(array.reshape(())) for array in numbers)
         return (max(0.0, np.ceil((limit - start) / delta)) if delta else np.inf,)

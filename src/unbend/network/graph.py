@@ -21,7 +21,7 @@ from unbend.errors import ModelError
 from unbend.network.axes import Axes
 from unbend.network.local import Operand, Reach
 
-SPREADING = frozenset({"Gather", "Conv", "Expand"})
+SPREADING = frozenset({"Gather", "Conv", "Expand", "Tile"})
 """Ops that make many numbers of few, once for all rows where what they read is constant."""
 
 
@@ -74,9 +74,9 @@ class Network:
     `nodes` are in topological order and hold only what depends on an input. `shapes` are for a batch of one. `axes`
     says which axes of the inputs count rows and which are free; `features` and `classes` are the names that the file's
     metadata gives to the input's columns and to the output's. `path` is the file it was read from, `data` are those
-    beside it. Where lengths were put in for free axes, `elsewhere` gives the same network at others
-    (`network.lengths`), and `lasting` are the constants at any. `examples` are rows of inputs that the user gave,
-    (rows, *shape) each.
+    beside it; `given` makes the model again as it was, and `notes` say what it had to become to be read. Where lengths
+    were put in for free axes, `elsewhere` gives the same network at others (`network.lengths`), and `lasting` are the
+    constants at any. `examples` are rows of inputs that the user gave, (rows, *shape) each.
     """
 
     name: str
@@ -92,6 +92,8 @@ class Network:
     classes: tuple[str, ...] | None = None
     path: str | None = None
     data: tuple[Path, ...] = ()
+    given: Callable[[], ir.Model] | None = None
+    notes: tuple[str, ...] = ()
     elsewhere: tuple[Callable[[], Network | None], ...] = ()
     lasting: Mapping[str, np.ndarray] | None = None
     examples: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -114,6 +116,11 @@ class Network:
                 try_="export the network so that it takes one tensor (rows, columns), its inputs joined",
             )
         return only
+
+    @property
+    def files(self) -> tuple[Path, ...]:
+        """The files that the network was read from: the model's own comes first."""
+        return (*((Path(self.path),) if self.path else ()), *self.data)
 
     @property
     def batch(self) -> int | None:

@@ -45,6 +45,8 @@ def at_lengths(network: Network) -> Network:
         axes=network.axes,
         path=network.path,
         data=network.data,
+        given=network.given,
+        notes=network.notes,
         elsewhere=elsewhere,
         lasting=network.constants,
         examples=network.examples,

@@ -7,7 +7,8 @@ functions are put in place of their calls, and the network is looked at with a b
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +42,13 @@ HEADS = {
 
 EXPORT = "torch.onnx.export(module, (example,), 'model.onnx', dynamo=True)"
 
-OLDEST_OPSET = 13
-"""The first opset whose Softmax, Squeeze and ReduceSum mean what the op table says; older files are converted."""
+OLDEST_OPSET = 7
+"""The first opset that onnxruntime runs, and that broadcasts as NumPy does; older files are converted to it."""
+
+ASSUMED_OPSET = 13
+
+LONG_NAME = "ai.onnx"
+"""The domain of the standard operators; most files leave it empty."""
 
 OVERRIDABLE = 4
 """The first IR version whose initializers need not be inputs; before it they had to, and no caller replaced them."""
@@ -68,13 +74,11 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
     if isinstance(model, Network):
         return model
     if isinstance(model, (str, Path)):
-        network = network_of(_open(Path(model)), name or Path(model).name, path=str(model))
-        return with_examples(network, example)
+        return with_examples(_kept(lambda: _open(Path(model)), name or Path(model).name, str(model)), example)
     if isinstance(model, onnx.ModelProto):
-        network = network_of(_from_proto(model), name or model.graph.name or "model")
-        return with_examples(network, example)
+        return with_examples(_kept(lambda: _from_proto(model), name or model.graph.name or "model"), example)
     if isinstance(model, ir.Model):
-        return with_examples(network_of(model.clone(), name or model.graph.name or "model"), example)
+        return with_examples(_kept(model.clone, name or model.graph.name or "model"), example)
     if _is_torch(model):
         from unbend.network.torch import export
 
@@ -89,6 +93,11 @@ def read(model: Any, example: Any = None, *, name: str | None = None) -> Network
         try_="pass the path of an .onnx file, an onnx.ModelProto, a torch.nn.Module with example=…,\n"
         "or a fitted scikit-learn MLPRegressor, MLPClassifier or pipeline of them",
     )
+
+
+def _kept(given: Callable[[], ir.Model], name: str, path: str | None = None) -> Network:
+    """The network in a model that can be had again, as it was."""
+    return replace(network_of(given(), name, path), given=given)
 
 
 def _is_torch(model: Any) -> bool:
@@ -197,6 +206,7 @@ def network_of(
 
 def _network_of(model: ir.Model, name: str, path: str | None, known: Mapping[str, np.ndarray] | None) -> Network:
     data = load_external(model, name, path)
+    before, functions = (model.graph.opset_imports.get(""), model.ir_version), len(model.functions)
     model = _modern(model, name)
     _normalise(model, name)
     _check_values(model, name)
@@ -218,7 +228,20 @@ def _network_of(model: ir.Model, name: str, path: str | None, known: Mapping[str
         classes=classes_of(model),
         path=path,
         data=data,
+        notes=tuple(_notes(model, *before, functions)),
     )
+
+
+def _notes(model: ir.Model, opset: int | None, ir_version: int | None, functions: int) -> Iterator[str]:
+    """What the model had to become to be read, in sentences."""
+    imports = model.graph.opset_imports
+    if opset not in (None, imports[""]):
+        yield f"Opset {opset} became {imports['']}: onnxruntime runs no older one."
+    if ir_version != model.ir_version:
+        why = "before that one, every weight is an input as well"
+        yield f"IR version {ir_version} became {model.ir_version}: {why}."
+    if functions:
+        yield f"Functions of the model ({functions}) stand in the place of their calls."
 
 
 def _rank(output: Port, folded: Folded) -> int:
@@ -240,23 +263,38 @@ def _check_inputs(inputs: list[Port], name: str) -> None:
 
 
 def _modern(model: ir.Model, name: str) -> ir.Model:
-    """The model in an opset that the table speaks of: an older file is converted by ONNX's own converter.
+    """The model in an opset that onnxruntime knows: an older file is converted by ONNX's own converter.
+
+    A model that uses no standard operator gets an opset of them, so that some may be written.
 
     Raises
     ------
     ModelError
         The converter cannot convert it.
     """
-    opset = model.graph.opset_imports.get("", OLDEST_OPSET)
-    if opset >= OLDEST_OPSET:
+    imports = model.graph.opset_imports
+    imports.setdefault("", imports.pop(LONG_NAME, ASSUMED_OPSET))
+    return converted(model, name, OLDEST_OPSET)
+
+
+def converted(model: ir.Model, name: str, oldest: int) -> ir.Model:
+    """The model in this opset of the standard operators, if its own is older.
+
+    Raises
+    ------
+    ModelError
+        ONNX's own converter cannot convert it.
+    """
+    opset = model.graph.opset_imports[""]
+    if opset >= oldest:
         return model
     try:
-        return ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
+        return ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), oldest))
     except Exception as error:
         raise ModelError(
-            f"{name} uses opset {opset}; unbend reads opset {OLDEST_OPSET} and newer",
+            f"{name} uses opset {opset}, which is older than {oldest}",
             where=f"ONNX's converter cannot convert it: {_first_line(error)}",
-            try_=f"export it with opset {OLDEST_OPSET} or newer",
+            try_=f"export it with opset {oldest} or newer",
         ) from error
 
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
 from unbend.verify.ops import Unknown, Unread, compute, real
-from unbend.verify.ops.moves import evaluator
 from unbend.verify.reading import File, Node
+from unbend.verify.reference import evaluator
 
 SHAPES = frozenset({"Shape", "Size"})
 """Ops that read of a value only its shape."""

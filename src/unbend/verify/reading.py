@@ -21,8 +21,11 @@ from onnx_ir.passes import common
 from unbend.errors import InputError
 from unbend.verify import bodies
 
-OLDEST_OPSET = 13
+OLDEST_OPSET = 7
 """Files of an older opset are converted to this one before they are compared."""
+
+ASSUMED_OPSET = 13
+"""The opset of standard operators where a file has none of them."""
 
 OVERRIDABLE = 4
 """Before this IR version every initializer had to be an input as well, and none could be replaced."""
@@ -187,7 +190,8 @@ def _sha256(path: Path) -> str:
 
 
 def _plain(model: ir.Model) -> ir.Model:
-    if model.graph.opset_imports.get("", OLDEST_OPSET) < OLDEST_OPSET:
+    imports = model.graph.opset_imports
+    if imports.setdefault("", imports.pop("ai.onnx", ASSUMED_OPSET)) < OLDEST_OPSET:
         model = ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
     if model.ir_version < OVERRIDABLE:
         for value in [value for value in model.graph.inputs if value.is_initializer()]:

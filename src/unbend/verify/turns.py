@@ -130,6 +130,7 @@ def _prelu(bend: Bend) -> Turn:
 def _clip(bend: Bend) -> Turn:
     given = [i for i in (1, 2) if i < len(bend.node.inputs) and bend.node.inputs[i]]
     limits = [bend.constant(i) for i in given]
+    limits += [np.array(bend.node.attributes[key]) for key in ("min", "max") if key in bend.node.attributes]
     if not all(limit is not None and bool(np.all((limit == 0) | np.isinf(limit))) for limit in limits):
         raise Stopped(f"{bend.node.label} holds back elsewhere than at 0")
     return _common(bend, [0])
@@ -209,7 +210,7 @@ def _matmul(bend: Bend) -> Turn:
     if not b.shift.any():
         return Turn.of(scale)
     shift = _axes(b.shift, bend.rank(1))
-    if shift.shape[-2] == 1 and _is_softmax(bend.file.makers.get(bend.node.inputs[0])) and a.is_none:
+    if shift.shape[-2] == 1 and _is_softmax(bend.file.makers.get(bend.node.inputs[0]), bend.rank(0)) and a.is_none:
         return Turn.of(scale, shift)
     if shift.shape[-1] == 1:
         return Turn.of(scale, alike=True)
@@ -236,16 +237,21 @@ def _product_scale(bend: Bend, a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return first
 
 
-def _is_softmax(node: Node | None) -> bool:
+def _is_softmax(node: Node | None, rank: int) -> bool:
     """Whether its rows, along the last axis, add up to 1."""
-    return node is not None and node.op_type == "Softmax" and node.attributes.get("axis", -1) == -1
+    return node is not None and node.op_type == "Softmax" and _is_along_last(node, rank)
+
+
+def _is_along_last(node: Node, rank: int) -> bool:
+    """Whether a softmax is along the last axis only; before opset 13 it is over all from one on, by default from 1."""
+    return node.attributes.get("axis", -1 if node.version >= 13 else 1) in (-1, rank - 1)
 
 
 @_passes("Softmax", "LogSoftmax")
 def _softmax(bend: Bend) -> Turn:
     turn, rank = bend.turn(0), bend.rank(0)
     alike = _axes(turn.shift, rank).shape[-1] == 1
-    if bend.node.attributes.get("axis", -1) not in (-1, rank - 1) or (turn.scale != 1.0).any() or not alike:
+    if not _is_along_last(bend.node, rank) or (turn.scale != 1.0).any() or not alike:
         raise Stopped(f"{bend.node.label} sees what is added to its input")
     return NONE
 

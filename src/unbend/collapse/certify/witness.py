@@ -10,21 +10,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import onnx_ir as ir
-from onnx.reference import ReferenceEvaluator
 
 from unbend.errors import ModelError
 from unbend.network import Network
 from unbend.network.external import bytes_of
 from unbend.network.graph import captured_by
+from unbend.network.reference import evaluator
 from unbend.network.run import LARGE, opened, serialise
 
 Feeds = Mapping[str, np.ndarray]
 Run = Callable[[Feeds], list[np.ndarray]]
 
 NARROW = ir.DataType.BFLOAT16
-
-STORED = 15
-"""From this opset on the reference evaluator normalises by stored statistics; what 13 and 14 mean is the same."""
 
 
 def witness(model: ir.Model, feeds: Feeds) -> tuple[str, Run]:
@@ -108,14 +105,11 @@ def _wide(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
 
 
 def _reference(model: ir.Model) -> Run:
-    if (model.graph.opset_imports.get("") or STORED) < STORED:
-        model = model.clone()
-        model.graph.opset_imports[""] = STORED
-    evaluator = ReferenceEvaluator(serialise(model))
+    session = evaluator(serialise(model), model.graph.opset_imports.get("", 1))
 
     def run(feeds: Feeds) -> list[np.ndarray]:
         with np.errstate(all="ignore"):
-            return [np.asarray(array) for array in evaluator.run(None, dict(feeds))]
+            return [np.asarray(array) for array in session.run(None, dict(feeds))]
 
     return run
 

@@ -51,21 +51,27 @@ def _stated(network: Network, node: Node, rank: int) -> set[int] | None:
     if node.op_type == "Gather":
         return {node.attribute("axis", 0) % rank}
     if node.op_type in ("ReduceMean", "ReduceSum"):
-        axes = node.attribute("axes", None)
-        return _axes(network, node, 1, rank) if axes is None else {axis % rank for axis in axes}
+        return _axes(network, node, 1, rank)
     if node.op_type == "Slice":
         return _axes(network, node, 3, rank)
     if node.op_type in ("Resize", "Upsample"):
-        scales = (
-            network.constants.get(node.inputs[-1 if node.op_type == "Upsample" else 2])
-            if len(node.inputs) < 4
-            else None
-        )
+        scales = _scales(network, node)
         return None if scales is None or len(scales) != rank else set(np.flatnonzero(scales != 1).tolist())
     return None
 
 
 def _axes(network: Network, node: Node, position: int, rank: int) -> set[int] | None:
-    """The axes that a constant input names."""
-    found = network.constants.get(node.inputs[position]) if len(node.inputs) > position else None
+    """The axes that an attribute names, or a constant input."""
+    found = node.attribute("axes")
+    if found is None and len(node.inputs) > position:
+        found = network.constants.get(node.inputs[position])
     return None if found is None else {int(axis) % rank for axis in np.ravel(found)}
+
+
+def _scales(network: Network, node: Node) -> np.ndarray | None:
+    """By how much each axis is stretched: an attribute, or the last input where that says no sizes."""
+    *_, last = ("", *node.inputs)
+    if "axes" in node.attributes or len(node.inputs) > 3:
+        return None
+    stated = node.attribute("scales")
+    return network.constants.get(last) if stated is None else np.asarray(stated)

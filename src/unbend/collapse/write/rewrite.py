@@ -16,12 +16,11 @@ from unbend.collapse.reduce.reduce import Bound, Edge, EndScale, Reduction
 from unbend.collapse.reduce.steps import Price, total, written
 from unbend.collapse.reduce.target import Target
 from unbend.collapse.write.parts import Part, confirmed, parts_of, together
+from unbend.collapse.write.saving import COLLAPSED
 from unbend.collapse.write.spelling import shortened
 from unbend.collapse.write.write import Writer
 from unbend.network import Network, Node
-
-COLLAPSED = "unbend.collapsed"
-"""The metadata key by which unbend knows a network that it wrote (`unbend.output`)."""
+from unbend.network.external import load_external
 
 
 @dataclass(frozen=True, eq=False)
@@ -221,6 +220,14 @@ def rewrite(network: Network, plans: Sequence[Plan], piece: ir.Model | None = No
     model.graph.extend(writer.nodes)
     for each in (common.TopologicalSortPass(), common.RemoveUnusedNodesPass()):
         each(model)
+    return model
+
+
+def untouched(network: Network) -> ir.Model:
+    """The model that was given, with all its numbers in memory, and the mark of one that unbend looked at."""
+    model = network.given() if network.given is not None else network.model.clone()
+    load_external(model, network.name, network.path)
+    model.metadata_props[COLLAPSED] = "true"
     return model
 
 

@@ -7,7 +7,7 @@ and outputs stay.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -34,8 +34,14 @@ from unbend.collapse.write.rounding import rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
 
-AXES_AS_INPUT = 18
-"""The first opset in which ReduceMean has its axes as an input."""
+AS_INPUTS = {"Slice": 10, "Pad": 11, "ReduceMean": 18}
+"""From which opset on an op has its lists of whole numbers as inputs; before, they are attributes."""
+
+WITH_EXPAND = 8
+"""The first opset that has Expand."""
+
+WITHOUT_BIAS = 11
+"""The first opset in which a Gemm may have no bias."""
 
 FIRST = 8
 """Arrays whose first numbers differ are told apart by those."""
@@ -222,27 +228,37 @@ class Writer:
 
     def _ones(self, part: Affine, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
         """The image with one more channel of ones, or an image of ones of its size."""
-        rank, whole = len(part.linear.in_shape), np.dtype(np.int64)
-        one = self.constant(np.ones(() if adds_ones(part) else (1,) * rank), f"{stem}_one", dtype)
+        rank = len(part.linear.in_shape)
         if adds_ones(part):
-            widths = [0] * (rank + 1) + [1] + [0] * (rank - 2)
-            pads = self.constant(np.array(widths), f"{stem}_pads", whole)
-            return self.node("Pad", [source, pads, one], f"{stem}_with_ones", dtype)
+            lists = {"pads": [0] * (rank + 1) + [1] + [0] * (rank - 2)}
+            return self._listed("Pad", source, lists, f"{stem}_with_ones", dtype, value=1.0)
+        one = self.constant(np.ones((1,) * rank), f"{stem}_one", dtype)
+        whole = np.dtype(np.int64)
         size = self.node("Shape", [source], f"{stem}_size", whole)
-        starts = [self.constant(np.array([i]), f"{stem}_axis", whole) for i in (2, rank)]
-        return self.node("Expand", [one, self.node("Slice", [size, *starts], f"{stem}_size", whole)], stem, dtype)
+        size = self._listed("Slice", size, {"starts": [2], "ends": [rank]}, f"{stem}_size", whole)
+        if self.network.opset >= WITH_EXPAND:
+            return self.node("Expand", [one, size], stem, dtype)
+        once = self.constant(np.ones(2), f"{stem}_once", whole)
+        return self.node("Tile", [one, self.node("Concat", [once, size], f"{stem}_size", whole, axis=0)], stem, dtype)
+
+    def _listed(
+        self, op_type: str, source: ir.Value, lists: Mapping[str, list[int]], stem: str, dtype: np.dtype, **more: float
+    ) -> ir.Value:
+        """An op with lists of whole numbers: attributes or inputs, as the opset wants; likewise the value of a Pad."""
+        if self.network.opset < AS_INPUTS[op_type]:
+            return self.node(op_type, [source], stem, dtype, **lists, **more)
+        whole = np.dtype(np.int64)
+        inputs = [source, *(self.constant(np.array(one), f"{stem}_{key}", whole) for key, one in lists.items())]
+        inputs += [self.constant(np.array(more.pop(key)), f"{stem}_one", dtype) for key in list(more) if key == "value"]
+        return self.node(op_type, inputs, stem, dtype, **more)
 
     def _means(self, rank: int, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
-        """The mean of each channel; the axes are an input of ReduceMean from opset 18 on."""
-        axes = list(range(2, rank))
-        if self.network.opset < AXES_AS_INPUT:
-            return self.node("ReduceMean", [source], stem, dtype, axes=axes, keepdims=0)
-        inputs = [source, self.constant(np.array(axes), f"{stem}_axes", np.dtype(np.int64))]
-        return self.node("ReduceMean", inputs, stem, dtype, keepdims=0)
+        """The mean of each channel."""
+        return self._listed("ReduceMean", source, {"axes": list(range(2, rank))}, stem, dtype, keepdims=0)
 
     def _dense(self, dense: Dense, offset: np.ndarray, source: ir.Value, stem: str, dtype: np.dtype) -> ir.Value:
-        """Gemm for a matrix, MatMul for a tensor of more axes or fewer."""
-        if len(dense.in_shape) != 2:
+        """Gemm for a matrix, MatMul for a tensor of more axes or fewer, or where a Gemm must have a bias."""
+        if len(dense.in_shape) != 2 or not (offset.any() or self.network.opset >= WITHOUT_BIAS):
             return self.node(
                 "MatMul", [source, self.constant(_stored(dense.stored).T, f"{stem}_W", dtype)], stem, dtype
             )

@@ -62,6 +62,8 @@ def prelu(node: Node, x: Operand, slope: Operand) -> Local:
 def _has_no_limits(node: Node, constants: Mapping[str, np.ndarray]) -> bool:
     """Whether every limit that is given is beyond the finite numbers of its type, or the last of them."""
     limits = [(constants.get(name), sign) for name, sign in zip(node.inputs[1:], (-1.0, 1.0), strict=False) if name]
+    stated = ((node.attribute(name), sign) for name, sign in (("min", -1.0), ("max", 1.0)))
+    limits += [(np.asarray(limit, dtype=np.float32), sign) for limit, sign in stated if limit is not None]
     return all(limit is not None and is_beyond(limit, sign) for limit, sign in limits)
 
 
@@ -74,14 +76,16 @@ def is_beyond(limit: np.ndarray, sign: float) -> bool:
 def clip(node: Node, x: Operand, low: Operand | None = None, high: Operand | None = None) -> Local:
     """y = min(max(x, low), high): x between the two, else the nearer; no bend where no number is beyond them.
 
-    Checked against: onnx.reference and onnxruntime, opset 13.
+    Before opset 11 the two are attributes.
+
+    Checked against: onnx.reference and onnxruntime, opsets 7, 11 and 13.
     """
     limits = {one.name: one.constant for one in (low, high) if one is not None and one.constant is not None}
     if _has_no_limits(node, limits):
         return Local.affine({0: Identity(x.shape)})
     rows = x.rows
-    lowest = -np.inf if low is None else needed(low, "the lower limit of Clip").reshape(())
-    highest = np.inf if high is None else needed(high, "the upper limit of Clip").reshape(())
+    lowest = real(node, "min", -np.inf) if low is None else needed(low, "the lower limit of Clip").reshape(())
+    highest = real(node, "max", np.inf) if high is None else needed(high, "the upper limit of Clip").reshape(())
     value = np.minimum(np.maximum(rows, lowest), highest)
     return Local.switch(value, active=lambda: (rows > lowest) & (rows < highest))
 

@@ -14,7 +14,7 @@ import numpy as np
 from unbend.affine import Diagonal, LinearMap, Selection, Shape, compose
 from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported, aligned, broadcast_map, target_of
-from unbend.network.ops import constant_of, needed, only, only_first, op
+from unbend.network.ops import constant_of, needed, only, only_first, op, real
 from unbend.network.reference import run_node
 
 Parts = dict[int, Callable[[], LinearMap]]
@@ -24,7 +24,7 @@ def _carried(node: Node) -> Collection[int]:
     """Positions of the inputs whose numbers the op moves; the others say where to."""
     if node.op_type == "Concat":
         return range(len(node.inputs))
-    return {"ScatterND": {0, 2}, "ScatterElements": {0, 2}, "Where": {1, 2}}.get(node.op_type, {0})
+    return {"Where": {1, 2}}.get(node.op_type, {0, 2} if node.op_type.startswith("Scatter") else {0})
 
 
 def _no_reduction(node: Node, variable: Collection[int]) -> bool:
@@ -39,7 +39,7 @@ def _constant_indices(node: Node, variable: Collection[int]) -> bool:
 @op("Flatten", "Transpose", "Split", "Concat", "DepthToSpace", "SpaceToDepth", reach="everywhere")
 @op("Squeeze", "Unsqueeze", "Slice", "Expand", "Tile", "Trilu", reach="point", affine_when=only_first)
 @op("GatherND", "GatherElements", "Compress", "CenterCropPad", reach="point", affine_when=only_first)
-@op("ScatterND", "ScatterElements", reach="point", affine_when=_no_reduction)
+@op("ScatterND", "ScatterElements", "Scatter", reach="point", affine_when=_no_reduction)
 def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
     """y_j = x_i(j), or a constant.
 
@@ -55,21 +55,26 @@ def move(node: Node, *operands: Operand | None) -> tuple[Local, ...]:
 
 
 @op("Pad", reach="point", affine_when=only_first)
-def pad(node: Node, x: Operand, pads: Operand, fill: Operand | None = None, axes: Operand | None = None) -> Local:
+def pad(
+    node: Node, x: Operand, pads: Operand | None = None, fill: Operand | None = None, axes: Operand | None = None
+) -> Local:
     """y = x with a border: a constant, or elements of x itself. A negative pad cuts off.
 
-    Checked against: onnx.reference and onnxruntime, opset 21.
+    Before opset 11 the widths and the constant are attributes.
+
+    Checked against: onnx.reference and onnxruntime, opsets 7 and 21.
     """
     widths = np.zeros((2, len(x.shape)), dtype=np.int64)
     chosen = constant_of(axes, "the list of axes of a Pad")
-    widths[:, slice(None) if chosen is None else chosen] = needed(pads, "the widths of a Pad").reshape(2, -1)
+    given = np.asarray(node.attribute("pads")) if pads is None else needed(pads, "the widths of a Pad")
+    widths[:, slice(None) if chosen is None else chosen] = given.reshape(2, -1)
     cut = tuple(slice(max(0, -a), size - max(0, -b)) for size, a, b in zip(x.shape, *widths.tolist(), strict=True))
     index = np.arange(math.prod(x.shape)).reshape(x.shape)[cut]
     border, mode = np.maximum(widths, 0).T, node.attribute("mode", "constant")
     if mode != "constant":
         return Local.affine({0: Selection(np.pad(index, border, mode=mode), x.shape)})
     index = np.pad(index, border, constant_values=-1)
-    value = 0.0 if fill is None else needed(fill, "the value of a Pad").reshape(())
+    value = real(node, "value", 0.0) if fill is None else needed(fill, "the value of a Pad").reshape(())
     return Local.affine({0: Selection(index, x.shape)}, np.where(index < 0, value, 0.0))
 
 

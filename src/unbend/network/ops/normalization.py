@@ -15,19 +15,28 @@ from unbend.network.local import Local, Operand, Unsupported
 from unbend.network.ops import needed, op, real
 from unbend.network.ops.matrix import reshaped
 
+TRAINING_MODE = 14
+"""From this opset on an attribute says that a BatchNormalization is training; before, that it has more outputs."""
+
 
 def _stored_statistics(node: Node, variable: Collection[int]) -> bool:
-    return set(variable) <= {0} and not node.attribute("training_mode", 0)
+    return set(variable) <= {0} and not _trains(node) and bool(node.attribute("spatial", 1))
+
+
+def _trains(node: Node) -> bool:
+    return bool(node.attribute("training_mode", 0)) or (node.version < TRAINING_MODE and any(node.outputs[1:]))
 
 
 @op("BatchNormalization", reach="point", affine_when=_stored_statistics)
 def batch_normalization(node: Node, x: Operand, *statistics: Operand) -> Local:
     """y = γ (x - μ) / √(σ² + ε) + β for each channel, with stored μ and σ².
 
-    Checked against: onnx.reference and onnxruntime, opset 15.
+    Checked against: onnx.reference and onnxruntime, opsets 7, 9 and 15.
     """
-    if node.attribute("training_mode", 0):
+    if _trains(node):
         raise Unsupported("BatchNormalization is in training mode, so its output depends on the other rows")
+    if not node.attribute("spatial", 1):
+        raise Unsupported("BatchNormalization has statistics for each place of a channel (spatial=0)")
     per_channel = (-1, *(1,) * (len(x.shape) - 2))
     gamma, beta, mean, variance = (
         needed(one, "a statistic of BatchNormalization").reshape(per_channel) for one in statistics

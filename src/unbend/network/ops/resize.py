@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from unbend.network.graph import Node
 from unbend.network.local import Local, Operand, Unsupported
 from unbend.network.ops import constant_of, needed, only_first, op, real
 
+WITH_PLACES = 11
+"""From this opset on a Resize says how places are counted; before, it was an Upsample that may shrink."""
+
 
 @op("Resize", reach="point", affine_when=only_first)
 def resize(
@@ -18,8 +22,10 @@ def resize(
 ) -> Local:
     """y_i = Σ w_ij x_j along each axis, with the weights of the nearest pixel, of a line or of a cubic.
 
-    Checked against: onnx.reference and onnxruntime, opset 19.
+    Checked against: onnx.reference and onnxruntime, opsets 10 and 19.
     """
+    if node.version < WITH_PLACES:
+        return upsample(node, x, roi)
     if node.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
         raise Unsupported(f"Resize that keeps the aspect ratio ({node.attribute('keep_aspect_ratio_policy')})")
     axes = [axis % len(x.shape) for axis in node.attribute("axes", range(len(x.shape)))]
@@ -27,6 +33,25 @@ def resize(
     for axis, (size, scale) in zip(axes, _targets(x, axes, scales, sizes), strict=True):
         if size != x.shape[axis] or scale != 1.0:
             linear = compose(_stretch(node, linear.out_shape, axis, size, scale), linear)
+    return Local.affine({0: linear})
+
+
+@op("Upsample", reach="point", affine_when=only_first)
+def upsample(node: Node, x: Operand, scales: Operand | None = None) -> Local:
+    """y_i = Σ w_ij x_j along each axis, with the weights of the pixel before (behind, where it shrinks) or of a line.
+
+    The new pixel i lies at i / scale. Before opset 9 the scales are an attribute.
+
+    Checked against: onnxruntime, opsets 7, 9 and 10.
+    """
+    factors = node.attribute("scales", ()) if scales is None else needed(scales, "the scale of Upsample").tolist()
+    linear: LinearMap = Identity(x.shape)
+    for axis, factor in enumerate(factors):
+        mode = "linear" if node.attribute("mode", "nearest") in ("linear", "bilinear") else "nearest"
+        how = {"mode": mode, "nearest_mode": "ceil" if factor < 1 else "floor"}
+        along_axis = replace(node, attributes={**how, "coordinate_transformation_mode": "asymmetric"})
+        size = math.floor(x.shape[axis] * factor)
+        linear = compose(_stretch(along_axis, linear.out_shape, axis, size, factor), linear)
     return Local.affine({0: linear})
 
 

@@ -6,6 +6,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,8 @@ from unbend.verify.measures import Measure, Operand, Tensor
 from unbend.verify.reading import Node
 
 Compute = Callable[[Node, Sequence[Operand | None], Measure], Tensor | list[Tensor]]
+
+C = TypeVar("C", bound=Compute)
 
 _OPS: dict[tuple[str, str], Compute] = {}
 
@@ -25,10 +28,10 @@ class Unread(Unknown):
     """A node that is affine, in a form that the checker does not know: which is no fault of the file."""
 
 
-def affine(*op_types: str, domain: str = "") -> Callable[[Compute], Compute]:
+def affine(*op_types: str, domain: str = "") -> Callable[[C], C]:
     """Register a function for ops of these names."""
 
-    def register(compute: Compute) -> Compute:
+    def register(compute: C) -> C:
         _OPS.update({(domain, op_type): compute for op_type in op_types})
         return compute
 

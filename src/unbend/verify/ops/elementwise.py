@@ -8,8 +8,11 @@ import ml_dtypes
 import numpy as np
 
 from unbend.verify.measures import Measure, Operand, Tensor
-from unbend.verify.ops import Unknown, affine, constant, needed, real, varying
+from unbend.verify.ops import Unknown, Unread, affine, constant, needed, real, varying
 from unbend.verify.reading import Node
+
+TRAINING_MODE = 14
+"""From this opset on an attribute says that a BatchNormalization is training; before, that it has more outputs."""
 
 
 def _sum(operands: Sequence[Operand | None], signs: Sequence[float], measure: Measure) -> Tensor:
@@ -64,8 +67,10 @@ def div(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Ten
 @affine("BatchNormalization")
 def batch_normalization(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Y = γ (x - μ) / √(σ² + ε) + β for each channel."""
-    if node.attributes.get("training_mode", 0):
+    if node.attributes.get("training_mode", 0) or (node.version < TRAINING_MODE and any(node.outputs[1:])):
         raise Unknown(f"{node.label} is in training mode")
+    if not node.attributes.get("spatial", 1):
+        raise Unread(f"{node.label} has statistics for each place of a channel")
     x = varying(node, operands)
     channels = (-1, *(1,) * (x.array.ndim - 2))
     gamma, beta, mean, variance = (needed(node, operands, i).reshape(channels) for i in range(1, 5))
@@ -95,9 +100,11 @@ def straight(node: Node, operands: Sequence[Operand | None], measure: Measure) -
 
 @affine("Clip")
 def clip(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
-    """Y = x, where no finite number is beyond a limit that is given."""
-    for i, sign in ((1, -1.0), (2, 1.0)):
+    """Y = x, where no finite number is beyond a limit that is given; before opset 11 limits are attributes."""
+    for i, sign, name in ((1, -1.0, "min"), (2, 1.0, "max")):
         limit = operands[i] if i < len(operands) else None
+        if name in node.attributes:
+            limit = np.array(node.attributes[name], dtype=np.float32)
         if isinstance(limit, Tensor):
             raise Unknown(f"{node.label} is a bend")
         if limit is not None and np.any(sign * limit < ml_dtypes.finfo(limit.dtype).max):

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import numpy as np
-from onnx import helper, numpy_helper
-from onnx.reference import ReferenceEvaluator
 
 from unbend.verify.measures import Measure, Operand, Tensor
 from unbend.verify.ops import Unread, affine, constant, needed, real, varying
 from unbend.verify.reading import Node
+from unbend.verify.reference import evaluator
+
+WITH_PLACES = 11
+"""From this opset on a Resize says how it counts places; before, it was an Upsample that may shrink."""
 
 
 def _whole(array: np.ndarray | None) -> list[int]:
@@ -42,23 +43,23 @@ def transpose(node: Node, operands: Sequence[Operand | None], measure: Measure) 
     return measure.moved(lambda a: np.transpose(a, node.attributes.get("perm")), varying(node, operands))
 
 
-def _axes(node: Node, operands: Sequence[Operand | None]) -> list[int]:
-    """Axes as an attribute or as an input."""
-    given = node.attributes.get("axes")
-    return [int(one) for one in given] if given is not None else _whole(constant(node, operands, 1))
+def _listed(node: Node, operands: Sequence[Operand | None], name: str, position: int = 1) -> list[int]:
+    """Whole numbers that are an attribute or an input, depending on the opset."""
+    given = node.attributes.get(name)
+    return [int(one) for one in given] if given is not None else _whole(constant(node, operands, position))
 
 
 @affine("Squeeze")
 def squeeze(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Without axes of length 1."""
-    axes = _axes(node, operands)
+    axes = _listed(node, operands, "axes")
     return measure.moved(lambda a: np.squeeze(a, tuple(axes) or None), varying(node, operands))
 
 
 @affine("Unsqueeze")
 def unsqueeze(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """With more axes of length 1."""
-    axes = _axes(node, operands)
+    axes = _listed(node, operands, "axes")
     return measure.moved(lambda a: np.expand_dims(a, tuple(axes)), varying(node, operands))
 
 
@@ -66,7 +67,8 @@ def unsqueeze(node: Node, operands: Sequence[Operand | None], measure: Measure) 
 def slices(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """A part, from start to end by steps along some axes."""
     x = varying(node, operands)
-    starts, ends, axes, steps = (_whole(constant(node, operands, i)) for i in range(1, 5))
+    names = ("starts", "ends", "axes", "steps")
+    starts, ends, axes, steps = (_listed(node, operands, name, i) for i, name in enumerate(names, 1))
     axes, steps = axes or list(range(len(starts))), steps or [1] * len(starts)
     cut = [slice(None)] * x.array.ndim
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
@@ -94,7 +96,7 @@ def gather(node: Node, operands: Sequence[Operand | None], measure: Measure) -> 
 def split(node: Node, operands: Sequence[Operand | None], measure: Measure) -> list[Tensor]:
     """Parts along an axis."""
     x, axis = varying(node, operands), node.attributes.get("axis", 0)
-    lengths, count = _whole(constant(node, operands, 1)), len(node.outputs)
+    lengths, count = _listed(node, operands, "split"), len(node.outputs)
     if not lengths:
         step = -(-x.array.shape[axis] // count)
         lengths = [min(step, x.array.shape[axis] - i * step) for i in range(count)]
@@ -149,8 +151,9 @@ def tile(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Te
 @affine("Pad")
 def pad(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Zeros, a constant, or the image's own numbers around it; a negative width cuts off."""
-    x, widths = varying(node, operands), _whole(needed(node, operands, 1))
+    x, widths = varying(node, operands), _listed(node, operands, "pads")
     fill, mode = constant(node, operands, 2), node.attributes.get("mode", "constant")
+    fill = node.attributes.get("value") if fill is None else fill
     axes = [axis % x.array.ndim for axis in _whole(constant(node, operands, 3))] or list(range(x.array.ndim))
     before, after = [0] * x.array.ndim, [0] * x.array.ndim
     for i, axis in enumerate(axes):
@@ -166,7 +169,7 @@ def pad(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Ten
 @affine("ReduceSum", "ReduceMean")
 def reduce(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Σ or the mean over some axes, by default all."""
-    x, axes = varying(node, operands), _axes(node, operands)
+    x, axes = varying(node, operands), _listed(node, operands, "axes")
     if not axes and node.attributes.get("noop_with_empty_axes", 0):
         return x
     over = tuple(axis % x.array.ndim for axis in axes) or tuple(range(x.array.ndim))
@@ -176,9 +179,11 @@ def reduce(node: Node, operands: Sequence[Operand | None], measure: Measure) -> 
 
 
 @affine("DepthToSpace", "SpaceToDepth", "Trilu", "GatherND", "GatherElements", "Compress", "CenterCropPad")
-@affine("ScatterND", "ScatterElements", "Resize", "CumSum")
+@affine("ScatterND", "ScatterElements", "Scatter", "Resize", "CumSum")
 def by_reference(node: Node, operands: Sequence[Operand | None], measure: Measure) -> list[Tensor]:
     """What ONNX's reference evaluator makes of it: no number gets a coefficient below zero."""
+    if node.op_type == "Resize" and node.version < WITH_PLACES:
+        return [upsample(node, operands, measure)]
     if node.attributes.get("reduction", "none") != "none":
         raise Unread(f"{node.label} is not computed by the checker with a reduction")
     if node.attributes.get("mode") == "cubic":
@@ -195,6 +200,20 @@ def by_reference(node: Node, operands: Sequence[Operand | None], measure: Measur
         parts.append(Tensor(moved.array, longest, moved.products))
     total = measure.added(parts) if len(parts) > 1 else parts[0]
     return [measure.shifted(total, zero) if np.any(zero) else total]
+
+
+@affine("Upsample")
+def upsample(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
+    """A Resize that counts places from the corner, and takes the pixel behind where it shrinks, else that before."""
+    given = node.attributes.get("scales")
+    scales = np.asarray(needed(node, operands, 1) if given is None else given, dtype=np.float32)
+    mode, x = node.attributes.get("mode", "nearest").replace("bilinear", "linear"), varying(node, operands)
+    for factors, nearest in ((np.minimum(scales, 1), "ceil"), (np.maximum(scales, 1), "floor")):
+        how = {"mode": mode, "coordinate_transformation_mode": "asymmetric", "nearest_mode": nearest}
+        one = Node("Resize", "", WITH_PLACES, node.name, ("x", "", "scales"), node.outputs, how)
+        if (factors != 1).any():
+            (x,) = by_reference(one, [x, None, factors], measure)
+    return x
 
 
 def _still(operand: Operand | None) -> np.ndarray | None:
@@ -232,23 +251,3 @@ def _along(node: Node, length: int, target: list[np.ndarray | None]) -> np.ndarr
 
 def _product_along(axis: int) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
     return lambda weights, array: np.moveaxis(np.tensordot(array, weights, (axis, 0)), -1, axis)
-
-
-def evaluator(node: Node) -> Callable[[Sequence[np.ndarray | None]], list[np.ndarray]]:
-    """A function that runs the node under ONNX's reference evaluator."""
-    names = [f"i{i}" if name else "" for i, name in enumerate(node.inputs)]
-    pairs = node.attributes.items()
-    attributes: dict[str, Any] = {
-        key: numpy_helper.from_array(one) if isinstance(one, np.ndarray) else one for key, one in pairs
-    }
-    proto = helper.make_node(node.op_type, names, list(node.outputs), domain=node.domain, **attributes)
-    function = helper.make_function(
-        "checked", "node", [n for n in names if n], list(node.outputs), [proto], [helper.make_opsetid("", node.version)]
-    )
-    session = ReferenceEvaluator(function)
-
-    def run(arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
-        feeds = {name: array for name, array in zip(names, arrays, strict=True) if name}
-        return [np.asarray(one) for one in session.run(None, feeds, attributes={})]
-
-    return run
