@@ -64,6 +64,16 @@ def test_a_bend_between_keeps_the_matrix_where_it_is(bend):
     assert not collapse(model, cost="macs").changed
 
 
+def test_a_mean_between_two_layers_is_made_first():
+    graph = Graph("N", TOKENS, WIDTH)
+    inner = graph("Add", graph("MatMul", graph("Relu", "x"), a(WIDTH, 20)), a(20))
+    model = graph.model(graph("Gemm", graph("ReduceMean", inner, np.array([1]), keepdims=0), a(20, 3), a(3)))
+    found = collapse(model, cost="macs")
+    assert found.after.macs == TOKENS * WIDTH + WIDTH * 3
+    assert found.after.parameters == WIDTH * 3 + 3
+    assert_same(model, found.to_onnx(), 1, 3)
+
+
 def test_words_are_picked_out_of_the_matrix_itself():
     model = head(lambda graph, value: graph("Gather", value, np.array([3, 1]), axis=2))
     found = collapse(model, cost="macs")

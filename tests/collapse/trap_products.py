@@ -94,3 +94,37 @@ def a_value_that_mixes_itself():
     graph = Graph("N", TOKENS, TOKENS)
     value = layer(graph, "x", WIDTH, bias=False)
     return graph.model(layer(graph, graph("MatMul", value, value), WIDTH, bias=False))
+
+
+@trap(5)
+def values_of_places_turned():  # a non-local block
+    graph, places = Graph("N", WIDTH, 2, 4), 8
+    query, key, value = (
+        graph("Reshape", graph("Conv", "x", a(WIDTH, WIDTH, 1, 1), a(WIDTH)), np.array([0, WIDTH, places]))
+        for _ in range(3)
+    )
+    found = graph("Softmax", graph("MatMul", graph("Transpose", query, perm=[0, 2, 1]), key), axis=-1)
+    mixed = graph("MatMul", found, graph("Transpose", value, perm=[0, 2, 1]))
+    image = graph("Reshape", graph("Transpose", mixed, perm=[0, 2, 1]), np.array([0, WIDTH, 2, 4]))
+    return graph.model(graph("Add", "x", graph("Conv", image, a(WIDTH, WIDTH, 1, 1), a(WIDTH))))
+
+
+@trap(5)
+def first_token_behind_the_output_of_one_head():  # values, output and head are one matrix, of the first token only
+    graph = Graph("N", TOKENS, WIDTH)
+    mixed = layer(graph, graph("MatMul", weights(graph), layer(graph, "x", WIDTH)), WIDTH)
+    return graph.model(graph("Gemm", graph("Gather", mixed, np.array(0), axis=1), a(WIDTH, 4), a(4)))
+
+
+@trap(6)
+def first_token_behind_the_output_of_heads():
+    graph = Graph("N", TOKENS, WIDTH)
+    heads = np.array([0, TOKENS, 2, WIDTH // 2])
+    query, key, value = (
+        graph("Transpose", graph("Reshape", layer(graph, "x", WIDTH), heads), perm=order)
+        for order in ([0, 2, 1, 3], [0, 2, 3, 1], [0, 2, 1, 3])
+    )
+    mixed = graph("MatMul", graph("Softmax", graph("MatMul", query, key)), value)
+    joined = graph("Reshape", graph("Transpose", mixed, perm=[0, 2, 1, 3]), np.array([0, TOKENS, WIDTH]))
+    turned = graph("Transpose", graph("Transpose", layer(graph, joined, WIDTH), perm=[1, 0, 2]), perm=[1, 0, 2])
+    return graph.model(graph("Gemm", graph("Gather", turned, np.array(0), axis=1), a(WIDTH, 4), a(4)))

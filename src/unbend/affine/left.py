@@ -15,10 +15,10 @@ def left_product(linear: LinearMap) -> Dense | None:
     if not isinstance(linear, Chain) or len(linear.maps) != 3:
         return None
     before, dense, after = linear.maps
-    return dense if isinstance(dense, Dense) and _is_turn(before) and _is_turn(after) else None
+    return dense if isinstance(dense, Dense) and is_turn(before) and is_turn(after) else None
 
 
-def _is_turn(linear: LinearMap) -> bool:
+def is_turn(linear: LinearMap) -> bool:
     """Whether the map exchanges the last two axes, and does no more."""
     rank = len(linear.in_shape)
     if not isinstance(linear, Selection) or rank < 2:

@@ -13,6 +13,7 @@ import numpy as np
 
 from unbend.affine import Convolution, Dense, Diagonal, Identity, LinearMap, Mixing, Selection
 from unbend.affine.channels import for_channels
+from unbend.affine.left import is_turn
 from unbend.collapse.find.stretches import Stretch
 from unbend.network import Network, Node
 from unbend.network.evaluate import structure
@@ -120,16 +121,18 @@ def adds_up(network: Network, name: str, axis: int) -> bool:
 def in_reach(network: Network, stretch: Stretch, one: Product, *, behind: bool) -> bool:
     """Whether a product with a matrix can come next to this one in the stretch, behind it or before it."""
     locals_ = dict(zip(stretch.nodes, stretch.locals, strict=True))
-    value, matrix = (one.output if behind else one.value), (Convolution if one.position == 0 else Dense)
+    value, channels = (one.output if behind else one.value), one.position == 0
     while True:
         around = network.readers.get(value, ()) if behind else (network.producers.get(value),)
         node = around[0] if len(around) == 1 else None
         if node is None or node not in locals_ or len(node.outputs) != 1 or len(locals_[node][0].maps) != 1:
             return False
         position, linear = next(iter(locals_[node][0].maps.items()), (0, None))
-        if isinstance(linear, matrix):
+        if isinstance(linear, Convolution if channels else Dense):
             return True
-        if not (isinstance(linear, (Identity, Diagonal)) or is_apart(linear, one.position == 0)):
+        if linear is not None and len(linear.in_shape) == 3 and is_turn(linear):
+            channels = not channels
+        elif not (isinstance(linear, (Identity, Diagonal)) or is_apart(linear, channels)):
             return False
         value = node.outputs[0] if behind else node.inputs[position]
 

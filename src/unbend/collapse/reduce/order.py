@@ -29,29 +29,71 @@ from unbend.collapse.reduce.target import Target
 def arranged(steps: Sequence[Step], target: Target) -> tuple[Step, ...]:
     """The cheapest factoring of the chain over the orders that its steps can be put in."""
     best = cheapest(steps, target)
+    for order in _starts(steps):
+        best = _cheaper(order, best, target) or best
     while (better := _better(best, target)) is not None:
         best = better
     return best
 
 
 def _better(steps: Sequence[Step], target: Target) -> tuple[Step, ...] | None:
-    now = total(steps)
-    for order in orders(steps):
-        found = cheapest(order, target)
-        if total(found) < now and target.accepts(total(found), now):
-            return found
-    return None
+    found = (_cheaper(order, steps, target) for order in orders(steps))
+    return next((one for one in found if one is not None), None)
+
+
+def _cheaper(order: Sequence[Step], steps: Sequence[Step], target: Target) -> tuple[Step, ...] | None:
+    found, now = cheapest(order, target), total(steps)
+    return found if total(found) < now and target.accepts(total(found), now) else None
+
+
+def _starts(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
+    """Orders in which several steps stand elsewhere: where all of them have moved at once, they may be one."""
+    row = _sparing(steps)
+    if row != tuple(steps):
+        yield row
+    single = _single(row)
+    if sum(is_matrix(step) for step in single) < 2:
+        return
+    for slide, places in ((_to_front, range(len(single))), (_to_back, reversed(range(len(single))))):
+        moved = single
+        for at in places:
+            if is_matrix(moved[at]) and not moved[at].alike:
+                moved = slide(moved, at) or moved
+        if moved != single:
+            yield moved
+            yield _shifts_first(moved)
+
+
+def _single(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The steps of a chain, as many as there can be."""
+    single = tuple(part for step in steps for part in _apart(step))
+    return tuple(part for step in single for part in bare(step)) if any(map(mixes, single)) else single
+
+
+def _sparing(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The chain with what makes less of a tensor as early as can be, and what makes more of it late."""
+    row = tuple(steps)
+    for step in [step for step in steps if step.alike]:
+        sizes, at = (step.affine.linear.in_size, step.affine.linear.out_size), _place(row, step)
+        slide = _to_front if sizes[1] < sizes[0] else _to_back
+        row = (slide(row, at) if sizes[0] != sizes[1] else None) or row
+    return row
+
+
+def _place(steps: Sequence[Step], one: Step) -> int:
+    """Where the node of a step stands."""
+    return next(at for at, step in enumerate(steps) if step.node is one.node)
 
 
 def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
     """The chain with one of its steps moved as far to the front, or to the back, as it goes."""
     if len(steps) < 2:
         return
-    single = tuple(part for step in steps for part in _apart(step))
-    mixing = any(mixes(step) for step in single)
-    single = tuple(part for step in single for part in bare(step)) if mixing else single
+    single = _single(steps)
+    mixing = any(map(mixes, single))
+    several = mixing or sum(map(is_matrix, single)) > 1
     for at in range(len(single)):
-        if is_matrix(single[at]) and not mixing and not single[at].alike:
+        if is_matrix(single[at]) and not several and not single[at].alike:
             continue
         for slide in (_to_front, _to_back):
             moved = slide(single, at)

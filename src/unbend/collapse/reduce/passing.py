@@ -14,6 +14,7 @@ import numpy as np
 
 from unbend.affine import Affine, Convolution, Dense, Identity, LinearMap, Mixing, Selection, Shape, shrink
 from unbend.affine.channels import for_channels
+from unbend.affine.left import is_turn
 from unbend.affine.numbers import Unmade
 from unbend.affine.windows import is_pointwise
 from unbend.collapse.reduce.steps import Step, pieces
@@ -55,6 +56,9 @@ def _bare(step: Step) -> list[Step]:
 def before_matrix(matrix: Step, other: Step) -> Pair | None:
     """[W, P] → [P, W]."""
     linear, offset = matrix.affine.linear, matrix.affine.offset
+    if (turned := _turned(linear, other)) is not None:
+        moved = replace(other, affine=_exchange(linear.in_shape))
+        return moved, _made(matrix, turned, np.swapaxes(offset, 1, 2))
     moved = _moved(other, linear, linear.in_shape)
     behind = None if moved is None else _matrix(linear, moved.out_shape)
     if moved is None or behind is None:
@@ -66,6 +70,9 @@ def before_matrix(matrix: Step, other: Step) -> Pair | None:
 def behind_matrix(other: Step, matrix: Step) -> Pair | None:
     """[P, W] → [W, P]."""
     linear, offset = matrix.affine.linear, matrix.affine.offset
+    if (turned := _turned(linear, other)) is not None:
+        moved = replace(other, affine=_exchange(turned.out_shape))
+        return _made(matrix, turned, np.swapaxes(offset, 1, 2)), moved
     before = _matrix(linear, other.in_shape)
     if before is None:
         return None
@@ -78,6 +85,25 @@ def behind_matrix(other: Step, matrix: Step) -> Pair | None:
     if moved is None or shift is None or not _hands_on(moved.affine.linear, shift, offset):
         return None
     return _made(matrix, before, shift), moved
+
+
+def _turned(linear: LinearMap, other: Step) -> LinearMap | None:
+    """The product on the other side of a step that exchanges channels and features; None where it is none."""
+    shape = linear.in_shape
+    if len(shape) != 3 or shape[0] != 1 or other.affine.offset.any() or not is_turn(other.affine.linear):
+        return None
+    if isinstance(linear, Dense):
+        kernel = Unmade((*linear.stored.shape, 1), lambda w: w[..., None], linear.stored)
+        return Convolution(kernel, (1, shape[2], shape[1]), (1,), ((0, 0),), (1,))
+    assert isinstance(linear, Convolution)
+    weight = Unmade(linear.stored.shape[:2], lambda w: w[..., 0], linear.stored)
+    return Dense(weight, (1, shape[2])) if linear.groups == 1 else None
+
+
+def _exchange(shape: Shape) -> Affine:
+    """The last two axes exchanged."""
+    turn = Selection.transposed(shape, (0, 2, 1))
+    return Affine(turn, _zero(turn.out_shape))
 
 
 def axis_of(linear: LinearMap) -> int:
