@@ -235,17 +235,20 @@ def _roundings(network: Network, groups: Sequence[Group], truths: Sequence[Outpu
 def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
     """The trial of one stretch, cut out of both models; the original's ends are put into the units of the other's."""
     stretch = plan.stretch
-    shapes = {name: network.shapes[name] for name in stretch.read}
-    groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
-    groups = [as_given(stretch, group) for group in groups]
     made = {value.name for node in collapsed.graph for value in node.outputs}
     outputs = [name for name in stretch.outputs if name in made]
     models = [cut(network, model, stretch.read, outputs) for model in (network.model, collapsed)]
-    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in stretch.read)
+    read = dict.fromkeys(value.name or "" for model in models for value in model.graph.inputs)
+    shapes = {name: network.shapes[name] for name in read}
+    groups = probes(shapes, network.types, plan.before.macs, scalers_of(stretch))
+    groups = [as_given(stretch, group) for group in groups]
+    batched = network.batch is None and all(network.shapes[name][:1] == (1,) for name in read)
     inner = [{name: turned(array, stretch.inward.get(name)) for name, array in group.items()} for group in groups]
-    axes = dict.fromkeys(stretch.read, 0)
-    before = _ran(models[0], inner, axes if batched and not stretch.inward and not stretch.outward else None)
-    after = _ran(models[1], groups, axes if before.together is not None else None)
+    axes = dict.fromkeys(read, 0)
+    before = _ran(
+        models[0], _read(models[0], inner), axes if batched and not stretch.inward and not stretch.outward else None
+    )
+    after = _ran(models[1], _read(models[1], groups), axes if before.together is not None else None)
     for rows in before.rows:
         rows[:] = [turned(array, stretch.outward.get(name)) for name, array in zip(outputs, rows, strict=True)]
     truths = []
@@ -253,6 +256,12 @@ def _stretch(network: Network, collapsed: ir.Model, plan: Plan) -> _Trial:
         values = values_of(stretch, {name: array.astype(np.float64) for name, array in group.items()})
         truths.append([values[name] for name in outputs])
     return _Trial((before, after), groups, truths)
+
+
+def _read(model: ir.Model, groups: Sequence[Group]) -> list[Group]:
+    """What the model takes of some groups of values."""
+    names = {value.name for value in model.graph.inputs}
+    return [{name: array for name, array in group.items() if name in names} for group in groups]
 
 
 def turned(array: np.ndarray, turn: Affine | None) -> np.ndarray:

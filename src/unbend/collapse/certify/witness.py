@@ -123,9 +123,13 @@ PROGRAMS: Mapping[str, Callable[[ir.Model], Run]] = {
 
 
 def cut(network: Network, model: ir.Model, sources: Sequence[str], outputs: Sequence[str]) -> ir.Model:
-    """The piece of `model` that makes `outputs` from `sources`: values of `network`, whose names the model keeps."""
+    """The piece of `model` that makes `outputs` from `sources`: values of `network`, whose names the model keeps.
+
+    Inputs of the model that the piece still reads, their shapes for instance, are inputs of the piece too.
+    """
     piece = model.clone()
     graph = piece.graph
+    own = list(graph.inputs)
     values = {v.name: v for v in (*graph.inputs, *(v for node in graph for v in node.outputs)) if v.name}
     wanted = [values[name] for name in outputs]
     graph.outputs.clear()
@@ -140,6 +144,7 @@ def cut(network: Network, model: ir.Model, sources: Sequence[str], outputs: Sequ
     for name in outputs:
         values[name].type, values[name].shape = _type(network, name), None
     _prune(graph)
+    graph.inputs.extend(value for value in own if value.uses())
     return piece
 
 

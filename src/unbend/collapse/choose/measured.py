@@ -88,7 +88,7 @@ class Judge:
         can_be = seconds > 0 and alike[0].before.macs <= LARGEST_STRETCH
         forms = [alike[0], *(self._other_form(alike[0]) if can_be else ())]
         models = self._pieces(forms) if can_be else None
-        feeds = _row(self.network, forms[0].stretch.read) if models else {}
+        feeds = _row(self.network, [value.name or "" for value in models[0].graph.inputs]) if models else {}
         times = self._times(models, feeds, seconds) if models else None
         if models is None or times is None:
             self.untimed += 1
