@@ -3,5 +3,5 @@
 import sys
 from pathlib import Path
 
-for folder in ("network", "collapse"):
+for folder in ("network", "collapse", "verify"):
     sys.path.insert(0, str(Path(__file__).parent.parent / folder))

@@ -12,7 +12,7 @@ import numpy as np
 
 from unbend.errors import InputError
 
-FORMAT = 1
+FORMAT = 2
 """The form of the file that this checker reads."""
 
 WRITES = "unbend collapse MODEL -o SMALLER writes it beside SMALLER"
@@ -20,11 +20,12 @@ WRITES = "unbend collapse MODEL -o SMALLER writes it beside SMALLER"
 
 @dataclass(frozen=True)
 class Bound:
-    """|f(x) - g(x)| ≤ collapsed · |W_g| |x| + original · |W_f| |x| + offset · the largest of |f|(0) + |g|(0)."""
+    """|f(x) - g(x)| ≤ collapsed · |W_g| |x| + offset · |g|(0) + original · |f|(x) + settled · |f|(0), each number."""
 
     collapsed: float
     original: float
     offset: float
+    settled: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,7 +108,7 @@ def load(path: str | Path) -> Certificate:
     if not isinstance(found, dict) or found.get("verb") != "certificate":
         raise InputError(f"{path} is not a certificate of unbend", try_=WRITES)
     if found.get("format") != FORMAT:
-        raise InputError(f"{path} is of form {found.get('format')}, and this version reads form {FORMAT}")
+        raise InputError(f"{path} is of form {found.get('format')}, and this version reads form {FORMAT}", try_=WRITES)
     try:
         return Certificate(
             original=_hashes(found["original"]),
@@ -134,7 +135,7 @@ def _stretch(one: Mapping[str, Any]) -> Stretch:
         sources=tuple(map(_end, one["sources"])),
         outputs=tuple(map(_end, one["outputs"])),
         shapes=tuple(map(_shapes, one["shapes"])),
-        bound=Bound(*(float(bound[key]) for key in ("collapsed", "original", "offset"))),
+        bound=Bound(*(float(bound[key]) for key in ("collapsed", "original", "offset", "settled"))),
     )
 
 

@@ -22,14 +22,15 @@ Apply = Callable[[np.ndarray, np.ndarray], np.ndarray]
 class Tensor:
     """A value that varies with the sources.
 
-    `terms` counts the roundings on the longest way from a source, `products` the products with coefficients on it;
-    `apart` says that no two of its numbers come from one number of a source.
+    `terms` counts the roundings on the longest way from a source, `products` the products with coefficients on it, and
+    `work` the multiplications that it took; `apart` says that no two of its numbers come from one number of a source.
     """
 
     array: np.ndarray
     terms: int = 0
     products: int = 0
     apart: bool = False
+    work: int = 0
 
 
 Operand = Tensor | np.ndarray
@@ -58,7 +59,7 @@ class Measure(ABC):
         for term in terms[1:]:
             total = total + term.array
         longest = max(term.terms for term in terms) + len(terms) - 1
-        return Tensor(total, longest, max(term.products for term in terms))
+        return Tensor(total, longest, max(term.products for term in terms), work=sum(term.work for term in terms))
 
     def moved(self, move: Callable[[np.ndarray], np.ndarray], x: Tensor, *, once: bool = True) -> Tensor:
         """The numbers of x at other places; `once` says that none stands at two."""
@@ -66,7 +67,7 @@ class Measure(ABC):
 
 
 def _counted(x: Tensor, array: np.ndarray, terms: int) -> Tensor:
-    return Tensor(array, x.terms + terms + 1, x.products + 1)
+    return Tensor(array, x.terms + terms + 1, x.products + 1, work=x.work + array.size * terms)
 
 
 class Values(Measure):
@@ -81,12 +82,13 @@ class Values(Measure):
 
 @dataclass(frozen=True)
 class Magnitudes(Measure):
-    """|W| x + |b|, step by step; no coefficient is taken for less than `floor`."""
+    """|W| x + |b|, step by step; no coefficient, nor what is added to a product, is taken for less than `floor`."""
 
     floor: float = 0.0
 
     def scaled(self, apply: Apply, coefficients: np.ndarray, x: Tensor, terms: int, *, once: bool = True) -> Tensor:  # noqa: D102
-        return _counted(x, apply(np.maximum(np.abs(coefficients), self.floor), x.array), terms)
+        product = apply(np.maximum(np.abs(coefficients), self.floor), x.array)
+        return _counted(x, product + self.floor if self.floor else product, terms)
 
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:  # noqa: D102
         return replace(x, array=x.array + np.abs(offset), terms=x.terms + 1)

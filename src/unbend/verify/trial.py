@@ -1,22 +1,25 @@
 """One stretch of both files, tried at the origin and at random signs, and held to the bound that is stated.
 
-Let E = ε |W_g| + ε' |W_f| be the bound that the certificate states for the difference D of the two matrices. At
-signs r, independent and equally likely, |Σ_j D_ij r_j| exceeds SURE · ‖E_i‖ by less than one chance in 10²¹ if
-|D| ≤ E holds (Hoeffding). If an entry of row i is wrong by more than that, the sum exceeds it for r or for the same r
-with the sign of that entry turned: a chance of at least a half at each r, whatever else is wrong. What float64 rounds
-on the way is allowed for by the usual bound, γ_k Σ |terms| for k roundings.
+At the origin every number is held to its own bound. Let E = ε |W_g| + ε' |W_f| be that of the difference D of the two
+matrices. At signs r, independent and equally likely, |Σ_j D_ij r_j| exceeds SURE · ‖E_i‖ by less than one chance in
+10²¹ if |D| ≤ E holds (Hoeffding). If an entry of row i is wrong by more than that, the sum exceeds it for r or for the
+same r with the sign of that entry turned: a chance of at least a half at each r, whatever else is wrong. In half
+precision SURE · ‖E_i‖ is so much that a wrong entry could hide in it: there are also signs at a few of the sources'
+numbers at a time, so few that an output sees one or two of them, held to Σ_j E_ij over those. What float64 rounds on
+the way is allowed for by the usual bound, γ_k Σ |terms| for k roundings.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 
-import ml_dtypes
 import numpy as np
 
-from unbend.verify.certificate import Bound, End, Shapes, Stretch
+from unbend.verify.certificate import End, Shapes, Stretch
 from unbend.verify.given import check, draws
+from unbend.verify.limits import FINE, floor_of, gamma, is_half, too_wide, unit_of
 from unbend.verify.measures import Magnitudes, Measure, Norms, Operand, Tensor, Values
 from unbend.verify.ops import Unknown, Unread
 from unbend.verify.piece import Piece, between
@@ -28,18 +31,18 @@ SIGNS = 20
 SURE = 10.0
 """A correct stretch exceeds this many Euclidean norms with a probability below 2 exp(-50) = 4e-22 for each number."""
 
-LOOSE = 8.0
-"""A bound may be stated this many times wider than the checker's own count of roundings …"""
+WORK = 1 << 30
+"""So many multiplications are spent on signs at a few numbers at a time …"""
 
-OFFSETS = 64.0
-"""… and that of the offset this many units: a bias is rounded once, as is each coefficient that it meets later."""
+FEWEST, MOST = 6, 3000
+"""… in at least and at most so many vectors."""
 
-FINE = float(np.finfo(np.float64).eps) / 2
-
-UNDERFLOW = float(np.finfo(np.float32).tiny)
-"""A smaller difference is that of numbers which are too small for float32 to hold with all of its digits."""
+SEEN = (8.0, 2.0, 0.5)
+"""So many of an output's terms are not zero in them, on average."""
 
 Known = Mapping[str, tuple[int | None, ...]]
+
+Arrays = Mapping[str, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -65,7 +68,7 @@ class Side:
     outputs: Sequence[End]
     turned: bool
 
-    def __call__(self, arrays: Mapping[str, np.ndarray], measure: Measure) -> list[Tensor]:
+    def __call__(self, arrays: Arrays, measure: Measure) -> list[Tensor]:
         """The measure of each output for arrays at the sources, which go by their names in the original."""
         values: dict[str, Operand] = {}
         for end in self.sources:
@@ -94,37 +97,49 @@ def _turned(value: Tensor, end: End, measure: Measure) -> Tensor:
 
 
 @dataclass(frozen=True, eq=False)
-class Half:
-    """One side at one size: its value at the origin, |W| 1 + |b|, and |b|."""
+class AtSize:
+    """One side at one size: its value at the origin, |W| 1 + |b|, and |b|; no coefficient of these below `floor`.
 
+    `ones` has the shapes of the sources. None of the numbers that are given is above 1.
+    """
+
+    side: Side
+    ones: Arrays
+    floor: float
     origin: list[Tensor]
     whole: list[np.ndarray]
     still: list[np.ndarray]
 
     @staticmethod
-    def of(side: Side, ones: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray], floor: float = 0.0) -> Half:
-        """The half of a side, for sources of this shape, no coefficient of |W| below `floor`.
-
-        None of the numbers that are `given` is above 1.
-        """
+    def of(side: Side, ones: Arrays, given: Arrays, floor: float = 0.0) -> AtSize:
+        """A side for sources of this shape."""
         zeros = {name: np.zeros_like(array) for name, array in ones.items()}
-        still = {**zeros, **{name: ones[name] for name in given}}
-        whole = [tensor.array for tensor in side(ones, Magnitudes(floor))]
-        origin = side({**zeros, **given}, Values())
-        return Half(origin, whole, [tensor.array for tensor in side(still, Magnitudes(floor))])
+        largest = {**zeros, **{name: ones[name] for name in given}}
+        whole, still = ([tensor.array for tensor in side(x, Magnitudes(floor))] for x in (ones, largest))
+        return AtSize(side, ones, floor, side({**zeros, **given}, Values()), whole, still)
 
-    def rounding(self, i: int) -> np.ndarray:
-        """What float64 may be off by, at signs, for the output i."""
-        return gamma(self.origin[i].terms + 1, FINE) * self.whole[i]
+    def where(self, given: Arrays) -> AtSize:
+        """The same where other numbers are given."""
+        zeros = {name: np.zeros_like(array) for name, array in self.ones.items()}
+        return replace(self, origin=self.side({**zeros, **given}, Values())) if given else self
+
+    def rounding(self, i: int, size: np.ndarray | None = None) -> np.ndarray:
+        """What float64 may be off by for the output i, at signs or where its terms have another size."""
+        return gamma(self.origin[i].terms + 1, FINE) * (self.whole[i] if size is None else size)
 
     def slope(self, i: int) -> np.ndarray:
         """|W| 1."""
         return self.whole[i] - self.still[i]
 
+    def likely(self) -> list[np.ndarray]:
+        """What no output exceeds at random signs, but by a chance that is next to none; |W| 1 at most."""
+        norms = self.side(self.ones, Norms(self.floor))
+        return [np.minimum(SURE * norm.array, self.slope(i)) for i, norm in enumerate(norms)]
 
-def gamma(terms: int, unit: float) -> float:
-    """γ_k = k u / (1 - k u)."""
-    return terms * unit / (1.0 - terms * unit) if terms * unit < 1.0 else np.inf
+    def slopes(self, x: Arrays) -> list[np.ndarray]:
+        """|W| |x|."""
+        found = self.side({name: np.abs(array) for name, array in x.items()}, Magnitudes(self.floor))
+        return [tensor.array - still for tensor, still in zip(found, self.still, strict=True)]
 
 
 def tried(
@@ -164,7 +179,7 @@ def _shares(
     after: Side,
     stretch: Stretch,
     shapes: Shapes,
-    drawn: Sequence[Mapping[str, np.ndarray]],
+    drawn: Sequence[Arrays],
     rng: np.random.Generator,
     *,
     stated: bool,
@@ -175,35 +190,24 @@ def _shares(
     `stated` the bound itself is looked at: it was made at the first size, and a mean has fewer terms at others.
     """
     ones = {end.original: np.ones(shapes[end.original]) for end in stretch.sources}
-    floor = _floor(after.piece)
-    one, other = Half.of(before, ones, drawn[0]), Half.of(after, ones, drawn[0], floor)
-    _check_outputs(one, other, stretch.outputs)
+    numbers = [*after.piece.numbers().values()]
+    unit = max(unit_of(numbers), unit_of([*before.piece.numbers().values()]))
+    pair = AtSize.of(before, ones, drawn[0]), AtSize.of(after, ones, drawn[0], floor_of(numbers))
+    _check_outputs(*pair, stretch.outputs)
     if stated:
-        yield from _stated(stretch.bound, one, other, _unit(after.piece))
-    allowances = _allowances(stretch.bound, one, other, [tensor.array for tensor in after(ones, Norms(floor))])
+        yield from ((np.inf, line) for line in too_wide(stretch.bound, pair[0].origin, pair[1].origin, unit))
+    slopes = pair[1].likely()
     for given in drawn:
-        offsets = _offsets(before, after, ones, given)
-        for i, end in enumerate(stretch.outputs):
-            largest = float(np.max(one.still[i] + other.still[i], initial=0.0))
-            allowed = stretch.bound.offset * largest + one.rounding(i) + other.rounding(i)
-            yield _worst(np.abs(offsets[i]), allowed, f"at the origin, {end.collapsed}")
+        there = pair[0].where(given), pair[1].where(given)
+        yield from _at_origin(*there, stretch)
         for _ in range(1 if given else SIGNS):
             signs = {name: rng.choice((-1.0, 1.0), size=array.shape) for name, array in ones.items()}
-            x = {**signs, **given}
-            rows = zip(before(x, Values()), after(x, Values()), offsets, allowances, stretch.outputs, strict=True)
-            for y, z, offset, allowed, end in rows:
-                yield _worst(np.abs(z.array - y.array - offset), allowed, f"at random signs, {end.collapsed}")
+            yield from _apart(*there, stretch, {**signs, **given}, slopes, "random signs")
+    if is_half(unit) and not drawn[0]:
+        yield from _at_few(*pair, stretch, rng)
 
 
-def _offsets(
-    before: Side, after: Side, ones: Mapping[str, np.ndarray], given: Mapping[str, np.ndarray]
-) -> list[np.ndarray]:
-    """The difference of each output at the origin."""
-    zeros = {**{name: np.zeros_like(array) for name, array in ones.items()}, **given}
-    return [z.array - y.array for y, z in zip(before(zeros, Values()), after(zeros, Values()), strict=True)]
-
-
-def _check_outputs(one: Half, other: Half, outputs: Sequence[End]) -> None:
+def _check_outputs(one: AtSize, other: AtSize, outputs: Sequence[End]) -> None:
     """The outputs have the same shapes in both files."""
     for y, z, end in zip(one.origin, other.origin, outputs, strict=True):
         own, new = y.array.shape, z.array.shape
@@ -211,14 +215,44 @@ def _check_outputs(one: Half, other: Half, outputs: Sequence[End]) -> None:
             raise Unknown(f"{end.original} has the shape {own}, and {end.collapsed} in the collapsed file {new}")
 
 
-def _allowances(bound: Bound, one: Half, other: Half, norms: Sequence[np.ndarray]) -> list[np.ndarray]:
-    """How far the two may be apart at random signs, output by output."""
-    return [
-        bound.collapsed * np.minimum(SURE * norm, other.slope(i))
-        + bound.original * one.slope(i)
-        + 2.0 * (one.rounding(i) + other.rounding(i))
-        for i, norm in enumerate(norms)
-    ]
+def _at_origin(one: AtSize, other: AtSize, stretch: Stretch) -> Iterator[tuple[float, str]]:
+    """The offsets, each held to its own bound."""
+    bound = stretch.bound
+    for i, end in enumerate(stretch.outputs):
+        old, new = one.still[i], other.still[i]
+        allowed = bound.offset * new + (bound.original + bound.settled) * old
+        allowed = allowed + one.rounding(i, old) + other.rounding(i, new)
+        yield _worst(np.abs(other.origin[i].array - one.origin[i].array), allowed, f"at the origin, {end.collapsed}")
+
+
+def _at_few(one: AtSize, other: AtSize, stretch: Stretch, rng: np.random.Generator) -> Iterator[tuple[float, str]]:
+    """At signs of a few numbers at a time; each number has its turn where that is not too much work."""
+    terms = max(tensor.terms for tensor in other.origin)
+    work = sum(tensor.work for tensor in (*one.origin, *other.origin))
+    most = int(np.clip(WORK // max(work, 1), FEWEST, MOST)) // len(SEEN)
+    total = sum(array.size for array in one.ones.values())
+    for seen in SEEN:
+        groups = int(np.clip(terms / seen, 1, total))
+        for x in islice(_in_groups(one.ones, groups, rng), most):
+            yield from _apart(one, other, stretch, x, other.slopes(x), "a few random signs")
+
+
+def _in_groups(ones: Arrays, groups: int, rng: np.random.Generator) -> Iterator[dict[str, np.ndarray]]:
+    """Random signs in one of some groups of the numbers, and zeros elsewhere; each number is in one group."""
+    place = {name: rng.permutation(array.size).reshape(array.shape) % groups for name, array in ones.items()}
+    for group in rng.permutation(groups):
+        yield {name: rng.choice((-1.0, 1.0), size=one.shape) * (one == group) for name, one in place.items()}
+
+
+def _apart(
+    one: AtSize, other: AtSize, stretch: Stretch, x: Arrays, slopes: Sequence[np.ndarray], where: str
+) -> Iterator[tuple[float, str]]:
+    """How far the two are apart at x, without their offsets, beside what is allowed; `slopes` bound |W_g| |x|."""
+    bound, rows = stretch.bound, zip(one.side(x, Values()), other.side(x, Values()), stretch.outputs, strict=True)
+    for i, (y, z, end) in enumerate(rows):
+        error = np.abs(z.array - y.array - (other.origin[i].array - one.origin[i].array))
+        allowed = bound.collapsed * slopes[i] + bound.original * one.slope(i)
+        yield _worst(error, allowed + 2.0 * (one.rounding(i) + other.rounding(i)), f"at {where}, {end.collapsed}")
 
 
 def _check_shapes(file: File, stretch: Stretch, shapes: Shapes, known: Known) -> None:
@@ -232,36 +266,11 @@ def _check_shapes(file: File, stretch: Stretch, shapes: Shapes, known: Known) ->
             )
 
 
-def _unit(piece: Piece) -> float:
-    """The unit roundoff of the coarsest type that the piece's numbers are stored in."""
-    eps = (float(ml_dtypes.finfo(array.dtype).eps) for array in piece.numbers().values())
-    return max(eps, default=2 * FINE) / 2
-
-
-def _floor(piece: Piece) -> float:
-    """The largest of the smallest normal numbers of its types: a smaller one is rounded as that is, or to zero."""
-    return max((float(ml_dtypes.finfo(one.dtype).smallest_normal) for one in piece.numbers().values()), default=0.0)
-
-
-def _stated(bound: Bound, one: Half, other: Half, unit: float) -> Iterator[tuple[float, str]]:
-    """The bound itself must be what roundings explain: a certificate with a wide one would say nothing."""
-    products = max(tensor.products for tensor in other.origin)
-    terms = max(tensor.terms for tensor in (*one.origin, *other.origin))
-    limits = {
-        "of the collapsed weights": (bound.collapsed, LOOSE * gamma(products + 1, unit)),
-        "of the original weights": (bound.original, LOOSE * gamma(terms + 1, FINE)),
-        "of the offset": (bound.offset, OFFSETS * (products + 1) * unit + LOOSE * gamma(terms + 1, FINE)),
-    }
-    for name, (stated, limit) in limits.items():
-        if not 0.0 <= stated <= limit:
-            yield np.inf, f"the bound {name}, {stated:.2g}, is wider than rounding explains, {limit:.2g}"
-
-
 def _worst(error: np.ndarray, allowed: np.ndarray, where: str) -> tuple[float, str]:
     """The largest share of the allowance, and the place of it."""
     if not error.size:
         return 0.0, ""
-    share = np.where(~(error <= UNDERFLOW), error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
+    share = np.where(error != 0.0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0)
     share = np.where(np.isnan(share), np.inf, share)
     at = np.unravel_index(int(np.argmax(share)), share.shape)
     place = ", ".join(str(int(i)) for i in at)

@@ -35,16 +35,17 @@ from unbend.network.read import from_file
 from unbend.output import write
 from unbend.result import plain
 
-FORMAT = 1
+FORMAT = 2
 """The form of the JSON file; `unbend.verify` says which it reads."""
 
 PACKAGES = ("unbend", "numpy", "onnx", "onnx-ir", "onnxruntime")
 
 MEANING = (
-    "For every finite x, and each output of each stretch: |f(x) - g(x)| <= collapsed |W_g| |x| + original |W_f| |x| + "
-    "offset max(|f|(0) + |g|(0)), where f and g are the stretch in the original and in the collapsed file, computed "
-    "exactly from the stored numbers, and |W|, |f|, |g| are made of the absolute values of those numbers; in |W_g| "
-    "none is taken for less than the smallest normal number of its type."
+    "For every finite x, and each number of each output of each stretch: |f(x) - g(x)| <= collapsed |W_g| |x| + "
+    "offset |g|(0) + original |f|(x) + settled |f|(0), where f and g are the stretch in the original and in the "
+    "collapsed file, computed exactly from the stored numbers. |W_g| and |g|(0) are made of the absolute values of its "
+    "numbers, none of which, nor a missing offset, counts for less than the smallest normal number of its type; "
+    "|f|(x) = |W_f| |x| + |f|(0) is made of the absolute values of the original's."
 )
 
 EXECUTION = (

@@ -18,7 +18,6 @@ from unbend.affine import Affine, LinearMap
 from unbend.affine.magnitude import absolute, factors, gamma, terms
 from unbend.collapse.find.stretches import Stretch, through
 from unbend.collapse.reduce.reduce import Edge
-from unbend.collapse.reduce.steps import parts
 from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, Node
 from unbend.network.local import Local
@@ -211,7 +210,7 @@ def _turned(value: Any, turn: Affine | None) -> Any:
 
 @dataclass(frozen=True, eq=False)
 class Collapsed(Form):
-    """The stretch along the edges of its plan, with the numbers that are written: offsets are rounded too."""
+    """The stretch along the edges of its plan, whose numbers are those that are written."""
 
     plan: Plan
 
@@ -225,7 +224,7 @@ class Collapsed(Form):
     def reach(self, name: str, node: Node, one: Local, values: Mapping[str, Reach]) -> Reach:  # noqa: D102
         if edges := self.edges(name):
             total = added([self._along(edge, values[edge.source]) for edge in edges])
-            offset = self._cast(self.plan.offsets[name], name)
+            offset = self.plan.offsets[name]
             return replace(total.shifted(offset), nodes=total.nodes + 1) if offset.any() else total
         return of_node(self.network, node, one, values)
 
@@ -236,23 +235,20 @@ class Collapsed(Form):
                 local = Local.affine({step.position: step.affine.linear}, step.affine.offset)
                 value = of_node(self.network, step.node, local, {step.node.inputs[step.position]: value})
             else:
-                nodes = value.nodes + len(parts(step.affine))
-                value = value.through(step.affine.linear, floor).shifted(self._cast(step.affine.offset, edge.target))
-                value = replace(value, nodes=nodes)
+                value = value.through(step.affine.linear, floor)
+                if step.affine.offset.any() or factors(step.affine.linear):
+                    value = value.shifted(step.affine.offset, np.maximum(np.abs(step.affine.offset), floor))
         return value
 
     def rows(self, name: str, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:  # noqa: D102
         if edges := self.edges(name):
             terms = [self._applied(edge, values[edge.source]) for edge in edges]
-            return sum(terms[1:], start=terms[0]) + self._cast(self.plan.offsets[name], name)
+            return sum(terms[1:], start=terms[0]) + self.plan.offsets[name]
         return through(node, one, values)
 
     def _applied(self, edge: Edge, y: np.ndarray) -> np.ndarray:
         for step in edge.steps:
-            own = step.node is not None
-            y = step.affine.linear.apply(y) + (
-                step.affine.offset if own else self._cast(step.affine.offset, edge.target)
-            )
+            y = step.affine.apply(y)
         return y
 
     def run(self, name: str, node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:  # noqa: D102
@@ -262,16 +258,10 @@ class Collapsed(Form):
         for edge in edges[1:]:
             total = self.cast(total + self._ran(edge, values), name)
         offset = self.plan.offsets[name]
-        return self.cast(total + self.cast(offset, name), name) if offset.any() else total
+        return self.cast(total + offset, name) if offset.any() else total
 
     def _ran(self, edge: Edge, values: Mapping[str, np.ndarray]) -> np.ndarray:
-        y, name = values[edge.source], edge.target
+        y = values[edge.source]
         for step in edge.steps:
-            for part in (step.affine,) if step.node is not None else parts(step.affine):
-                offset = part.offset if step.node is not None else self.cast(part.offset, name)
-                y = self.cast(part.linear.apply(y) + offset, name)
+            y = self.cast(step.affine.apply(y), edge.target)
         return y
-
-    def _cast(self, offset: np.ndarray, name: str) -> np.ndarray:
-        """An offset as it is written."""
-        return self.cast(offset, name) if offset.any() else offset

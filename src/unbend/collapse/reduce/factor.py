@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from operator import attrgetter
 
+import numpy as np
+
+from unbend.affine.magnitude import absolute
 from unbend.collapse.reduce.steps import Price, Step, pieces, total
 from unbend.collapse.reduce.target import Target, dense_form, settled, writable
 
@@ -70,7 +73,8 @@ def product(steps: Sequence[Step], target: Target) -> Step:
 
 def then(first: Step, second: Step, target: Target) -> Step:
     """Two steps as one, with the rules that made both."""
-    affine, rules = settled(first.affine.then(second.affine), target)
+    a, b = first.affine, second.affine
+    affine, rules = settled(a.then(b), target, lambda: absolute(b.linear).image(np.abs(a.offset)) + np.abs(b.offset))
     return Step(affine, None, (*first.rules, *second.rules, *rules), part_of=first.part_of | second.part_of)
 
 

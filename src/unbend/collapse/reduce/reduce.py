@@ -414,7 +414,8 @@ def _sum(graph: Reduction, group: list[Edge]) -> Step | None:
     added = branches[0].affine
     for other in branches[1:]:
         added = added.plus(other.affine)
-    added, rules = settled(added, graph.target)
+    size = [np.abs(branch.affine.offset) for branch in branches]
+    added, rules = settled(added, graph.target, lambda: sum(size[1:], start=size[0]))
     rules = (*(rule for branch in branches for rule in branch.rules), *rules, f"sum of {len(group)} branches")
     part_of = frozenset(node for branch in branches for node in branch.part_of)
     step = Step(added, None, rules, part_of=part_of)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,9 +32,9 @@ MAX_DENSE = 1 << 22
 """A product is written out as a dense matrix only up to this many numbers (32 MiB in float64)."""
 
 SETTLED = 4.0
-"""A convolution's offset that changes over the image by at most this many units in the last place, relative to what is
-largest in the channel, or in the middle one of all channels, is one number for each channel. A border that an exporter
-wrote as rounded constants differs so from the interior that they were computed from."""
+"""A convolution's offset is one number for each channel if at no place it is further from that than this many units in
+the last place of what was added up there, |W_2| |b_1| + |b_2|. A border that an exporter wrote as rounded constants
+differs so from the interior that they were computed from."""
 
 FINE = 1e-6
 """Only where the unit in the last place is smaller than this: in half precision such a difference may be meant."""
@@ -42,6 +43,8 @@ WORTH = 64
 """A number more is worth storing if it saves this many multiplications for a row: it is read once, and used often."""
 
 SETTLES = "an offset that differs between places by rounding only is one number"
+
+LEFT_OUT = "a scale that would be written as 1 is left out"
 
 
 @dataclass(frozen=True)
@@ -106,20 +109,29 @@ def _for_all_lengths(affine: Affine) -> bool:
     return isinstance(linear, (Identity, Diagonal, Dense, Convolution)) and all(one <= inner for one in changing)
 
 
-def settled(affine: Affine, target: Target) -> tuple[Affine, tuple[str, ...]]:
-    """The map with the offset of a convolution as one number for each channel, if it is up to rounding.
+def settled(affine: Affine, target: Target, size: Callable[[], np.ndarray]) -> tuple[Affine, tuple[str, ...]]:
+    """The map without what rounding left of a scale of 1, or of an offset that is the same all over an image.
 
-    With the rule that says so, if anything was rounded. A scale that would be written as 1 is left out.
+    With the rule that says so, if that changed a number: the bound of the stretch has room for it where the rule is.
+    `size` gives the absolute values that were added up to make the offset.
     """
     offset = affine.offset
     if isinstance(affine.linear, Diagonal) and np.all(np.abs(affine.linear.scale - 1.0) <= target.unit / 4):
-        return Affine(Identity(affine.linear.shape), offset), ()
+        rules = (LEFT_OUT,) if np.any(affine.linear.scale != 1.0) else ()
+        return Affine(Identity(affine.linear.shape), offset), rules
     if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < FINE:
         return affine, ()
-    largest = np.max(np.abs(offset), axis=tuple(range(2, offset.ndim)), keepdims=True, initial=0.0)
-    scale = np.maximum(largest, np.median(largest))
-    small = shrink(offset, SETTLED * target.unit * scale, first=2) if np.isfinite(scale).all() else offset
+    room = SETTLED * target.unit * size()
+    small = shrink(offset, room, first=2) if np.isfinite(room).all() else offset
     return Affine(affine.linear, small), (SETTLES,) if small.size < offset.size else ()
+
+
+def slack(rules: Collection[str], unit: float) -> float:
+    """By how much `settled` may have moved an offset where these rules are, relative to |b|.
+
+    At most `SETTLED` units of what was added up there: no more than the stretch adds up on the way to its outputs.
+    """
+    return SETTLED * unit if SETTLES in rules else 0.0
 
 
 def keeps_rows(source: Shape, target: Shape) -> bool:

@@ -18,7 +18,7 @@ from unbend.collapse.reduce.target import Target
 from unbend.collapse.write.parts import Part, confirmed, parts_of, together
 from unbend.collapse.write.saving import COLLAPSED
 from unbend.collapse.write.spelling import shortened
-from unbend.collapse.write.write import Writer
+from unbend.collapse.write.write import Writer, stored
 from unbend.network import Network, Node
 from unbend.network.external import load_external
 
@@ -27,7 +27,8 @@ from unbend.network.external import load_external
 class Plan:
     """What is to become of one stretch: its reduced form, what both cost, and why it is kept if it is.
 
-    The weights of new steps are rounded as they will be written, and `offsets` are added where several edges meet.
+    The edges are what is written: each new step is a node with the numbers that are stored of it, rounded to its type;
+    `offsets`, rounded too, are added where several edges meet. The bound of a stretch is computed of these numbers.
     `scales` are left at the ends of its edges; `pieces` tell the same of each of the stretches that it joins.
     A `tempting` one left out a form that saves much and stores more numbers, a `numerous` one any that only for its
     numbers was refused. `left` are the nodes that its form has of the file's own, `parts` its connected ones.
@@ -92,12 +93,18 @@ def settled(network: Network, draft: Plan) -> Plan:
     return replace(
         draft,
         edges=edges,
-        offsets={edge.target: graph.offsets[edge.target] for edge in edges},
+        offsets=_offsets(network, graph, edges),
         kept=kept,
         pieces=tuple(_piece(network, one, graph, edges, kept) for one in draft.stretch.pieces),
         left=_left(graph, edges),
         parts=() if kept else tuple(parts),
     )
+
+
+def _offsets(network: Network, graph: Reduction, edges: Sequence[Edge]) -> dict[str, np.ndarray]:
+    """What is added where several of the edges meet, as it is stored."""
+    types = {edge.target: network.types.get(edge.target, np.dtype(np.float32)) for edge in edges}
+    return {name: stored(graph.offsets[name], dtype) for name, dtype in types.items()}
 
 
 def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence[Edge], kept: str) -> Plan:
@@ -107,11 +114,10 @@ def _piece(network: Network, stretch: Stretch, graph: Reduction, edges: Sequence
     graph = replace(graph, closed=graph.closed & set(stretch.nodes))
     after = _price_after(network, stretch, graph, own)
     rules = tuple(rule for edge in own for step in edge.steps for rule in step.rules)
-    offsets = {edge.target: graph.offsets[edge.target] for edge in own}
     return Plan(
         stretch,
         own,
-        offsets,
+        _offsets(network, graph, own),
         _price_before(network, stretch),
         after,
         rules,

@@ -15,8 +15,8 @@ import numpy as np
 from unbend.collapse.find.stretches import Stretch, in_new_units, in_own_units, through
 from unbend.collapse.reduce.elsewhere import Elsewhere, Fixed, covered, moved
 from unbend.collapse.reduce.reduce import Edge, Reduction
-from unbend.collapse.reduce.target import SETTLED, SETTLES
-from unbend.collapse.write.write import rounded
+from unbend.collapse.reduce.target import LEFT_OUT, slack
+from unbend.collapse.write.write import as_written
 from unbend.network import Network
 
 AGREES = 1e-9
@@ -34,7 +34,7 @@ Values = dict[str, np.ndarray]
 class Trial:
     """The run of both forms: `edges` is what is left to run, `done` the edges that ran, as they will be written.
 
-    Offsets that differed by rounding were `settled` as one, which moves an output by at most this share of the largest.
+    What rounding left of numbers may be `settled`, which moves an output by at most this share of the largest.
     """
 
     network: Network
@@ -70,7 +70,7 @@ class Trial:
             edge = self.edges.pop(0)
             terms.append(_along(edge, values))
             dtype = self.network.types.get(edge.target, np.dtype(np.float32))
-            self.done.append(replace(edge, steps=tuple(rounded(step, dtype) for step in edge.steps)))
+            self.done.append(replace(edge, steps=as_written(edge.steps, dtype)))
         return sum(terms, start=self.graph.offsets[name]) if terms else None
 
 
@@ -81,7 +81,7 @@ def tried(
 
     What `edges` hold is given up on the way.
     """
-    settled = SETTLED * graph.target.unit if SETTLES in rules else 0.0
+    settled = slack(rules, graph.target.unit) + (graph.target.unit if LEFT_OUT in rules else 0.0)
     if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, settled)):
         return [], reason
     trial = Trial(network, stretch, graph, edges, settled=settled)

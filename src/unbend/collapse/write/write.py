@@ -29,7 +29,7 @@ from unbend.affine import (
 from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
-from unbend.collapse.reduce.steps import Step, parts
+from unbend.collapse.reduce.steps import Step, parts, pieces
 from unbend.collapse.write.rounding import rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
@@ -51,11 +51,20 @@ class Overflow(Exception):
     """A merged number does not fit into the tensor's type."""
 
 
-def rounded(step: Step, dtype: np.dtype) -> Step:
-    """The step with its weights rounded once to `dtype`; the file's own node as it is."""
+def as_written(steps: Sequence[Step], dtype: np.dtype) -> tuple[Step, ...]:
+    """The steps as nodes of the file, one for each, with the numbers that are stored: rounded once to `dtype`."""
+    return tuple(_as_written(one, dtype) for step in steps for one in pieces(step) or [step])
+
+
+def _as_written(step: Step, dtype: np.dtype) -> Step:
     if step.node is not None:
         return step
-    return replace(step, affine=Affine(_rounded(step.affine.linear, dtype), step.affine.offset))
+    return replace(step, affine=Affine(_rounded(step.affine.linear, dtype), stored(step.affine.offset, dtype)))
+
+
+def stored(offset: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """An offset in float64 with the numbers that are stored of it."""
+    return _cast(offset, dtype).astype(np.float64) if offset.any() else offset
 
 
 def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
