@@ -48,6 +48,10 @@ class Measure(ABC):
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:
         """X + offset."""
 
+    @abstractmethod
+    def still(self, offset: np.ndarray) -> Tensor:
+        """A value that does not vary, of which products are added to one that does."""
+
     def multiplied(self, coefficients: np.ndarray, x: Tensor) -> Tensor:
         """Coefficient · x, number by number, broadcast."""
         product = self.scaled(np.multiply, coefficients, x, 1)
@@ -79,6 +83,9 @@ class Values(Measure):
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:  # noqa: D102
         return replace(x, array=x.array + offset, terms=x.terms + 1)
 
+    def still(self, offset: np.ndarray) -> Tensor:  # noqa: D102
+        return Tensor(offset)
+
 
 @dataclass(frozen=True)
 class Magnitudes(Measure):
@@ -92,6 +99,9 @@ class Magnitudes(Measure):
 
     def shifted(self, x: Tensor, offset: np.ndarray) -> Tensor:  # noqa: D102
         return replace(x, array=x.array + np.abs(offset), terms=x.terms + 1)
+
+    def still(self, offset: np.ndarray) -> Tensor:  # noqa: D102
+        return Tensor(np.abs(offset))
 
 
 @dataclass(frozen=True)
@@ -113,3 +123,6 @@ class Norms(Measure):
         shape = np.broadcast_shapes(x.array.shape, offset.shape)
         apart = x.apart and shape == x.array.shape
         return replace(x, array=np.broadcast_to(x.array, shape), terms=x.terms + 1, apart=apart)
+
+    def still(self, offset: np.ndarray) -> Tensor:  # noqa: D102
+        return Tensor(np.zeros_like(offset))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from unbend.verify.reference import evaluator
 
 SHAPES = frozenset({"Shape", "Size"})
 """Ops that read of a value only its shape."""
+
+
+PRODUCTS, SUMS = frozenset({"Conv", "Gemm", "MatMul"}), frozenset({"Add", "Sum"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,6 +50,8 @@ class Piece:
                 self.constants[node.outputs[0]] = self._shape(node, values)
             else:
                 operands = [self._operand(name, values) for name in node.inputs]
+                if node in self._added and not any(isinstance(one, Tensor) for one in operands):
+                    operands[0] = measure.still(real(np.asarray(operands[0])))
                 if node.op_type == "CastLike" and not isinstance(operands[0], Tensor):
                     self.constants[node.outputs[0]] = np.asarray(operands[0])
                 elif any(isinstance(one, Tensor) for one in operands):
@@ -57,6 +63,17 @@ class Piece:
                 if last[name] is node and name not in self.outputs:
                     values.pop(name, None)
         return [self._output(name, values) for name in self.outputs]
+
+    @cached_property
+    def _added(self) -> set[Node]:
+        """Products that are added to a value; those of constants, as of a border with ones, are offsets of terms."""
+        readers: dict[str, list[Node]] = {}
+        for node in self.nodes:
+            for name in node.inputs:
+                readers.setdefault(name, []).append(node)
+        products = [node for node in self.nodes if node.op_type in PRODUCTS]
+        sums = [[one.op_type in SUMS for name in node.outputs for one in readers.get(name, ())] for node in products]
+        return {node for node, each in zip(products, sums, strict=True) if each and all(each)}
 
     def _output(self, name: str, values: Mapping[str, Operand]) -> Tensor:
         if not isinstance(found := values.get(name), Tensor):
