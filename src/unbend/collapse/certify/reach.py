@@ -231,6 +231,8 @@ class Collapsed(Form):
     def _along(self, edge: Edge, value: Reach) -> Reach:
         floor = float(ml_dtypes.finfo(self.dtype(edge.target)).smallest_normal)
         for step in edge.steps:
+            if step.is_nothing:
+                continue
             if step.node is not None:
                 local = Local.affine({step.position: step.affine.linear}, step.affine.offset)
                 value = of_node(self.network, step.node, local, {step.node.inputs[step.position]: value})
@@ -263,5 +265,5 @@ class Collapsed(Form):
     def _ran(self, edge: Edge, values: Mapping[str, np.ndarray]) -> np.ndarray:
         y = values[edge.source]
         for step in edge.steps:
-            y = self.cast(step.affine.apply(y), edge.target)
+            y = self.cast(step.affine.apply(y), edge.target) if not step.is_nothing else y
         return y

@@ -77,6 +77,11 @@ class Step:
         """Shape of the value it writes."""
         return self.affine.linear.out_shape
 
+    @property
+    def is_nothing(self) -> bool:
+        """Whether no node is written for it: it passes on what it reads."""
+        return self.node is None and isinstance(self.affine.linear, Identity) and not self.affine.offset.any()
+
     @cached_property
     def price(self) -> Price:
         """What it costs."""
