@@ -238,7 +238,7 @@ def _missing(contenders: Sequence[Contender]) -> dict[str, Figures | str]:
     *("unbend", "numpy", "scikit-learn", "polars-ds", "pyfixest", "statsmodels"),
 )
 def in_memory() -> str:
-    """The sizes of the issue."""
+    """Few and many columns, few and many rows: from 1,000,000 × 10 to 10,000 × 2000."""
     found = {size: measured(CONTENDERS, *rows(*size), ROUNDS) for size in SIZES}
     return table([f"{n:,} × {p}" for n, p in SIZES], CONTENDERS, list(found.values()))
 

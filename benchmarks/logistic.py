@@ -54,7 +54,7 @@ def contest(contest: Contest, n: int, p: int, classes: int) -> None:
     contest.numbers = lambda fitted: fitted.scores
     contest.figures = lambda fitted: gradients(rows(n, p, classes), fitted)
 
-    @contest.contender(OURS)
+    @contest.contender(OURS, "unbend")
     def unbend() -> Callable[[], Fitted]:
         return lambda: ours(rows(n, p, classes))
 
@@ -119,7 +119,7 @@ def statsmodelss(rows: Rows) -> Fitted:
     rounds=5,
 )
 def logistic(taking_part: Contest) -> None:
-    """The size of the issue."""
+    """1,000,000 × 20."""
     contest(taking_part, 1_000_000, 20, 2)
 
 

@@ -162,7 +162,7 @@ def bends(model: str, data: str, **how: Any) -> Result:
 @click.option("--ridge", type=options.Strength(), help="Shrink the coefficients; auto chooses how much.")
 @click.option(
     "--collinear",
-    type=options.Collinear(["error", "drop", "least-norm"]),
+    type=click.Choice(["error", "drop", "least-norm"]),
     default="error",
     show_default=True,
     help="What to do with a column that the others determine.",

@@ -75,14 +75,6 @@ class Strength(click.ParamType):
         return strength
 
 
-class Collinear(click.Choice):
-    """What to do with columns that follow from others; in Python there is a blank where the line has a hyphen."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """The word that the verb knows."""
-        return super().convert(value, param, ctx).replace("-", " ")
-
-
 def _data_on_the_line(ctx: click.Context) -> Path:
     """DATA on an unfinished line: click leaves the arguments unnamed while the last option has no value."""
     if given := ctx.params.get("data"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Sequence
 from typing import Any
 
 
@@ -25,3 +27,13 @@ def column_names(given: Any) -> tuple[str, ...]:
     if isinstance(given, str) or not hasattr(given, "__iter__"):
         return (str(given),)
     return tuple(str(name) for name in given)
+
+
+def nearest(name: str, names: Sequence[str]) -> str | None:
+    """The one of the names that is likely meant by a name that is none of them; None if none is like it.
+
+    >>> nearest("Age", ["age", "ages"]), nearest("regoin", ["age", "region"]), nearest("x", ["age"])
+    ('age', 'region', None)
+    """
+    near = [other for other in names if other.casefold() == name.casefold()]
+    return next(iter(near or difflib.get_close_matches(name, names, n=1)), None)

@@ -6,7 +6,6 @@ out must not cost rows: if one of those had missing values, the rows are surveye
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +14,7 @@ from typing import Any
 
 from unbend.data.coding import Coding, Term, terms_of
 from unbend.data.columns import Kind, in_natural_order, kind_of
-from unbend.data.naming import column_name, column_names
+from unbend.data.naming import column_name, column_names, nearest
 from unbend.data.source import Source, supposed, with_types
 from unbend.data.survey import LEVELS, Gather, NumberTally, Survey, survey
 from unbend.data.table import Gathered, Table, no_complete_rows, rows_note
@@ -125,13 +124,12 @@ def refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
     for option, name in asked:
         if name in names:
             continue
-        near = [other for other in names if other.casefold() == name.casefold()]
-        near = near or difflib.get_close_matches(name, names, n=1)
+        near = nearest(name, names)
         shown = ", ".join(names[:20]) + (f", … ({len(names)} in all)" if len(names) > 20 else "")
         raise DataError(
             f"no column {name!r} in {source.name}",
             where=f"its {len(names)} columns are {shown}",
-            try_=f"did you mean {near[0]}? {option} {quote(near[0])}" if near else f"choose one of them: {option} NAME",
+            try_=f"did you mean {near}? {option} {quote(near)}" if near else f"choose one of them: {option} NAME",
         )
 
 

@@ -7,7 +7,6 @@ from unbend.regression.logistic_fit import LogisticFit
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import ordinary
 from unbend.regression.quadratic import Quadratic, quadratic
-from unbend.regression.reading import table_moments
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 from unbend.regression.state import FitState
@@ -27,5 +26,4 @@ __all__ = [
     "ordinary",
     "quadratic",
     "ridge",
-    "table_moments",
 ]

@@ -20,13 +20,6 @@ _INSTEAD = {
 """What to do about an option that does not go with a formula."""
 
 
-def named(target: str | None) -> str:
-    """A target that there must be."""
-    if target is None:
-        raise UsageError("no target is named", try_="name the column to explain: --target NAME")
-    return target
-
-
 def of_formula(
     source: Source, formula: str, target: str | None, *, kept: Sequence[str], refused: dict[str, Any]
 ) -> tuple[Source, str, bool]:

@@ -117,8 +117,8 @@ def _growing(sample: Sequence[Block], least: int) -> Iterator[Sequence[Block]]:
 
 def _rows(block: Block, part: slice | np.ndarray) -> Block:
     """Some rows of a block; nothing of the others stays in memory once they are copied."""
-    weights = None if block.weights is None else block.weights[part]
-    return Block(np.ascontiguousarray(block.x[part]), block.y[part], weights)
+    found = block.part(part)
+    return found._replace(x=np.ascontiguousarray(found.x))
 
 
 def _counts(sample: Sequence[Block], classes: int) -> np.ndarray:

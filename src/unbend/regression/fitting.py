@@ -19,14 +19,14 @@ from unbend.document import number
 from unbend.errors import UsageError
 from unbend.output import refuse
 from unbend.regression.augment import linear_rows, refuse_rows, write_rows
-from unbend.regression.by_formula import named, of_formula
+from unbend.regression.by_formula import of_formula
 from unbend.regression.class_rows import class_rows
 from unbend.regression.columns import column_moments
 from unbend.regression.linear import LinearFit
 from unbend.regression.logistic_fit import LogisticFit, fit_classes
 from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear
-from unbend.regression.refusals import refuse_clusters
+from unbend.regression.refusals import named, refuse_clusters
 from unbend.regression.sandwich import Kind, Sandwich
 from unbend.regression.state import FitState
 from unbend.regression.table_fit import fit_table

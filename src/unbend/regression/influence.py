@@ -9,10 +9,8 @@ from functools import cached_property
 import numpy as np
 
 from unbend.data.source import block_rows
+from unbend.regression.leverages import PINNED
 from unbend.regression.solution import Solution
-
-PINNED = 1e-10
-"""A row whose leverage is within this of 1 pins the fit to itself: it has no residual of its own."""
 
 
 @dataclass(frozen=True, eq=False)

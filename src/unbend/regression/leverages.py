@@ -10,6 +10,9 @@ from scipy.linalg import get_blas_funcs
 
 from unbend.exact import compiled
 
+PINNED = 1e-10
+"""A row whose leverage is within this of 1 pins the fit to itself: its residual is rounding, and nothing is known of it
+without itself."""
 NARROW = 128
 """Up to so many columns the compiled pass is the faster one."""
 CHUNK = 1 << 16

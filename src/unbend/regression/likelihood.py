@@ -99,13 +99,9 @@ def _of_block(axes: Axes, beta: np.ndarray, hessian: bool, block: Block, first: 
 
 def _in_one_pass(axes: Axes, beta: np.ndarray, hessian: bool, block: Block) -> Reading:
     found = odds(block.x, block.y[:, :1], block.weights, axes.shift, beta, hessian=hessian)
-    counts = np.array([_weight(block) - found.weights.sum(), *found.weights])
+    counts = np.array([block.weight - found.weights.sum(), *found.weights])
     seen = len(block.x), found.largest, _lightest(block)
     return Reading(found.loss, found.gradient, found.hessian, counts, *seen)
-
-
-def _weight(block: Block) -> float:
-    return float(len(block.x) if block.weights is None else block.weights.sum())
 
 
 def _lightest(block: Block) -> float:
@@ -116,8 +112,7 @@ def _pieces(block: Block) -> Iterator[Block]:
     """So many rows at a time as stay in cache."""
     size = max(IN_CACHE // max(block.x.shape[1], 1), 256)
     for start in range(0, max(len(block.x), 1), size):
-        part = slice(start, start + size)
-        yield Block(block.x[part], block.y[part], None if block.weights is None else block.weights[part])
+        yield block.part(slice(start, start + size))
 
 
 def _of_piece(axes: Axes, beta: np.ndarray, hessian: bool, block: Block) -> Reading:

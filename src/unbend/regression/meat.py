@@ -15,9 +15,7 @@ import pyarrow as pa
 from unbend.data import Rows
 from unbend.data.columns import as_text, is_missing
 from unbend.errors import DataError
-
-PINNED = 1e-10
-"""A row whose leverage is within this of 1 pins the fit to itself: its residual is rounding, not noise."""
+from unbend.regression.leverages import PINNED
 
 
 class Meat(Protocol):

@@ -40,6 +40,15 @@ class Block(NamedTuple):
     y_low: np.ndarray | None = None
 
     @property
+    def weight(self) -> float:
+        """Sum of the weights: the number of rows without."""
+        return float(len(self.x) if self.weights is None else self.weights.sum())
+
+    def part(self, some: slice | np.ndarray) -> Block:
+        """Some of the rows."""
+        return Block(*(None if one is None else one[some] for one in self))  # pyright: ignore[reportArgumentType]
+
+    @property
     def z(self) -> np.ndarray:
         """A copy of [x | y] in float64; (n, p + k)."""
         return np.hstack([self.x, self.y], dtype=np.float64)
@@ -89,7 +98,7 @@ class Moments:
         sums, squares = products(block.x, block.y, shift, weights)
         if weights is None:
             return cls(n, float(n), shift, sums, squares)
-        return cls(n, float(weights.sum()), shift, sums, squares, sum_of_logs(weights))
+        return cls(n, block.weight, shift, sums, squares, sum_of_logs(weights))
 
     @classmethod
     def about_origin(cls, block: Block) -> Moments:

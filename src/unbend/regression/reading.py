@@ -1,4 +1,4 @@
-"""From a table to moments, and where moments do not carry the digits, to the triangular factor of its rows."""
+"""The moments of a block or of a table while it was opened, and what is wrong with moments."""
 
 from __future__ import annotations
 
@@ -9,27 +9,9 @@ import numpy as np
 from unbend.data import Table
 from unbend.errors import DataError
 from unbend.regression.moments import Block, Moments
-from unbend.regression.polynomial import Terms
-from unbend.regression.rows import TableBlocks
 
 SMALLEST = 1e-280
 """Smaller sums of squares have lost digits to underflow."""
-
-
-def table_moments(table: Table, terms: Terms | None = None) -> Moments:
-    """One reading of a table, or none where its moments were gathered while it was opened.
-
-    Raises
-    ------
-    DataError
-        If squares of the numbers overflow or vanish.
-    """
-    total = gathered_moments(table) if terms is None else None
-    total = total or TableBlocks(table, terms).added(block_moments, shared=True)
-    if total is None:
-        raise rows_are_gone(table)
-    refuse_unsquarable(total, (*(table.names if terms is None else terms.names), table.target))
-    return total
 
 
 def block_moments(block: Block, first: Moments | None = None) -> Moments:

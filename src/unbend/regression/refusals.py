@@ -22,6 +22,13 @@ def refuse_level(level: float) -> None:
         raise UsageError(f"the level must be between 0 and 1, not {level}", try_="for 95 % intervals: 0.95")
 
 
+def named(target: str | None) -> str:
+    """A target that there must be."""
+    if not target:
+        raise UsageError("no target is named", try_="name the column to explain: --target NAME")
+    return target
+
+
 def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> None:
     """Raise if a column to cluster by is the target, or is not there."""
     if target in cluster:
@@ -31,8 +38,7 @@ def refuse_clusters(cluster: tuple[str, ...], target: str, source: Source) -> No
 
 def refuse_table(table: Table) -> None:
     """Raise if a table has no target, a class for one, or no column that varies."""
-    if not table.target:
-        raise UsageError("no target is named", try_="name the column to explain: --target NAME")
+    named(table.target)
     if table.classes is not None and len(table.classes) > 1:
         raise DataError(
             f"the target {table.target} is a class, which linear regression does not explain",

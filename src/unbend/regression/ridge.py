@@ -15,14 +15,13 @@ from typing import Literal
 import numpy as np
 
 from unbend.errors import UsageError
+from unbend.regression.leverages import PINNED
 from unbend.regression.moments import Block, Moments
 from unbend.regression.solution import Solution, intercept_of
 from unbend.regression.triangle import EPS
 
 GCV = "strength by generalised cross-validation"
 CHOSEN = {"gcv": GCV, "auto": GCV, "loo": "strength by leaving one row out"}
-PINNED = 1e-10
-"""A row whose leverage is within this of 1 cannot be predicted without itself."""
 WEAKEST, STRONGEST, GRID = 1e-10, 1e4, 57
 """Range of strengths that are tried, in units of the largest eigenvalue, and how many: four a decade."""
 NEXT = 10 ** (1 / 4)

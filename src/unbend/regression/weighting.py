@@ -42,10 +42,8 @@ def weighted(block: Block, rows: Rows, column: str) -> Block:
     """
     weights = weights_of(rows, column)
     some = weights > 0
-    if some.all():
-        return block._replace(weights=weights)
-    low = (None if part is None else part[some] for part in (block.x_low, block.y_low))
-    return Block(block.x[some], block.y[some], weights[some], *low)
+    whole = block._replace(weights=weights)
+    return whole if some.all() else whole.part(some)
 
 
 def weights_of(rows: Rows, column: str) -> np.ndarray:

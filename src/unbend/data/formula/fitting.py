@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import difflib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from unbend.data.columns import as_text, is_missing, kind_of, of_numpy
 from unbend.data.formula.model import Model, frame, quiet
 from unbend.data.formula.parsing import Parsed, called_in, formulaic_of, tree_of, words_in
 from unbend.data.formula.state import Call, PowerSums, recorder, state_of
+from unbend.data.naming import nearest
 from unbend.data.source import Source
 from unbend.data.survey import LEVELS
 from unbend.errors import DataError, UsageError
@@ -60,12 +60,11 @@ def _categories(source: Source, formula: Parsed) -> tuple[str, ...]:
     names = source.schema.names
     lacking = [name for name in formula.names if name not in names]
     if lacking:
-        near = [other for other in names if other.casefold() == lacking[0].casefold()]
-        near = near or difflib.get_close_matches(lacking[0], names, n=1)
+        near = nearest(lacking[0], names)
         raise DataError(
             f"no column {lacking[0]!r} in {source.name}",
             where=f"the formula {formula.text} uses it; the columns are {', '.join(names[:20])}",
-            try_=f"did you mean {near[0]}?"
+            try_=f"did you mean {near}?"
             if near
             else "name columns with blanks or signs between backticks: `net income`",
         )

@@ -18,7 +18,7 @@ from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.from_sums import from_sums
 from unbend.regression.least_norm import least_norm_of_rows
 from unbend.regression.least_squares import least_squares
-from unbend.regression.moments import Block, Moments
+from unbend.regression.moments import Moments
 from unbend.regression.ordinary import Collinear, without_hyphen
 from unbend.regression.outnumbered import of_fewer_rows
 from unbend.regression.solution import Solution
@@ -158,9 +158,8 @@ def solutions(
     """
     if moments is None and isinstance(sample, Sample) and _of_many_columns(sample):
         refuse_not_finite(sample.x, sample.names)
-        rows = Block(sample.x, sample.y, sample.weights)
         with estimators_advice():
-            return of_fewer_rows(rows, sample.names, collinear=collinear, intercept=intercept)
+            return of_fewer_rows(sample.rows, sample.names, collinear=collinear, intercept=intercept)
     moments = sample.moments(intercept) if moments is None else moments
     with estimators_advice():
         return least_squares(moments, sample.names, sample.blocks, collinear=collinear, intercept=intercept)

@@ -29,11 +29,9 @@ class SampleRows:
 
     def some(self, rows: int) -> Iterator[Block]:
         """About so many rows, in stretches that are equally far apart."""
-        x, y, weights = self.sample.x, self.sample.y, self.sample.weights
         size = max(1, rows // STRETCHES)
-        for start in np.linspace(0, len(x) - size, max(1, rows // size)).astype(int):
-            part = slice(start, start + size)
-            yield Block(x[part], y[part], None if weights is None else weights[part])
+        for start in np.linspace(0, len(self.sample.x) - size, max(1, rows // size)).astype(int):
+            yield self.sample.rows.part(slice(start, start + size))
 
 
 def numbered(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -163,8 +163,7 @@ def _rows(x: Any, y: Any, weights: Any, most: int | None) -> Iterator[Block]:
             raise ValueError("sample_weight must not be negative")
         kept = weights != 0
         x, y, weights = x[kept], y[kept], weights[kept]
-    for some in parts(len(x), x.shape[1] + y.shape[1]):
-        yield Block(x[some], y[some], None if weights is None else weights[some])
+    yield from map(Block(x, y, weights).part, parts(len(x), x.shape[1] + y.shape[1]))
 
 
 def _about_origin(block: Block, first: object = None) -> Moments:

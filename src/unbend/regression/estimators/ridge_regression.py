@@ -13,7 +13,7 @@ from unbend.regression.estimators.partitioned import Partitioned, take_anywhere
 from unbend.regression.estimators.sample import Sample
 from unbend.regression.estimators.updating import UpdatedModel
 from unbend.regression.least_squares import per_row
-from unbend.regression.moments import Block, Moments, logs_of_shares, sum_of_logs
+from unbend.regression.moments import Moments, logs_of_shares, sum_of_logs
 from unbend.regression.ridge import ridge
 from unbend.regression.solution import Solution
 from unbend.regression.sums import Sums
@@ -112,7 +112,7 @@ class Ridge(UpdatedModel):
     def _solve(self, sample: Sample | Partitioned, moments: Moments, target: int) -> Solution:
         p, rows = len(sample.names), None
         if self.alpha == "loo" and isinstance(sample, Sample):
-            rows = Block(sample.x, sample.y[:, [target]], sample.weights)
+            rows = sample.rows._replace(y=sample.y[:, [target]])
         found = ridge(
             moments.of_columns([*range(p), p + target]),
             self.alpha,

@@ -38,6 +38,11 @@ class Sample:
     names: tuple[str, ...]
     flat: bool
 
+    @property
+    def rows(self) -> Block:
+        """All rows with all targets."""
+        return Block(self.x, self.y, self.weights)
+
     def normalised(self) -> Sample:
         """The same rows with weights of mean 1, so that their sum is the number of rows."""
         return (
@@ -46,9 +51,8 @@ class Sample:
 
     def blocks(self, target: int | None = None) -> Iterator[Block]:
         """The rows [x | y], with one target or all of them."""
-        y = self.y if target is None else self.y[:, [target]]
-        for part in parts(len(self.x), self.x.shape[1] + y.shape[1]):
-            yield Block(self.x[part], y[part], None if self.weights is None else self.weights[part])
+        rows = self.rows if target is None else self.rows._replace(y=self.y[:, [target]])
+        return map(rows.part, parts(len(rows.x), rows.x.shape[1] + rows.y.shape[1]))
 
     def moments(self, intercept: bool = True) -> Moments:
         """Of [x | y] with all targets.
@@ -60,7 +64,7 @@ class Sample:
         ValueError
             If a number of x is missing or infinite, in scikit-learn's words: the sums show it for nothing.
         """
-        rows = Block(self.x, self.y, self.weights)
+        rows = self.rows
         with np.errstate(over="ignore", invalid="ignore"):
             total = Moments.of_block(rows) if intercept else Moments.about_origin(rows)
         if not np.isfinite(np.diag(total.products)).all():
@@ -77,7 +81,8 @@ class Sample:
             If a number of x is missing or infinite, in scikit-learn's words.
         """
         refuse_not_finite(self.x, self.names)
-        return Block(*(part.astype(np.float64, copy=False) for part in (self.x, self.y[:, [target]])), self.weights)
+        x, y = (part.astype(np.float64, copy=False) for part in (self.x, self.y[:, [target]]))
+        return Block(x, y, self.weights)
 
 
 def refuse_not_finite(x: np.ndarray, names: tuple[str, ...]) -> None:
