@@ -8,9 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 from scipy.sparse import csr_array
 
 from unbend.affine.maps import Diagonal, LinearMap, Shape, shrink
+
+MANY = 1 << 12
+"""Of fewer numbers it is not asked whether they lie in regular steps: to pick them takes no time."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,10 +44,40 @@ class Selection(LinearMap):
     def _picked(self, flat: np.ndarray) -> np.ndarray:
         if not self.in_size:
             return np.zeros((len(flat), self.out_size))
+        if (found := self._box) is not None:
+            return self._copied(flat, *found)
         picked = flat[:, self.index.reshape(-1)]
         if self._has_gaps:
             picked[:, (self.index < 0).reshape(-1)] = 0.0
         return picked
+
+    @cached_property
+    def _box(self) -> tuple[tuple[slice, ...], int, tuple[int, ...]] | None:
+        """The box of the output that is filled, the first number in it, and the step along each axis from one to the
+        next; None where that is not how numbers are moved, or where they are few."""
+        if self.out_size < MANY:
+            return None
+        box = _filled(self.index)
+        inside = self.index[box]
+        if not inside.size:
+            return None
+        first = int(inside.flat[0])
+        ends = [tuple(int(i == axis) for i in range(inside.ndim)) for axis in range(inside.ndim)]
+        steps = tuple(int(inside[at]) - first if n > 1 else 0 for at, n in zip(ends, inside.shape, strict=True))
+        axes = np.ogrid[tuple(slice(n) for n in inside.shape)]
+        regular = first + sum((step * axis for step, axis in zip(steps, axes, strict=True)), start=np.zeros((), int))
+        return (box, first, steps) if np.array_equal(np.broadcast_to(regular, inside.shape), inside) else None
+
+    def _copied(self, flat: np.ndarray, box: tuple[slice, ...], first: int, steps: tuple[int, ...]) -> np.ndarray:
+        """What `_picked` gives, copied block by block: numbers that lie in regular steps are a view."""
+        sizes = tuple(one.stop - one.start for one in box)
+        strides = (flat.strides[0], *(step * flat.strides[1] for step in steps))
+        seen = as_strided(flat[:, first:], (len(flat), *sizes), strides, writeable=False)
+        if sizes == self.out_shape:
+            return seen.reshape(len(flat), -1)
+        picked = np.zeros((len(flat), *self.out_shape))
+        picked[(slice(None), *box)] = seen
+        return picked.reshape(len(flat), -1)
 
     def transpose(self, y: np.ndarray) -> np.ndarray:
         flat = y.reshape(len(y), self.out_size)
@@ -142,3 +176,14 @@ class Selection(LinearMap):
     def nothing(source: Shape, target: Shape) -> Selection:
         """The map that gives zero whatever comes in."""
         return Selection(np.full(target, -1), source)
+
+
+def _filled(index: np.ndarray) -> tuple[slice, ...]:
+    """The smallest box that holds every entry that is not negative."""
+    used, box = index >= 0, []
+    if used.all():
+        return tuple(slice(0, n) for n in index.shape)
+    for axis in range(index.ndim):
+        along = np.flatnonzero(used.any(axis=tuple(i for i in range(index.ndim) if i != axis)))
+        box.append(slice(int(along[0]), int(along[-1]) + 1) if len(along) else slice(0, 0))
+    return tuple(box)

@@ -44,6 +44,8 @@ def as_alone(network: Network, node: Node) -> bool:
     """Whether a node that may act along any axis makes of several rows what it makes of each; true of other nodes."""
     if network.batch is not None or node.op_type not in ALONG or node.source is None:
         return True
+    if node.op_type == "Concat" and node.attribute("axis", 0) not in (0, -len(network.shapes.get(node.outputs[0], ()))):
+        return True
     rng = np.random.default_rng(0)
     shapes = [network.shapes.get(name, ()) if network.variable(name) else None for name in node.inputs]
     if any(shape is not None and shape[:1] != (1,) for shape in shapes):

@@ -28,7 +28,8 @@ MAX_NUMBERS = 1 << 21
 """Fewer inputs are used where a group of them would have more numbers than this."""
 
 MAX_WORK = 1 << 29
-"""… or where running a group of them would take more multiplications than this (a tenth of a second in float64)."""
+"""… or where running a group of them would take more multiplications than this (a tenth of a second in float64); where
+one alone takes more, there is one at each scale but the first."""
 
 SIZES = (32, 33, 16, 8, 224, 576)
 """Lengths that are tried for free axes besides the batch, after those of the user's examples; two that the network can
@@ -56,10 +57,14 @@ def probes(
     largest = max((int(np.prod(shape)) for shape in shapes.values()), default=1)
     affordable = min(MAX_NUMBERS // max(largest, 1), MAX_WORK // max(multiplications, 1))
     rows = int(np.clip(affordable, 2, ROWS))
-    groups = [{name: scale * rng.standard_normal((rows, *shape)) for name, shape in shapes.items()} for scale in SCALES]
+    counts = (rows, *(rows if affordable else 1 for _ in SCALES[1:]))
+    groups = [
+        {name: scale * rng.standard_normal((count, *shape)) for name, shape in shapes.items()}
+        for scale, count in zip(SCALES, counts, strict=True)
+    ]
     for array in groups[0].values():
         array[0] = 0.0
-    groups.append({name: _spikes(shape, min(rows, SPIKES), rng) for name, shape in shapes.items()})
+    groups.append({name: _spikes(shape, min(counts[-1], SPIKES), rng) for name, shape in shapes.items()})
     if scalers:
         groups.append({name: _before(scalers.get(name), rng.standard_normal((rows, *s))) for name, s in shapes.items()})
     known = whole or {}

@@ -22,6 +22,7 @@ from unbend.collapse.find.shifts import Shift, shifts
 from unbend.collapse.find.stretches import Stretch, inverse, shared_constants
 from unbend.collapse.reduce.steps import Price
 from unbend.collapse.reduce.target import WORTH
+from unbend.collapse.write.parts import Part
 from unbend.collapse.write.rewrite import Plan, drafted, settled
 from unbend.network import Network
 
@@ -49,6 +50,7 @@ def joint(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False
     """The plans, some of them joined where that is cheaper; numbers may grow as they may in `growth`."""
     state = _State(network, list(plans), allow_growth)
     for _ in range(ROUNDS):
+        state.seen.clear()
         if not any([_together(state), _across(state), _shifted(state), _scaled(state)]):
             break
     return state.plans
@@ -56,12 +58,13 @@ def joint(network: Network, plans: Sequence[Plan], *, allow_growth: bool = False
 
 @dataclass(eq=False)
 class _State:
-    """The plans as they stand, and the turns that were tried."""
+    """The plans as they stand, the turns that were tried, and what parts became of them: halves of turns share most."""
 
     network: Network
     plans: list[Plan]
     allow_growth: bool = False
     tried: set[tuple] = field(default_factory=set)
+    seen: list[Part] = field(default_factory=list)
 
     def take(self, turns: Sequence[Turn]) -> bool:
         """Make some turns together if that pays; if it does not, halves of them."""
@@ -80,10 +83,9 @@ class _State:
         for turn in turns:
             stretch = turned(stretch, turn)
         now = sum((_price(one) for one in touched), Price())
-        known = [part for one in touched for part in one.parts]
-        new = drafted(self.network, stretch, known=known)
+        new = self._drafted(stretch, touched)
         if not self._is_cheaper(new, now) and new.tempting:
-            new = drafted(self.network, replace(stretch, growth=True), known=(*known, *new.parts))
+            new = self._drafted(replace(stretch, growth=True), touched)
         if not self._is_cheaper(new, now) or now.nodes - new.after.nodes < sum(turn.nodes for turn in turns):
             return False
         new = settled(self.network, new)
@@ -98,12 +100,18 @@ class _State:
         """Take a plan for some stretches with a product between them in place of theirs, if that pays."""
         touched = [one for one in self.plans if one.stretch in stretches]
         now = sum((_price(one) for one in touched), Price(multiplications(self.network, product), 0, 1))
-        new = drafted(self.network, whole, known=[part for one in touched for part in one.parts])
+        new = self._drafted(whole, touched)
         if not self._is_cheaper(new, now) or not (new := settled(self.network, new)).collapses:
             return False
         self.plans[self.plans.index(touched[0])] = new
         self.plans = [one for one in self.plans if one not in touched]
         return True
+
+    def _drafted(self, stretch: Stretch, touched: Sequence[Plan]) -> Plan:
+        """A draft for the stretches of some plans as one, made of parts that are known where they fit."""
+        new = drafted(self.network, stretch, known=[*(part for one in touched for part in one.parts), *self.seen])
+        self.seen += [part for part in new.parts if part not in self.seen]
+        return new
 
     def _is_cheaper(self, new: Plan, now: Price) -> bool:
         """Whether a plan costs less than `now`, with no more numbers than there is room for and it is worth."""

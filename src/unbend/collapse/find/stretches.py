@@ -114,7 +114,8 @@ def in_new_units(stretch: Stretch, output: str, values: Mapping[str, np.ndarray]
 def through(node: Node, one: Local, values: Mapping[str, np.ndarray]) -> np.ndarray:
     """One output of a node for the values of its inputs."""
     terms = [seen(node, linear, values).apply(values[node.inputs[position]]) for position, linear in one.maps.items()]
-    return sum(terms, start=np.zeros(()) if one.offset is None else one.offset)
+    terms += [] if one.offset is None else [one.offset]
+    return sum(terms[1:], start=terms[0]) if terms else np.zeros(())
 
 
 def seen(node: Node, linear: LinearMap, values: Mapping[str, np.ndarray]) -> LinearMap:
