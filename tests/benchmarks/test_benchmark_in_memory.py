@@ -1,15 +1,10 @@
 """What the benchmarks of rows in memory and on Dask measure: every contender solves the same problem, or is named."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-if (ROOT := str(Path(__file__).parents[2])) not in sys.path:
-    sys.path.insert(0, ROOT)
 
 IN_MEMORY: Any = import_module("benchmarks.in_memory")
 DASK: Any = import_module("benchmarks.dask_fit")

@@ -1,15 +1,10 @@
 """The contenders of the logistic benchmark solve the same problem, and their gradients are measured right."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-if (ROOT := str(Path(__file__).parents[2])) not in sys.path:
-    sys.path.insert(0, ROOT)
 
 LOGISTIC: Any = import_module("benchmarks.logistic")
 

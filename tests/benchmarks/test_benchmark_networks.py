@@ -1,8 +1,6 @@
 """The networks that the benchmark collapses: merged by hand they are the same, and collapsed as well."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import numpy as np
 import onnxruntime
@@ -13,9 +11,6 @@ from unbend.collapse import collapse
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 pytestmark = pytest.mark.torch
-
-if (ROOT := str(Path(__file__).parents[2])) not in sys.path:
-    sys.path.insert(0, ROOT)
 
 CASES = {one.name.split()[0]: one for one in import_module("benchmarks.networks.case").cases()}
 merging = import_module("benchmarks.networks.merging")

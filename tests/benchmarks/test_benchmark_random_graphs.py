@@ -1,13 +1,8 @@
 """The benchmark of random networks counts what it is told to: nothing here, and a fault where there is one."""
 
-import sys
 from importlib import import_module
-from pathlib import Path
 
 import onnx_ir
-
-if (ROOT := str(Path(__file__).parents[2])) not in sys.path:
-    sys.path.insert(0, ROOT)
 
 benchmark = import_module("benchmarks.random_graphs")
 package = import_module("unbend.collapse")

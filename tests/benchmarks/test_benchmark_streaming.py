@@ -10,9 +10,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-if (ROOT := str(Path(__file__).parents[2])) not in sys.path:
-    sys.path.insert(0, ROOT)
-
 FILES: Any = import_module("benchmarks.from_files")
 STREAMING: Any = import_module("benchmarks.streaming")
 RATIONAL: Any = import_module("benchmarks.rational")

@@ -63,12 +63,12 @@ def test_data_beside_the_input_is_never_overwritten(tmp_path):
         collapse(tmp_path / "m.onnx").save(tmp_path / "m.data", force=True)
 
 
-def test_a_torch_file():
+def test_a_file_that_is_not_there_whatever_its_kind():
     with pytest.raises(ModelError, match="no such file"):
         collapse("m.pt")
 
 
-def test_a_torch_file_that_is_there(tmp_path):
+def test_a_torch_file(tmp_path):
     (tmp_path / "m.pt").write_bytes(b"PK\x03\x04")
     with pytest.raises(ModelError, match="is torch's own file") as caught:
         collapse(tmp_path / "m.pt")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -28,14 +30,20 @@ def expected(x, y, weights, shift, beta):
     )
 
 
-@pytest.mark.parametrize("kernel", ["numpy"] if passes is None else passes.KERNELS)
+compiled = pytest.mark.skipif(passes is None, reason="the package was built without a C compiler")
+
+
+def test_without_compiled_passes_there_are_no_compiled_odds(monkeypatch):
+    monkeypatch.setattr(sys.modules["unbend.exact.odds"], "passes", None)
+    assert not compiled_odds(1)
+
+
+@compiled
+@pytest.mark.parametrize("kernel", [] if passes is None else passes.KERNELS)
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize(("n", "p", "k"), [(0, 2, 1), (1, 1, 1), (7, 3, 2), (513, 20, 1), (300, 32, 3), (90, 5, 31)])
 def test_sums(kernel, weighted, dtype, n, p, k):
-    if passes is None:
-        assert not compiled_odds(p)
-        return
     assert compiled_odds(p, k + 1)
     rng = np.random.default_rng(n)
     x, y = (3 * rng.normal(size=(n, p))).astype(dtype), rng.integers(0, k + 1, (n, 1)).astype(float)
@@ -53,9 +61,8 @@ def test_sums(kernel, weighted, dtype, n, p, k):
         np.testing.assert_allclose(ours, np.asarray(theirs, float), rtol=0, atol=1e-13 * scale)
 
 
+@compiled
 def test_far_out():
-    if not compiled_odds(1):
-        return
     x, y = np.array([[-1e4], [-709.0], [0.0], [709.0], [1e4]]), np.array([[0.0], [0.0], [1.0], [1.0], [1.0]])
     found = odds(x, y, None, np.zeros(1), np.array([[0.0, 1.0]]), hessian=True)
     assert found.loss == pytest.approx(np.log(2), rel=1e-15)
@@ -65,9 +72,8 @@ def test_far_out():
     np.testing.assert_allclose(found.hessian[0, :, 0], [[0.25, 0.0], [0.0, 0.0]], atol=1e-12)
 
 
+@compiled
 def test_three_classes_far_out():
-    if not compiled_odds(1, 3):
-        return
     x, y = np.array([[-1e4], [0.0], [1e4]]), np.array([[2.0], [0.0], [1.0]])
     found = odds(x, y, None, np.zeros(1), np.array([[0.0, 1.0], [0.0, -1.0]]), hessian=True)
     assert found.loss == pytest.approx(np.log(3), rel=1e-15)
@@ -75,9 +81,8 @@ def test_three_classes_far_out():
     np.testing.assert_allclose(found.gradient[:, 0], 1 / 3, atol=1e-12)
 
 
+@compiled
 def test_missing_numbers_are_seen():
-    if not compiled_odds(2, 3):
-        return
     for k in (1, 2):
         found = odds(np.array([[1.0, np.nan]]), np.zeros((1, 1)), None, np.zeros(2), np.ones((k, 3)), hessian=False)
         assert np.isnan(found.loss)
