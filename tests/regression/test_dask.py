@@ -2,8 +2,6 @@
 
 import os
 import signal
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -259,31 +257,22 @@ def test_rows_of_this_process_are_not_sent(frame: pd.DataFrame, cluster: Any) ->
         fit(frame, "y", scheduler=cluster.scheduler_address)
 
 
-def slowly(part: pd.DataFrame, folder: str) -> pd.DataFrame:
-    """A partition that takes a moment, and says in which process it is made."""
-    Path(folder, str(os.getpid())).touch()
-    time.sleep(0.02)
+def fatal(part: pd.DataFrame, first: int, mark: str) -> pd.DataFrame:
+    """A partition; the worker that first makes the one that begins with a row dies of it."""
+    if part.index[0] == first and not Path(mark).exists():
+        Path(mark).write_text(str(os.getpid()))
+        os.kill(os.getpid(), signal.SIGKILL)
     return part
 
 
 def test_a_worker_that_dies_is_survived(frame: pd.DataFrame, tmp_path: Path) -> None:
+    """While it works on a partition in the middle; another one makes that again, and those whose sums it had."""
+    mark = tmp_path / "dead"
+    mark.touch()  # the partitions are looked at in this process
     rows = dd.from_pandas(frame.drop(columns="kind"), npartitions=40)
-    rows = rows.map_partitions(slowly, str(tmp_path), meta=rows._meta)
-    for made_up in tmp_path.iterdir():
-        made_up.unlink()
-    killer = threading.Thread(target=kill_one, args=(tmp_path,))
+    rows = rows.map_partitions(fatal, 20 * N // 40, str(mark), meta=rows._meta)
     with dask.config.set(scheduler=None), local_cluster() as two, distributed.Client(two):
-        killer.start()
+        mark.unlink()
         found = fit(rows, "y")
-        killer.join()
-    assert len(list(tmp_path.iterdir())) >= 3
+    assert int(mark.read_text()) != os.getpid()
     assert same(found, fit(frame.drop(columns="kind"), "y"))
-
-
-def kill_one(folder: Path) -> None:
-    """Wait until both workers are at it, then kill one."""
-    for _ in range(3000):
-        if len(list(folder.iterdir())) == 2:
-            break
-        time.sleep(0.01)
-    os.kill(int(next(folder.iterdir()).name), signal.SIGKILL)

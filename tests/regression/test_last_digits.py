@@ -139,31 +139,33 @@ def test_no_copy_of_the_rows_is_made() -> None:
         LinearRegression().fit(x, y).inference()
         _, most = tracemalloc.get_traced_memory()
         tracemalloc.stop()
-        assert most <= 0.1 * x.nbytes + 2 * y.nbytes
+        assert most <= 0.1 * x.nbytes
 
 
 @given(seeds, st.floats(-6, 6), st.floats(0, 8))
 @CALM
 def test_shift_and_scale_of_a_column_change_nothing_else(seed: int, scale: float, shift: float) -> None:
     rng = np.random.default_rng(seed)
-    x = rng.normal(size=(50, 3)).astype(np.float32).astype(float)
+    x = np.round(rng.normal(size=(50, 3)) * 2.0**24) / 2.0**24  # 27 bits, and 20 for the shift: nothing is rounded
     y = x @ [1.0, -2.0, 3.0] + rng.normal(size=50)
     factor, far = 2.0 ** round(scale * 3), float(2 ** round(shift * 2.5))
     moved = x.copy()
     moved[:, 1] = (x[:, 1] + far) * factor
-    kept = (moved[:, 1] / factor - far == x[:, 1]).all()
+    assert (moved[:, 1] / factor - far == x[:, 1]).all()
     plain, other = LinearRegression().fit(x, y), LinearRegression().fit(moved, y)
-    if kept:
-        np.testing.assert_allclose(other.coef_ * [1, factor, 1], plain.coef_, rtol=1e-13)
+    np.testing.assert_allclose(other.coef_ * [1, factor, 1], plain.coef_, rtol=1e-13)
 
 
 @given(st.floats(12, 14), seeds)
 @CALM
 def test_no_more_digits_are_promised_than_there_are(nist, condition: float, seed: int) -> None:
+    """Of the columns that are left where one is found to follow from the others."""
     rng = np.random.default_rng(seed)
     x, y = alike(10.0**condition, 12, 3, rng), rng.normal(size=12)
     model = LinearRegression(collinear="drop").fit(x, y)
-    truth = nist.exact(x, y)
-    if model.rank_ == 3:
-        for row, estimate, error in zip(model.inference().coefficients, truth.estimates, truth.errors, strict=True):
-            assert abs(row.estimate - estimate) <= 10.0**-row.digits * max(abs(estimate), error)
+    kept = [j for j in range(3) if f"x{j}" not in model.solutions_[0].dropped]
+    assert len(kept) == model.rank_ >= 2
+    truth, found = nist.exact(x[:, kept], y), model.inference().coefficients
+    rows = [found[0], *(found[1 + j] for j in kept)]
+    for row, estimate, error in zip(rows, truth.estimates, truth.errors, strict=True):
+        assert abs(row.estimate - estimate) <= 10.0**-row.digits * max(abs(estimate), error)

@@ -60,6 +60,8 @@ def test_a_missing_value_has_no_prediction(rows: pd.DataFrame, found: LinearFit)
 def test_powers_and_formulas(rows: pd.DataFrame) -> None:
     new = rows[["region", "size"]]
     powers = fit(rows, "price", degree=3)
+    terms = "C(region) * size + C(region) : I(size**2) + I(size**2) + I(size**3)"
+    np.testing.assert_allclose(powers.predict(new), smf.ols(f"price ~ {terms}", rows).fit().predict(new), rtol=1e-9)
     np.testing.assert_allclose(powers.predict(new), powers.predict(powers.coding.encode(_batch(new))), rtol=1e-14)
     formula = fit(rows, formula="np.log(price) ~ size * C(region)")
     other = smf.ols("np.log(price) ~ size * C(region)", rows).fit()
