@@ -163,7 +163,7 @@ def _session(path: Path) -> Any:
 
 def _feeds(path: Path, lengths: tuple[int, ...]) -> Iterator[Mapping[str, np.ndarray]]:
     """Inputs of one row and of three, at each length."""
-    from unbend.collapse.certify.probes import input_probes, together
+    from unbend.collapse.write.probes import input_probes, together
     from unbend.network import read, with_lengths
 
     network = read(path)

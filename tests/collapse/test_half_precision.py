@@ -71,7 +71,7 @@ def test_what_gains_digits_collapses(dtype):
     model = graph.model(graph("MatMul", graph("MatMul", graph("MatMul", "x", first), second), third))
     network = read(model)
     (one,) = (plan(network, stretch) for stretch in stretches(network).stretches)
-    assert Digits(network, [one]).rounding(one).ratio < 1.0
+    assert Digits(network).rounding(one).ratio < 1.0
     assert collapse(model).after.heavy == 1
 
 

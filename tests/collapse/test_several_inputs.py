@@ -104,7 +104,7 @@ def test_a_transformer(tmp_path):
 
 
 def test_whole_numbers_stay_in_the_table_that_they_index():
-    from unbend.collapse.certify.probes import input_probes, sized
+    from unbend.collapse.write.probes import input_probes, sized
 
     network = next(sized(read(transformer())))
     for group in input_probes(network, 0, {}):
@@ -130,7 +130,7 @@ def test_a_number_that_is_compared_takes_that_value():
     rate = given(graph, "rate", TensorProto.INT64, [])
     high = graph("Where", graph("Equal", rate, np.array(16000)), np.array(2.0), np.array(1.0))
     network = read(graph.model(graph("Mul", "x", high)))
-    from unbend.collapse.certify.probes import input_probes
+    from unbend.collapse.write.probes import input_probes
 
     assert all((group["rate"] == 16000).all() for group in input_probes(network, 0, {}))
 
@@ -168,7 +168,7 @@ def test_a_sum_over_the_rows_is_no_identity(tmp_path):
 
 def test_lengths_of_which_nothing_is_left_are_passed_over():
     """A window of 200 numbers has no place in 32."""
-    from unbend.collapse.certify.probes import sized
+    from unbend.collapse.write.probes import sized
 
     graph = Graph("N", "L")
     frames = graph("Slice", "x", np.array([199]), np.array([2**31]), np.array([1]))

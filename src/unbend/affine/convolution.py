@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -218,6 +218,17 @@ class Convolution(LinearMap):
         for number, slices in self._taps():
             windows[:, :, number] = padded[(..., *slices)]
         return windows.reshape(len(padded), self.groups, -1, self._positions)
+
+    def windows(self, x: np.ndarray, some: Callable[[int], np.ndarray]) -> np.ndarray:
+        """(groups, windows, in / groups · taps): what the output sees at the places that `some` picks of all."""
+        images, places = x.reshape(-1, *self.source[1:]), some(self._positions)
+        found = np.empty((len(images), self.source[1], math.prod(self.stored.shape[2:]), len(places)))
+        for i, image in enumerate(images):
+            padded = self._padded(image[None])[0]
+            for number, slices in self._taps():
+                found[i, :, number] = padded[(..., *slices)].reshape(self.source[1], -1)[:, places]
+        grouped = found.reshape(len(images), self.groups, -1, len(places))
+        return grouped.transpose(1, 0, 3, 2).reshape(self.groups, -1, grouped.shape[2])
 
     def _overlapped(self, windows: np.ndarray) -> np.ndarray:
         """The transpose of `_windows`: what falls on the same padded position is added up."""

@@ -26,8 +26,8 @@ from unbend.collapse.certify.bound import Bound, bound
 from unbend.collapse.certify.evidence import SIZES_TRIED, Evidence, evidence
 from unbend.collapse.certify.half import Half
 from unbend.collapse.certify.lipschitz import carries
-from unbend.collapse.certify.probes import sized
 from unbend.collapse.find.stretches import inverse
+from unbend.collapse.write.probes import sized
 from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, input_shapes
 from unbend.network.external import data_files

@@ -17,11 +17,11 @@ import onnx_ir as ir
 
 from unbend.affine import Affine
 from unbend.collapse.certify.precision import op_by_op
-from unbend.collapse.certify.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.certify.witness import Run, cut, witness
 from unbend.collapse.find.mixings import as_given
 from unbend.collapse.find.size import size
 from unbend.collapse.find.stretches import stretches, values_of
+from unbend.collapse.write.probes import TOGETHER, Group, input_probes, probes, scalers_of, sized, together
 from unbend.collapse.write.rewrite import Plan
 from unbend.collapse.write.rounding import is_half
 from unbend.errors import ModelError

@@ -10,37 +10,22 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
 
 import numpy as np
 import onnx_ir as ir
 
-from unbend.collapse.certify.probes import MAX_NUMBERS, input_probes
 from unbend.collapse.certify.reach import Collapsed, Original
 from unbend.collapse.certify.settled import is_settled, note, settled
-from unbend.collapse.find.stretches import inverse, values_of
+from unbend.collapse.find.stretches import values_of
+from unbend.collapse.write.activations import activations
 from unbend.collapse.write.rewrite import Plan
 from unbend.collapse.write.rounding import is_half
 from unbend.document import number
-from unbend.errors import ModelError
-from unbend.network import Network, evaluate
+from unbend.network import Network
 from unbend.network.evaluate import node_values
-from unbend.network.graph import is_float
-from unbend.network.local import Unsupported
 
 ALLOWED = 1.1
 """A collapsed stretch may be this many times as far from the truth: with other inputs the share changes as much."""
-
-ROWS = 64
-"""At most so many rows are run, fewer of a large network."""
-
-FEWEST = 2
-
-MOST_WORK = 1 << 26
-"""Rows of more multiplications than this are not run: each form is run several times."""
-
-MAX_WHOLE = 1 << 32
-"""Stretches of a network of more multiplications for a row are run on random numbers, not on its own activations."""
 
 
 @dataclass(frozen=True)
@@ -69,11 +54,9 @@ class Rounding:
 
 @dataclass(eq=False)
 class Digits:
-    """What the stretches of one network lose to rounding, each run once; `plans` are those that are asked about."""
+    """What the stretches of one network lose to rounding, each run once."""
 
     network: Network
-    plans: Sequence[Plan]
-    seed: int = 0
     known: dict[Plan, str] = field(default_factory=dict)
 
     def lost(self, plan: Plan) -> str:
@@ -114,60 +97,13 @@ class Digits:
             return Rounding.of([(truth[name], own[name], new[name]) for name in plan.stretch.outputs])
 
     def sources(self, plan: Plan) -> dict[str, np.ndarray]:
-        """Rows of the values that the stretch starts from, as they are in the network, in the units that it reads.
-
-        They are not rounded in those units: that error belongs to what makes them.
-        """
-        form, found = Original(self.network, plan.stretch), {}
-        for name in plan.stretch.sources:
-            rows = self._activations[name] if name in self._activations else self._random(name)
-            rows, turn = form.cast(rows, name), plan.stretch.inward.get(name)
-            found[name] = rows if turn is None else inverse(turn).apply(rows)
-        return found
-
-    @cached_property
-    def inputs(self) -> dict[str, np.ndarray] | None:
-        """The user's rows of the network's inputs or random ones; None if it is too large to be run whole."""
-        if self._macs > MAX_WHOLE:
-            return None
-        try:
-            groups = input_probes(self.network, self._macs, {})
-        except ModelError:
-            return None
-        if self.network.examples:
-            return {name: rows.astype(np.float64) for name, rows in groups[-1].items()}
-        return {name: self._rows_like(rows) for name, rows in groups[0].items()}
-
-    def _rows_like(self, some: np.ndarray) -> np.ndarray:
-        """More rows than some: whole numbers again and again, others random, as their type holds them."""
-        if not is_float(some.dtype):
-            return some[np.arange(self._rows) % len(some)].astype(np.float64)
-        rows = np.random.default_rng(self.seed).standard_normal((self._rows, *some.shape[1:]))
-        return rows.astype(some.dtype).astype(np.float64)
-
-    @cached_property
-    def _activations(self) -> dict[str, np.ndarray]:
-        """What the stretches start from for random rows of the network's inputs; nothing where nobody knows that."""
-        names = {name for one in self.plans for name in one.stretch.sources}
-        if self.inputs is None:
-            return {}
-        try:
-            return evaluate(self.network, self.inputs, names)
-        except (ModelError, Unsupported):
-            return {}
-
-    @cached_property
-    def _rows(self) -> int:
-        """As many as are run in little time; a large network makes many numbers of one row."""
-        numbers = sum(math.prod(self.network.shapes[name]) for one in self.plans for name in one.stretch.sources)
-        return int(np.clip(min(MAX_NUMBERS // max(numbers, 1), MOST_WORK // max(self._macs, 1)), FEWEST, ROWS))
+        """Rows of the values that the stretch starts from, on which no weight was rounded."""
+        return activations(self.network).judging(self.network, plan.stretch)
 
     @property
-    def _macs(self) -> int:
-        return sum(one.before.macs for one in self.plans)
-
-    def _random(self, name: str) -> np.ndarray:
-        return np.random.default_rng(self.seed).standard_normal((self._rows, *self.network.shapes[name]))
+    def inputs(self) -> dict[str, np.ndarray] | None:
+        """Rows of the network's inputs on which none was either; None if it is too large to be run whole."""
+        return activations(self.network).judged_inputs
 
 
 def op_by_op(network: Network, rows: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

@@ -16,9 +16,9 @@ from unbend import progress
 from unbend.collapse.certify.certificate import Certificate, certify
 from unbend.collapse.certify.half import half
 from unbend.collapse.certify.precision import Digits
-from unbend.collapse.certify.probes import scaler_nodes
 from unbend.collapse.choose.measured import Planner
 from unbend.collapse.choose.sharing import STAYS, unfounded
+from unbend.collapse.write.probes import scaler_nodes
 from unbend.collapse.write.rewrite import Plan, rewrite
 from unbend.collapse.write.write import Overflow
 from unbend.errors import ModelError
@@ -47,7 +47,7 @@ def _written(network: Network, plans: Sequence[Plan], planner: Planner) -> Writt
     chosen = [one for one in plans if one.collapses]
     if not chosen:
         return Written(network.model, tuple(plans))
-    found = _Holding(network, planner, Digits(network, chosen))
+    found = _Holding(network, planner, Digits(network))
     found.add(chosen)
     settled = tuple(found.outcomes.get(one, one) for one in plans)
     if found.written is None:

@@ -17,10 +17,10 @@ import onnx_ir as ir
 
 from unbend import progress
 from unbend.affine import Diagonal
-from unbend.collapse.certify.probes import MAX_WORK, Group, input_probes, probes, sized
 from unbend.collapse.certify.witness import cut
 from unbend.collapse.choose.timing import FEWEST_ROUNDS, Meter, Timing, by_onnxruntime
 from unbend.collapse.find.stretches import Stretch
+from unbend.collapse.write.probes import MAX_WORK, Group, input_probes, probes, sized
 from unbend.collapse.write.rewrite import Plan, rewrite
 from unbend.collapse.write.write import Overflow
 from unbend.document import number

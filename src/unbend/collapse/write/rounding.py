@@ -64,12 +64,12 @@ def rounded_rows(weights: np.ndarray, dtype: np.dtype) -> np.ndarray:
     if not is_half(dtype) or width < FEWEST or not np.isfinite(nearest).all():
         return nearest
     step = max(1, BLOCK // width)
-    blocks = [_Choice.of(weights[i : i + step], nearest[i : i + step]) for i in range(0, len(weights), step)]
+    blocks = [Choice.of(weights[i : i + step], nearest[i : i + step]) for i in range(0, len(weights), step)]
     return np.concatenate([block.rows() for block in blocks])
 
 
 @dataclass(frozen=True, eq=False)
-class _Choice:
+class Choice:
     """What weights are rounded to, and the neighbour on the other side of each that they could be rounded to."""
 
     exact: np.ndarray
@@ -77,10 +77,17 @@ class _Choice:
     other: np.ndarray
 
     @staticmethod
-    def of(exact: np.ndarray, nearest: np.ndarray) -> _Choice:
+    def of(exact: np.ndarray, chosen: np.ndarray) -> Choice:
+        """From one of the two neighbours of each; a number of the type has no other, nor has one at its end."""
         with np.errstate(over="ignore", under="ignore"):
-            towards = np.where(nearest.astype(np.float64) > exact, -np.inf, np.inf).astype(nearest.dtype)
-            return _Choice(exact, nearest, np.nextafter(nearest, towards))
+            towards = np.where(chosen.astype(np.float64) > exact, -np.inf, np.inf).astype(chosen.dtype)
+            other = np.nextafter(chosen, towards)
+        return Choice(exact, chosen, np.where(np.isfinite(other) & (chosen != exact), other, chosen))
+
+    @property
+    def error(self) -> np.ndarray:
+        """What rounding adds to each."""
+        return self.chosen.astype(np.float64) - self.exact
 
     def rows(self) -> np.ndarray:
         """The weights with their taps balanced channel by channel, and then whole rows."""
@@ -89,16 +96,21 @@ class _Choice:
         by_channel = self.shaped(taps).balanced(PIXEL, CHANNEL) if taps[2] >= FEWEST else self
         return by_channel.shaped(row).balanced(PIXEL + CHANNEL, MEAN).chosen.reshape(own)
 
-    def shaped(self, shape: tuple[int, ...]) -> _Choice:
+    def shaped(self, shape: tuple[int, ...]) -> Choice:
         """The same numbers along other axes."""
-        return _Choice(self.exact.reshape(shape), self.chosen.reshape(shape), self.other.reshape(shape))
+        return Choice(self.exact.reshape(shape), self.chosen.reshape(shape), self.other.reshape(shape))
 
-    def balanced(self, spread: float, common: float) -> _Choice:
+    def beside(self, more: Choice) -> Choice:
+        """These numbers and more behind them along the last axis."""
+        pairs = zip((self.exact, self.chosen, self.other), (more.exact, more.chosen, more.other), strict=True)
+        return Choice(*(np.concatenate(pair, axis=-1) for pair in pairs))
+
+    def balanced(self, spread: float, common: float) -> Choice:
         """Some numbers the other way, so that spread · Σd² + common · (Σd)² is small along the last axis."""
-        error = self.chosen.astype(np.float64) - self.exact
+        error = self.error
         total = error.sum(axis=-1, keepdims=True)
         step = np.abs(self.other.astype(np.float64) - self.chosen.astype(np.float64))
-        helps = (error * total > 0) & np.isfinite(step)
+        helps = (error * total > 0) & (step > 0)
         step = np.where(helps, step, 0.0)
         worse = step * (step - 2.0 * np.abs(error))
         order = np.argsort(np.where(helps, step - 2.0 * np.abs(error), np.inf), axis=-1, kind="stable")
@@ -107,4 +119,4 @@ class _Choice:
         count = np.concatenate([common * total**2, loss], axis=-1).argmin(axis=-1)
         place = np.argsort(order, axis=-1, kind="stable")
         turned = helps & (place < count[..., None])
-        return _Choice(self.exact, np.where(turned, self.other, self.chosen), np.where(turned, self.chosen, self.other))
+        return Choice(self.exact, np.where(turned, self.other, self.chosen), np.where(turned, self.chosen, self.other))

@@ -16,7 +16,9 @@ from unbend.collapse.find.stretches import Stretch, in_new_units, in_own_units, 
 from unbend.collapse.reduce.elsewhere import Elsewhere, Fixed, covered, moved
 from unbend.collapse.reduce.reduce import Edge, Reduction
 from unbend.collapse.reduce.target import LEFT_OUT, slack
-from unbend.collapse.write.write import as_written
+from unbend.collapse.write.activations import Activations, activations
+from unbend.collapse.write.rounding import is_half
+from unbend.collapse.write.write import Seen, as_written, in_nodes
 from unbend.network import Network
 
 AGREES = 1e-9
@@ -35,6 +37,7 @@ class Trial:
     """The run of both forms: `edges` is what is left to run, `done` the edges that ran, as they will be written.
 
     What rounding left of numbers may be `settled`, which moves an output by at most this share of the largest.
+    In half precision weights are rounded on rows of `activations`.
     """
 
     network: Network
@@ -43,12 +46,12 @@ class Trial:
     edges: list[Edge]
     done: list[Edge] = field(default_factory=list)
     settled: float = 0.0
+    activations: Activations | None = None
 
     def run(self) -> str:
         """Why the two forms are not the same; empty if they are."""
-        rng = np.random.default_rng(0)
-        new = {name: rng.standard_normal((ROWS, *self.network.shapes[name])) for name in self.stretch.sources}
-        own, outputs = in_own_units(self.stretch, new), set(self.stretch.outputs)
+        tried = self._random()
+        new, own, outputs = self._with_activations(tried), in_own_units(self.stretch, tried), set(self.stretch.outputs)
         last = _last_read(self.stretch, self.edges)
         for at, (node, answers) in enumerate(zip(self.stretch.nodes, self.stretch.locals, strict=True)):
             for name, one in zip(node.outputs, answers, strict=False):
@@ -57,21 +60,41 @@ class Trial:
                     new[name] = through(node, one, new)
                 elif (value := self._made(name, new)) is not None:
                     new[name] = value
-                if name in outputs and not _agree(in_new_units(self.stretch, name, own), new[name], self.settled):
+                alone = new[name][:ROWS] if name in outputs else None
+                if alone is not None and not _agree(in_new_units(self.stretch, name, own), alone, self.settled):
                     return f"its certificate failed at {name}"
             for values in (own, new):
                 _forget(values, last, at)
         return ""
+
+    def _random(self) -> Values:
+        rng = np.random.default_rng(0)
+        return {name: rng.standard_normal((ROWS, *self.network.shapes[name])) for name in self.stretch.sources}
+
+    def _with_activations(self, tried: Values) -> Values:
+        """The random rows and those on which weights are rounded behind them."""
+        seen = self.activations.fitting(self.stretch) if self.activations is not None else None
+        return tried if seen is None else {name: np.concatenate([rows, seen[name]]) for name, rows in tried.items()}
 
     def _made(self, name: str, values: Values) -> np.ndarray | None:
         """The value that the reduced form makes; its edges become those that are written."""
         terms = []
         while self.edges and self.edges[0].target == name:
             edge = self.edges.pop(0)
-            terms.append(_along(edge, values))
-            dtype = self.network.types.get(edge.target, np.dtype(np.float32))
-            self.done.append(replace(edge, steps=as_written(edge.steps, dtype)))
+            terms.append(self._along(edge, values[edge.source]))
         return sum(terms, start=self.graph.offsets[name]) if terms else None
+
+    def _along(self, edge: Edge, y: np.ndarray) -> np.ndarray:
+        """What the edge makes of a value; its steps become those that are written."""
+        dtype, steps = self.network.types.get(edge.target, np.dtype(np.float32)), []
+        for step in in_nodes(edge.steps):
+            steps.append(as_written(step, dtype, self._seen(y)))
+            y = step.affine.apply(y)
+        self.done.append(replace(edge, steps=tuple(steps)))
+        return y
+
+    def _seen(self, y: np.ndarray) -> Seen | None:
+        return Seen(y[ROWS:], self.activations.width) if self.activations is not None and len(y) > ROWS else None
 
 
 def tried(
@@ -84,7 +107,8 @@ def tried(
     settled = slack(rules, graph.target.unit) + (graph.target.unit if LEFT_OUT in rules else 0.0)
     if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, settled)):
         return [], reason
-    trial = Trial(network, stretch, graph, edges, settled=settled)
+    half = any(is_half(network.types.get(edge.target, np.dtype(np.float32))) for edge in edges)
+    trial = Trial(network, stretch, graph, edges, settled=settled, activations=activations(network) if half else None)
     reason = trial.run()
     return ([], reason) if reason else (trial.done, "")
 
@@ -134,10 +158,3 @@ def _last_read(stretch: Stretch, edges: Sequence[Edge]) -> Mapping[str, int]:
 def _forget(values: Values, last: Mapping[str, int], at: int) -> None:
     for name in [name for name in values if last.get(name, at) <= at]:
         del values[name]
-
-
-def _along(edge: Edge, values: Values) -> np.ndarray:
-    y = values[edge.source]
-    for step in edge.steps:
-        y = step.affine.apply(y)
-    return y

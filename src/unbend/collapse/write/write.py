@@ -7,7 +7,7 @@ and outputs stay.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -30,7 +30,8 @@ from unbend.affine.border import adds_ones, is_only_ones
 from unbend.affine.left import left_product
 from unbend.affine.numbers import Stored, numbers
 from unbend.collapse.reduce.steps import Step, parts, pieces
-from unbend.collapse.write.rounding import rounded_rows
+from unbend.collapse.write.descent import fitted
+from unbend.collapse.write.rounding import is_half, rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
 
@@ -51,15 +52,27 @@ class Overflow(Exception):
     """A merged number does not fit into the tensor's type."""
 
 
-def as_written(steps: Sequence[Step], dtype: np.dtype) -> tuple[Step, ...]:
-    """The steps as nodes of the file, one for each, with the numbers that are stored: rounded once to `dtype`."""
-    return tuple(_as_written(one, dtype) for step in steps for one in pieces(step) or [step])
+@dataclass(frozen=True, eq=False)
+class Seen:
+    """Rows of what a map reads, on which its weights are rounded, `width` columns of them at a time."""
+
+    rows: np.ndarray
+    width: int
 
 
-def _as_written(step: Step, dtype: np.dtype) -> Step:
+def in_nodes(steps: Sequence[Step]) -> Iterator[Step]:
+    """The steps as nodes of the file, one for each."""
+    return (one for step in steps for one in pieces(step) or [step])
+
+
+def as_written(step: Step, dtype: np.dtype, seen: Seen | None = None) -> Step:
+    """A node of the file with the numbers that are stored: rounded once to `dtype`."""
     if step.node is not None:
         return step
-    return replace(step, affine=Affine(_rounded(step.affine.linear, dtype), stored(step.affine.offset, dtype)))
+    found = Affine(_rounded(step.affine.linear, dtype), step.affine.offset)
+    if seen is not None:
+        found = _fitted(step.affine, found.linear, seen)
+    return replace(step, affine=Affine(found.linear, stored(found.offset, dtype)))
 
 
 def stored(offset: np.ndarray, dtype: np.dtype) -> np.ndarray:
@@ -67,19 +80,32 @@ def stored(offset: np.ndarray, dtype: np.dtype) -> np.ndarray:
     return _cast(offset, dtype).astype(np.float64) if offset.any() else offset
 
 
+def _fitted(affine: Affine, linear: LinearMap, seen: Seen) -> Affine:
+    """The map with the rounded weights of `linear`; in half precision with those that are better on what was seen."""
+    if isinstance(linear, Dense | Convolution):
+        start = linear.stored
+        if isinstance(start, np.ndarray) and is_half(start.dtype):
+            weights, offset = fitted(affine, start, seen.rows, seen.width)
+            return Affine(_with_weights(linear, weights), offset)
+    return Affine(linear, affine.offset)
+
+
 def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
     if is_means(linear):
         return linear
-    if isinstance(linear, Dense):
-        weight = _weights(linear.weight, dtype)
-        return Dense(weight if len(linear.in_shape) == 2 else np.asfortranarray(weight), linear.leading)
-    if isinstance(linear, Convolution):
-        return linear.with_kernel(_weights(linear.kernel, dtype))
+    if isinstance(linear, Dense | Convolution):
+        return _with_weights(linear, _weights(linear.weight if isinstance(linear, Dense) else linear.kernel, dtype))
     if isinstance(linear, Transposed) and isinstance(linear.of, Convolution):
         return Transposed(linear.of.with_kernel(_cast(linear.of.kernel, dtype)))
     if isinstance(linear, Diagonal):
         return Diagonal(_cast(linear.scale, dtype).astype(np.float64), linear.shape)
     return Chain(tuple(_rounded(one, dtype) for one in linear.maps)) if isinstance(linear, Chain) else linear
+
+
+def _with_weights(linear: Dense | Convolution, weights: np.ndarray) -> Dense | Convolution:
+    if isinstance(linear, Convolution):
+        return linear.with_kernel(weights)
+    return Dense(weights if len(linear.in_shape) == 2 else np.asfortranarray(weights), linear.leading)
 
 
 def _weights(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
