@@ -237,6 +237,7 @@ def test_what_it_is_at_is_heard():
     assert said[-1] == "timing the network before and after"
 
 
+@pytest.mark.usefixtures("any_digits")
 def test_bfloat16_is_not_timed_and_the_report_says_why():
     graph = Graph("N", 4, dtype=np.dtype(ml_dtypes.bfloat16))
     exact = np.ones((4, 6)), np.ones((6, 3))  # whatever else half precision may cost

@@ -232,6 +232,7 @@ def test_another_reader_that_bends_keeps_the_scale():
     assert "Mul" in ops(collapsed(model))
 
 
+@pytest.mark.usefixtures("any_digits")
 def test_half_precision_goes_through_as_well():
     graph = Graph("N", IMAGE, 4, IMAGE, dtype=np.float16)
     value = graph("Mul", graph("Relu", graph("Conv", "x", a(IMAGE, IMAGE, 1, 1), a(IMAGE))), PER_CHANNEL)

@@ -11,15 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-import onnx_ir as ir
 
-from unbend.collapse.certify.precision import Digits, Rounding, op_by_op, relative
+from unbend.collapse.certify.precision import Digits, Rounding, relative
 from unbend.collapse.certify.reach import Collapsed, Original
 from unbend.collapse.find.stretches import Stretch, in_new_units, in_own_units, through, values_of
 from unbend.collapse.write.rewrite import Plan
-from unbend.errors import ModelError
-from unbend.network import evaluate, network_of
-from unbend.network.local import Unsupported
 
 SMALL = 0.3
 """A branch that makes a larger share than this of its sum loses no more by the merge than the rest does."""
@@ -51,30 +47,14 @@ class Half:
     branch: Branch | None = None
 
 
-def half(digits: Digits, plans: Sequence[Plan], collapsed: ir.Model) -> Half | None:
+def half(digits: Digits, plans: Sequence[Plan]) -> Half | None:
     """What there is to say; None for a network of which nothing in half precision was rewritten."""
     written = [one for one in plans if digits.half(one)]
     if not written:
         return None
     small = min((one for each in written for one in _small(digits, each)), key=lambda one: one.share, default=None)
     kinds = " and ".join(sorted({digits.half(one) for one in written}))
-    return Half(kinds, _whole(digits, collapsed), None if small is None else small.branch(digits))
-
-
-def _whole(digits: Digits, collapsed: ir.Model) -> Rounding | None:
-    """Both networks on the same rows, what each op makes rounded to its type."""
-    network, rows = digits.network, digits.inputs
-    if rows is None:
-        return None
-    try:
-        with np.errstate(all="ignore"):
-            truth = evaluate(network, rows)
-            own, new = (op_by_op(one, rows) for one in (network, network_of(collapsed.clone(), network.name)))
-            return Rounding.of(
-                [(truth[name], own[name], new[name]) for name in truth if new[name].shape == own[name].shape]
-            )
-    except (ModelError, Unsupported, KeyError):
-        return None
+    return Half(kinds, digits.whole(plans), None if small is None else small.branch(digits))
 
 
 @dataclass(frozen=True, eq=False)

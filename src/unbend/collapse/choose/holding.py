@@ -54,7 +54,7 @@ def _written(network: Network, plans: Sequence[Plan], planner: Planner) -> Writt
         return Written(network.model, settled)
     model, certificate = found.written
     found.digits.note(model)
-    return Written(model, settled, replace(certificate, half=half(found.digits, found.good, model)))
+    return Written(model, settled, replace(certificate, half=half(found.digits, found.good)))
 
 
 @dataclass(eq=False)
@@ -73,7 +73,7 @@ class _Holding:
 
     def add(self, plans: Sequence[Plan]) -> None:
         """Keep what holds of `plans` beside what holds already, and does not lose digits."""
-        lost = {one: reason for one in plans if (reason := self.digits.lost(one))}
+        lost = self.digits.lost(plans, self.good)
         if plans := [one for one in plans if one not in lost]:
             self._add(plans)
         for one, reason in lost.items():
@@ -101,7 +101,7 @@ class _Holding:
             self._apart(one, reason)
             return
         other = self.planner(one.stretch, scalers) if (scalers := scaler_nodes(one.stretch)) else one
-        if other is one or not other.collapses or self.digits.lost(other):
+        if other is one or not other.collapses or self.digits.lost([other], self.good):
             return
         again = _try(self.network, [*self.good, other])
         if not isinstance(again, str):
