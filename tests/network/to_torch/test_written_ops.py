@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pkgutil
+
 import numpy as np
 import onnx
 import op_contract
@@ -9,13 +11,14 @@ import pytest
 from written import ORACLES, SINGLE, a, assert_near, by_reference, by_torch, case, rng, runs, whole
 
 from unbend.errors import ModelError
+from unbend.network import to_torch
 from unbend.network.to_torch import table
 
 pytestmark = pytest.mark.torch
 
 NOT_WRITTEN = {
     "BiasGelu", "CenterCropPad", "Compress", "FastGelu", "GatherND", "LinearRegressor", "LpPool", "QuickGelu", "Scaler",
-    "ScatterElements", "ScatterND",
+    "Scatter", "ScatterElements", "ScatterND",
 }  # fmt: skip
 """Ops that the op table knows, and torch has no layer or plain function for."""
 
@@ -27,6 +30,7 @@ REFUSED = {
     "GatherElements": "counts places from the end",
     "MaxPool": "no torch layer gives y1 of example",
     "Resize": "takes pixels by",
+    "Upsample": "takes pixels by linear, asymmetric",
     "Shrink": "shrinks by",
 }
 """What nodes do that torch has no layer or plain function for, though it has one for their op."""
@@ -183,6 +187,14 @@ CASES = [
     case("Resize", FREE, None, np.array([1, 1, 3, 2], np.float32), mode="nearest"),
     case("Resize", IMAGE, None, None, whole(5, 12), axes=[2, 3], mode="linear",
          coordinate_transformation_mode="align_corners"),
+    case("Upsample", IMAGE, SCALES, opset=9, without="reference: by whole factors only"),
+    case("Upsample", FREE, scales=[1.0, 1.0, 2.0, 3.0], opset=7, without="reference: no attribute"),
+    case("Resize", IMAGE, SCALES, opset=10, without="reference: takes them for a roi"),
+    case("Softmax", ("N", 4, 5), opset=12, without="reference: along one axis"),
+    case("LogSoftmax", ("N", 4, "L"), axis=-2, opset=11, without="reference: along one axis"),
+    case("Clip", ("N", 6), min=-0.5, opset=10),
+    case("Slice", ("N", 9, 8), starts=[1, -3], ends=[-1, 100], axes=[1, 2], opset=9),
+    case("Pad", IMAGE, pads=[0, 0, 1, 2, 0, 0, 3, 0], value=0.5, opset=10),
     case("Resize", IMAGE, None, np.array([2, 2], np.float32), axes=[2, 3], mode="cubic", single=5e-5),
     *(case(name, ("N", 3, 4), whole(1, -1) if at == "input" else None, keepdims=keep, within=(0.5, 2),
            opset=18, **({"axes": [1, -1]} if at == "attribute" else {}))
@@ -236,6 +248,11 @@ def test_case(one, oracle, dtype):
         feed = one.feed(dtype, **lengths)
         tolerance = one.exact if oracle is by_reference else one.single
         assert_near(by_torch(model, feed), oracle(model, feed), tolerance)
+
+
+def test_every_file_writes_ops():
+    files = {info.name for info in pkgutil.iter_modules(to_torch.__path__)} - {"writer", "lengths", "names", "windows"}
+    assert {write.__module__.rpartition(".")[2] for write in table().values()} == files
 
 
 def test_every_writer_has_a_case():

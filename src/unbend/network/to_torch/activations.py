@@ -10,7 +10,9 @@ import torch
 
 from unbend.network.graph import Node
 from unbend.network.ops import real
+from unbend.network.ops.softmax import ALONG_ONE
 from unbend.network.to_torch import writes
+from unbend.network.to_torch.lengths import size_of
 from unbend.network.to_torch.writer import Writer, floating
 
 PLAIN = {
@@ -126,16 +128,25 @@ def _is_per_channel(shape: tuple[int, ...], rank: int) -> bool:
 
 @writes("Softmax", "LogSoftmax")
 def softmax(writer: Writer, node: Node) -> Any:
-    """y = eˣ / Σ eˣ along an axis, or its logarithm."""
+    """y = eˣ / Σ eˣ along an axis, or its logarithm; in old opsets along all axes from one on."""
     kind = torch.nn.LogSoftmax if node.op_type == "LogSoftmax" else torch.nn.Softmax
-    return writer.layer(node, kind(dim=node.attribute("axis", -1)))
+    if node.version >= ALONG_ONE:
+        return writer.layer(node, kind(dim=node.attribute("axis", -1)))
+    rank = len(writer.axes(node.inputs[0]))
+    axis = node.attribute("axis", 1) % rank
+    if axis == rank - 1:
+        return writer.layer(node, kind(dim=-1))
+    together = writer.call(torch.flatten, writer.value(node.inputs[0]), axis)
+    shape = tuple(size_of(writer, node.inputs[0], i) for i in range(rank))
+    return writer.call(torch.reshape, writer.layer(node, kind(dim=-1), together), shape)
 
 
 @writes("Clip")
 def clip(writer: Writer, node: Node) -> Any:
     """y = x between two bounds, of which both may be left out."""
-    bounds = [writer.input(node, i) for i in (1, 2)]
-    if not any(bounds):
-        return writer.value(node.inputs[0])
-    low, high = (writer.operand(node, i) if name else None for i, name in enumerate(bounds, 1))
-    return writer.call(torch.clamp, writer.value(node.inputs[0]), low, high)
+    low, high = (
+        writer.operand(node, i) if writer.input(node, i) else node.attribute(name)
+        for i, name in enumerate(("min", "max"), 1)
+    )
+    x = writer.value(node.inputs[0])
+    return x if low is None and high is None else writer.call(torch.clamp, x, low, high)

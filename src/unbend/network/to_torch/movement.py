@@ -99,7 +99,8 @@ def split(writer: Writer, node: Node) -> Any:
 @writes("Slice")
 def cut(writer: Writer, node: Node) -> Any:
     """A part of a value along axes; backwards through its mirror image."""
-    starts, ends, axes, steps = (writer.numbers(node, i) for i in range(1, 5))
+    starts, ends, axes = (_given(writer, node, i, name) for i, name in enumerate(("starts", "ends", "axes"), 1))
+    steps = writer.numbers(node, 4)
     assert starts is not None
     assert ends is not None
     value, rank = writer.value(node.inputs[0]), len(writer.axes(node.inputs[0]))
@@ -157,14 +158,15 @@ MODES = {"reflect": "reflect", "edge": "replicate", "wrap": "circular"}
 def pad(writer: Writer, node: Node) -> Any:
     """x with a border, of a number or of numbers of its own."""
     x, rank = node.inputs[0], len(writer.axes(node.inputs[0]))
-    widths, axes = writer.numbers(node, 1) or [], writer.numbers(node, 3)
+    widths, axes = _given(writer, node, 1, "pads") or [], writer.numbers(node, 3)
     pairs: list[tuple[Number, Number]] = [(0, 0)] * rank
     half = len(widths) // 2
     for axis, first, last in zip(axes or range(rank), widths[:half], widths[half:], strict=True):
         pairs[int(axis)] = first, last  # type: ignore[arg-type]
     mode, fill = node.attribute("mode", "constant"), writer.constant(node, 2)
     if mode == "constant":
-        return padded(writer, writer.value(x), pairs, 0.0 if fill is None else fill.reshape(()).item())
+        number = node.attribute("value", 0.0) if fill is None else fill.reshape(()).item()
+        return padded(writer, writer.value(x), pairs, number)
     first = min(next((axis for axis, pair in enumerate(pairs) if pair != (0, 0)), 2), 2)  # torch pads the last axes
     if not 1 <= first < rank <= first + 3 or any(isinstance(one, int) and one < 0 for pair in pairs for one in pair):
         raise writer.refusal(node, "repeats numbers along the first axis, or cuts off")

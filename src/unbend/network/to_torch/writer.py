@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ast
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -19,14 +17,7 @@ from unbend.network.lengths import at_lengths
 from unbend.network.reference import run_node
 from unbend.network.to_torch import table
 from unbend.network.to_torch.lengths import Number, counted
-
-SCOPES = "pkg.torch.onnx.name_scopes"
-"""Where torch's exporter says which module of the user's a node comes from."""
-CLASSES = "pkg.torch.onnx.class_hierarchy"
-"""Where it says of which class that is."""
-
-GENERIC = re.compile(r"val_\d+")
-"""What torch's exporter calls values that have no name; it cannot export a buffer that is called so."""
+from unbend.network.to_torch.names import Parts, name_of, path_of
 
 
 @dataclass
@@ -42,11 +33,10 @@ class Writer:
     nodes: tuple[Node, ...]
     constants: dict[str, np.ndarray]
     partial: dict[str, PartialShape]
-    root: torch.nn.Module = field(default_factory=torch.nn.Module)
+    parts: Parts = field(default_factory=Parts)
     graph: torch.fx.Graph = field(default_factory=torch.fx.Graph)
     values: dict[str, torch.fx.Node] = field(default_factory=dict)
     lengths: dict[str, np.ndarray] = field(default_factory=dict)
-    taken: set[str] = field(default_factory=set)
     shared: list[tuple[np.ndarray, torch.nn.Parameter]] = field(default_factory=list)
 
     @classmethod
@@ -61,14 +51,14 @@ class Writer:
     def module(self) -> torch.fx.GraphModule:
         """All of the network."""
         for port in self.network.inputs:
-            self.values[port.name] = self.graph.placeholder(self.fresh(_name(port.name)))
+            self.values[port.name] = self.graph.placeholder(self.parts.fresh(name_of(port.name)))
         for node in self.nodes:
             if not any(name in self for name in node.outputs):
                 self._write(node)
         outputs = tuple(self.value(value.name or "") for value in self.network.model.graph.outputs)
         self.graph.output(outputs[0] if len(outputs) == 1 else outputs)
         self.graph.lint()
-        module = torch.fx.GraphModule(self.root, self.graph, "Collapsed").eval()
+        module = torch.fx.GraphModule(self.parts.root, self.graph, "Collapsed").eval()
         module.graph.eliminate_dead_code()  # lengths that turned out to be needless, and layers that only gave those
         module.delete_all_unused_submodules()
         module.recompile()
@@ -91,7 +81,7 @@ class Writer:
         if node.source is None or not all(name in self.constants for name in node.inputs if name):
             return False
         made = run_node(node.source, [self.constants.get(name) for name in node.inputs])
-        self.constants.update(zip(node.outputs, made or [], strict=False))
+        self.constants.update({name: one for name, one in zip(node.outputs, made or [], strict=False) if name})
         return made is not None
 
     # What a value is.
@@ -103,7 +93,7 @@ class Writer:
         if name in self.lengths:
             self.values[name] = self.call(torch.tensor, self.lengths[name].tolist(), device=self.device)
         elif name in self.constants:
-            self.values[name] = self._buffer(name)
+            self.values[name] = self.graph.get_attr(self.parts.add_buffer(name, self.tensor(self.constants[name])))
         else:
             raise ModelError(
                 f"no torch layer gives {name or 'a value without a name'} of {self.network.name}",
@@ -206,9 +196,7 @@ class Writer:
         for name, array in parameters.items():
             if array is not None:
                 setattr(layer, name, self.parameter(array))
-        path = self.fresh(self._path(node, layer))
-        owner, leaf = self._place(path)
-        owner.add_module(leaf, layer)
+        path = self.parts.add_layer(path_of(node, layer), layer)
         return self.graph.call_module(path, (self.value(node.inputs[0]) if source is None else source,))
 
     def parameter(self, array: np.ndarray) -> torch.nn.Parameter:
@@ -236,77 +224,6 @@ class Writer:
     def dtype(self, dtype: Any) -> torch.dtype:
         """torch's name for a type of NumPy's."""
         return self.tensor(np.empty(0, dtype)).dtype
-
-    def _buffer(self, name: str) -> torch.fx.Node:
-        path = "constant" if GENERIC.fullmatch(name) else ".".join(map(_name, name.split(".")))
-        path = self.fresh(path)
-        owner, leaf = self._place(path)
-        owner.register_buffer(leaf, self.tensor(self.constants[name]))
-        return self.graph.get_attr(path)
-
-    # What it is called.
-
-    def _path(self, node: Node, layer: torch.nn.Module) -> str:
-        """The user's own name for the layer where the exporter left it, else the node's."""
-        data = node.source.metadata_props if node.source is not None else {}
-        scopes, classes = (_listed(data.get(key, "")) for key in (SCOPES, CLASSES))
-        kind = type(layer).__name__
-        within = scopes[-2] if len(scopes) == len(classes) > 1 else None
-        if within and classes[-2].rpartition(".")[2] == kind:
-            return within
-        for name in node.inputs[1:]:
-            path, _, last = name.rpartition(".")
-            if last in ("weight", "bias") and all(map(_is_part, path.split("."))):
-                return path
-        if within is None:
-            return _name(node.label)
-        return f"{within}.{kind.lower()}" if within else kind.lower()
-
-    def fresh(self, path: str) -> str:
-        """A path for a layer or a buffer that nothing has yet, nor anything above it or below it."""
-        name, count = path, 1
-        while self._meets(name):
-            count += 1
-            name = f"{path}_{count}"
-        self.taken.add(name)
-        return name
-
-    def _meets(self, path: str) -> bool:
-        above = path.split(".")
-        return (
-            hasattr(torch.nn.Module, above[0])
-            or any(one == path or one.startswith(f"{path}.") for one in self.taken)
-            or any(".".join(above[:i]) in self.taken for i in range(1, len(above)))
-        )
-
-    def _place(self, path: str) -> tuple[torch.nn.Module, str]:
-        """The module that holds what is at a path, made where it is not there yet, and the last name of the path."""
-        owner = self.root
-        *outer, leaf = path.split(".")
-        for part in outer:
-            if part not in dict(owner.named_children()):
-                owner.add_module(part, torch.nn.Module())
-            owner = owner.get_submodule(part)
-        return owner, leaf
-
-
-def _listed(text: str) -> list[str]:
-    """The list of texts that the exporter wrote as one."""
-    try:
-        found = ast.literal_eval(text) if text else []
-    except (ValueError, SyntaxError):
-        return []
-    return found if isinstance(found, list) and all(isinstance(one, str) for one in found) else []
-
-
-def _is_part(name: str) -> bool:
-    return name.isidentifier() or name.isdigit()
-
-
-def _name(text: str) -> str:
-    """The text as a Python name."""
-    name = re.sub(r"\W+", "_", text).strip("_") or "value"
-    return f"_{name}" if name[0].isdigit() else name
 
 
 def floating(*arrays: np.ndarray | None) -> bool:
