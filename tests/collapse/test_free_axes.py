@@ -144,3 +144,11 @@ def test_explain_refuses_what_it_cannot_work_out():
     with pytest.raises(ModelError, match="can be worked out as W x") as raised:
         explain(found)
     assert "fixed height and width" in raised.value.try_
+
+
+def test_an_output_that_is_stated_without_its_axes_has_those_that_it_has():
+    """As some exporters write it: the shape of the output is there, and empty."""
+    graph = Graph("N", 4)
+    model = graph.model(graph("Softmax", graph("MatMul", graph("MatMul", "x", a(4, 6)), a(6, 3))))
+    model.graph.output[0].type.tensor_type.shape.ClearField("dim")
+    assert len(collapse(model, cost="macs").to_onnx().graph.node) == 2

@@ -73,7 +73,7 @@ def rows_of(network: Network) -> Rows:
     first, moved = {}, set()
     for value in values_of(twin):
         name = value.name or ""
-        if value.shape is None or name in network.constants or network.shapes.get(name, ())[:1] != (1,):
+        if not value.shape or name in network.constants or network.shapes.get(name, ())[:1] != (1,):
             continue
         axis = value.shape[0]
         if isinstance(axis, int) or _name(axis) == ROWS:
