@@ -250,3 +250,19 @@ def test_a_missing_certificate_says_what_writes_one(tmp_path):
     with pytest.raises(InputError, match="No such file") as raised:
         verify(tmp_path / "a.onnx", tmp_path / "b.onnx")
     assert "-o SMALLER writes it beside SMALLER" in raised.value.try_
+
+
+def test_sizes_that_a_network_computes_are_followed(tmp_path):
+    """As exporters write attention: the target of a Reshape from the sizes of a value, some of them by arithmetic."""
+    graph = Graph("N", "L", 12)
+    value = graph("Add", graph("MatMul", graph("MatMul", "x", a(12, 24)), a(24, 12)), a(12))
+    size = graph("Shape", value)
+    rows, length = (graph("Slice", size, np.array([i]), np.array([i + 1])) for i in (0, 1))
+    halves = graph("Cast", graph("Div", graph("Cast", np.array([12]), to=1), np.array([4.0])), to=7)
+    heads = graph("Reshape", value, graph("Concat", rows, length, np.array([4]), halves, axis=0))
+    bent = graph("Relu", graph("Transpose", heads, perm=[0, 2, 1, 3]))
+    back = graph("Reshape", graph("Transpose", bent, perm=[0, 2, 1, 3]), graph("Shape", value))
+    taken = graph("Expand", graph("MatMul", graph("MatMul", back, a(12, 20)), a(20, 12)), graph("Shape", back))
+    found = verify(*written(tmp_path, graph.model(taken)))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 2

@@ -7,7 +7,7 @@ tools: so that both files, and the names in the certificate, speak of the same v
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -210,38 +210,6 @@ def _free_negative(value: ir.Value) -> None:
     """An axis of the length -1, as old exporters write it, is a free one."""
     if value.shape is not None:
         value.shape = ir.Shape([None if isinstance(axis, int) and axis < 0 else axis for axis in value.shape])
-
-
-def misfits(file: File, sizes: Mapping[str, tuple[int, ...]]) -> list[str]:
-    """Inputs that cannot have these shapes, in sentences."""
-    stated = [(value, sizes[value.name or ""]) for value in file.model.graph.inputs if value.name in sizes]
-    return [
-        f"{value.name} is {value.shape} in {file.path.name}, and {size} in the certificate"
-        for value, size in stated
-        if value.shape is not None and not fits([one if isinstance(one, int) else None for one in value.shape], size)
-    ]
-
-
-def shapes_at(file: File, sizes: Mapping[str, tuple[int, ...]]) -> dict[str, tuple[int | None, ...]]:
-    """What ONNX's inference says of the shapes of all values where the inputs have these; None for an unknown axis."""
-    twin = file.model.clone()
-    for value in twin.graph.inputs:
-        if (size := sizes.get(value.name or "")) is not None:
-            value.shape = ir.Shape(size)
-    for value in (value for node in twin.graph for value in node.outputs):
-        value.shape = None
-    common.ShapeInferencePass(check_type=False, strict_mode=False)(twin)
-    values = (*twin.graph.inputs, *(value for node in twin.graph for value in node.outputs))
-    return {
-        value.name: tuple(axis if isinstance(axis, int) else None for axis in value.shape)
-        for value in values
-        if value.name and value.shape is not None
-    }
-
-
-def fits(known: Sequence[int | None], stated: Sequence[int]) -> bool:
-    """Whether a shape is what is known of it."""
-    return len(known) == len(stated) and all(a is None or a == b for a, b in zip(known, stated, strict=True))
 
 
 def _node(node: ir.Node, graph: ir.Graph) -> Node:

@@ -23,7 +23,8 @@ from unbend.verify.limits import FINE, floor_of, gamma, is_half, too_wide, unit_
 from unbend.verify.measures import Magnitudes, Measure, Norms, Operand, Tensor, Values
 from unbend.verify.ops import Unknown, Unread
 from unbend.verify.piece import Piece, between
-from unbend.verify.reading import File, fits
+from unbend.verify.reading import File
+from unbend.verify.sizes import Known, fits
 
 SIGNS = 20
 """So many vectors of random signs: a wrong number is missed with a chance of at most 2⁻²⁰."""
@@ -39,8 +40,6 @@ FEWEST, MOST = 6, 3000
 
 SEEN = (8.0, 2.0, 0.5)
 """So many of an output's terms are not zero in them, on average."""
-
-Known = Mapping[str, tuple[int | None, ...]]
 
 Arrays = Mapping[str, np.ndarray]
 

@@ -14,8 +14,9 @@ from unbend.document import Block, Bullets, Column, Heading, Paragraph, Table, n
 from unbend.result import Result
 from unbend.verify.certificate import Certificate, load
 from unbend.verify.frame import differences
-from unbend.verify.reading import File, misfits, read, shapes_at
-from unbend.verify.trial import SIGNS, Known, Outcome, tried
+from unbend.verify.reading import File, read
+from unbend.verify.sizes import Known, misfits, shapes_at
+from unbend.verify.trial import SIGNS, Outcome, tried
 from unbend.verify.units import disagreements
 
 
