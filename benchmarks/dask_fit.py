@@ -26,9 +26,10 @@ LONG = 5.0
     f"Linear regression with all its inference of {FILES} Parquet files of {ROWS:,} rows × {COLUMNS} columns, one of "
     "them with a mean of 1e8: in one process with one thread, and by `fit(…, scheduler=…)` on a Dask cluster of 2 "
     "processes with a thread each on the same machine. Wall time, median of the rounds, in turns. Then "
-    f"{OF_DIGITS:,} such rows as a Dask DataFrame of 1 to 1000 partitions: the largest relative difference of a coefficient, standard error or "
-    "sum of squares from the fit of the frame in memory. Then others on the same rows in 10 partitions, in one thread: "
-    "CPU time relative to ours, and digits of the worst slope against the refined solution in memory.",
+    f"{OF_DIGITS:,} such rows as a Dask DataFrame of 1 to 1000 partitions: the largest relative difference of a "
+    "coefficient, standard error or sum of squares from the fit of the frame in memory. Then others on the same rows "
+    "in 10 partitions, in one thread: CPU time relative to ours, and digits of the worst slope against the refined "
+    "solution in memory.",
     *("unbend", "dask", "distributed", "dask-ml", "pandas"),
 )
 def dask_fit() -> str:
