@@ -161,7 +161,7 @@ def test_text_in_a_numeric_column(line, folder, refused):
     text[8] = "unknown," + text[8].split(",", 1)[1]
     (folder / "rows.csv").write_text("\n".join(text))
     found = refused(*line)
-    assert found.what == "a looks like numbers, but 1 of its 60 values are not written as one: unknown"
+    assert found.what == "a looks like numbers, but 1 of its 60 values is not written as one: unknown"
     assert "first at row 7" in found.text
     assert "--exclude a" in found.text
 

@@ -210,7 +210,7 @@ def test_text_in_a_numeric_column(tmp_path: Path, value: str, shown: str) -> Non
     rows = [f'"{i}.5",{i}' for i in range(40)]
     rows[17] = f'"{value}",17'
     error = refused(write(tmp_path / "t.csv", "\n".join(["income,y", *rows])), "y")
-    assert error.what == f"income looks like numbers, but 1 of its 40 values are not written as one: {shown}"
+    assert error.what == f"income looks like numbers, but 1 of its 40 values is not written as one: {shown}"
     assert error.where == "first at row 17 (the first row is 0), column income"
     assert "--exclude income" in error.try_
 
@@ -312,3 +312,10 @@ def test_an_infinity_in_one_of_many_files_is_found_in_its_file(kind: str, tmp_pa
 def test_letters_in_another_encoding(text: str, tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_bytes(text.encode("latin1"))
     assert "write it as UTF-8 text" in refused(tmp_path / "l.csv", "y").try_
+
+
+def test_several_names_in_one() -> None:
+    frame = {"a": [1.0, 2.0, 3.0], "b c": [1.0, 3.0, 2.0], "y": [1.0, 2.0, 4.0]}
+    with pytest.raises(DataError, match="no column 'a,b c'") as caught:
+        open_table(frame, "y", exclude="a,b c")
+    assert caught.value.try_ == "name them one by one: --exclude a --exclude 'b c'"

@@ -207,3 +207,13 @@ def test_classes_of_new_rows(rows: pd.DataFrame, degree: int, tmp_path: Path) ->
         np.testing.assert_allclose(result.predict(data), witness.predict(), rtol=1e-5)
     with pytest.raises(DataError, match="lacks 1 of the columns"):
         result.predict(new[["size"]])
+
+
+def test_rows_that_were_not_fitted_have_no_distance(rows: pd.DataFrame, tmp_path: Path) -> None:
+    """Their residual is an error of a prediction, whose spread is above that of the noise, not below."""
+    out = tmp_path / "out.parquet"
+    fit(rows[:50], "price", rows=out, predict=rows[50:])
+    names = ["row", "prediction", "mean_low", "mean_high", "low", "high", "leverage", "residual"]
+    assert pd.read_parquet(out).columns.to_list() == names
+    fit(rows[:50], "price", rows=out)
+    assert pd.read_parquet(out).columns.to_list() == [*names, "standardised", "studentised", "cook"]

@@ -129,8 +129,16 @@ def refuse_unknown(source: Source, asked: Sequence[tuple[str, str]]) -> None:
         raise DataError(
             f"no column {name!r} in {source.name}",
             where=f"its {len(names)} columns are {shown}",
-            try_=f"did you mean {near}? {option} {quote(near)}" if near else f"choose one of them: {option} NAME",
+            try_=_instead(option, name, near, names),
         )
+
+
+def _instead(option: str, name: str, near: str | None, names: Sequence[str]) -> str:
+    """What to ask for instead of a name that is no column."""
+    several = [part.strip() for part in name.split(",")]
+    if len(several) > 1 and set(several) <= set(names):
+        return f"name them one by one: {' '.join(f'{option} {quote(part)}' for part in several)}"
+    return f"did you mean {near}? {option} {quote(near)}" if near else f"choose one of them: {option} NAME"
 
 
 def _is_class(source: Source, target: str | None, classes: bool | None) -> bool:

@@ -141,11 +141,12 @@ class SpellingTally:
         row, value = self.first
         shown = value if value.strip() else repr(value)
         rest = self.values - self.numbers
+        said = f"{rest} of its {self.values} values {'is' if rest == 1 else 'are'} not written as one"
         raise DataError(
-            f"{column} looks like numbers, but {rest} of its {self.values} values are not written as one: {shown}",
+            f"{column} looks like numbers, but {said}: {shown}",
             where=f"first at row {row} (the first row is 0), column {column}",
             try_="write every value as a plain number such as 1200.5, and leave the cell empty where it is missing\n"
-            f"or leave the column out: --exclude {quote(column)}",
+            f"or leave the column out, if it is not the target: --exclude {quote(column)}",
         )
 
 

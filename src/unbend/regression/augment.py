@@ -31,7 +31,10 @@ def augment(fit: LinearFit, data: Any, level: float | None = None) -> pa.Table:
     level = fit.level if level is None else level
     refuse_level(level)
     return with_types(
-        data, lambda source: pa.Table.from_batches(list(_batches(fit, source, level)), _schema(fit, source))
+        data,
+        lambda source: pa.Table.from_batches(
+            list(_batches(fit, source, level, _schema(fit, source))), _schema(fit, source)
+        ),
     )
 
 
@@ -42,9 +45,14 @@ def refuse_rows(path: str | Path, *, inputs: Sequence[str | Path] = (), force: b
     refuse(Path(path), inputs=inputs, force=force)
 
 
-def linear_rows(fit: LinearFit, source: Source) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
-    """The columns of `augment` at the fit's level, and the rows block by block."""
-    return _schema(fit, source), _batches(fit, source, fit.level)
+def linear_rows(fit: LinearFit, source: Source, *, fitted: bool = True) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    """The columns of `augment` at the fit's level, and the rows block by block.
+
+    Of rows that were not fitted the residual is the error of the prediction, and nothing moves with them: they have no
+    studentised residual and no Cook's distance.
+    """
+    schema = _schema(fit, source, fitted)
+    return schema, _batches(fit, source, fit.level, schema)
 
 
 def write_rows(
@@ -85,14 +93,14 @@ def _writer(path: Path) -> Callable[[Path, pa.Schema], Any]:
     }[path.suffix.lower()]
 
 
-def _schema(fit: LinearFit, source: Source) -> pa.Schema:
+def _schema(fit: LinearFit, source: Source, fitted: bool = True) -> pa.Schema:
     alike = _alike(fit, source)
     names = ["prediction"]
     if fit.solution.root is not None:
         names += ["mean_low", "mean_high", "low", "high", *(["leverage"] if alike else [])]
     if _target(fit, source):
         names += ["residual"]
-        if fit.solution.root is not None and alike:
+        if fit.solution.root is not None and alike and fitted:
             names += ["standardised", "studentised", "cook"]
     return pa.schema([("row", pa.int64()), *((name, pa.float64()) for name in names)])
 
@@ -110,8 +118,7 @@ def _target(fit: LinearFit, source: Source) -> bool:
     return known and kind_of(source.schema.field(fit.target).type) in ("number", "boolean", "empty")
 
 
-def _batches(fit: LinearFit, source: Source, level: float) -> Iterator[pa.RecordBatch]:
-    schema = _schema(fit, source)
+def _batches(fit: LinearFit, source: Source, level: float, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
     for start, batch, x in coded(fit.coding, source):
         y = as_numbers(batch.column(fit.target)) if "residual" in schema.names else None
         found = {"row": np.arange(start, start + len(x)), **_of_block(fit, x, y, level, batch)}

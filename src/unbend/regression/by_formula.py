@@ -9,7 +9,10 @@ from unbend.data import Source
 from unbend.data.formula import FormulaSource, parsed
 from unbend.errors import UsageError
 
-_COLUMNS_AS_THEY_ARE = "leave it out, or take the columns as they are: --target NAME instead of the formula"
+_COLUMNS_AS_THEY_ARE = "leave that option out, or take the columns as they are: --target NAME instead of the formula"
+_SUMS = "a saved fit is sums over the columns of a file; it does not know what a formula makes of them"
+_WHY = {"save": _SUMS, "update": _SUMS, "digits": "what a formula computes of decimals is rounded to 64 bits"}
+"""Why not."""
 _INSTEAD = {
     "degree": "say it in the formula: a*b, a**2 or poly(a, 3)",
     "exclude": "leave the column out of the formula",
@@ -37,7 +40,8 @@ def of_formula(
     """
     for option, value in refused.items():
         if value:
-            raise UsageError(f"a formula and --{option} do not go together", try_=_INSTEAD[option])
+            why = _WHY.get(option, "")
+            raise UsageError(f"a formula and --{option} do not go together", where=why, try_=_INSTEAD[option])
     found = parsed(formula)
     if found.target is not None and target not in (None, found.target):
         raise UsageError(f"the formula explains {found.target}, not {target}", try_="leave --target out")

@@ -91,9 +91,10 @@ def fit(
         15 digits whatever the columns (not for classes)
     save : a file that keeps what is needed to go on with more rows, or to merge with others (`FitState`)
     update : a saved fit: these rows come on top of those that it has seen, in its columns, coding and degree
-    rows : a file (.csv, .parquet, .arrow) for what the fit says of each row: prediction, intervals, residual, leverage
-        (`LinearFit.augment`); of classes the likeliest, and the probability of each
-    predict : other rows that `rows` is for, such as a file without the target
+    rows : a file (.csv, .parquet, .arrow) for what the fit says of each row: prediction, intervals, leverage, and where
+        the target is there residuals and Cook's distance (`LinearFit.augment`); of classes the likeliest, and the
+        probability of each
+    predict : other rows that `rows` is for, such as a file without the target; they have no Cook's distance
     force : `save` and `rows` overwrite a file that unbend did not make
     scheduler : address of a Dask scheduler, such as "tcp://10.0.0.1:8786", whose workers read the files; they must see
         them under the same path. A collection of Dask needs none where a client is there
@@ -132,7 +133,7 @@ def fit(
             found = state.fit(ridge=ridge, level=level, collinear=collinear)
             if save is not None:
                 state.save(save, force=force)
-            return _with_rows(found, rows, read if predict is None else predict, force)
+            return _with_rows(found, rows, read, predict, force)
         refuse_weights(weights, target, source)
         unused = (*column_names(exclude), *cluster, *column_names(weights))
         gather = _narrow_moments if degree == 1 and weights is None and intercept else None
@@ -164,7 +165,7 @@ def fit(
         if table.zero_or_one and not digits:
             note = f"{target} is 0 or 1 and is taken for a number; --classes (classes=True) fits a logistic regression."
             linear = replace(linear, notes=(*linear.notes, note))
-        return _with_rows(linear, rows, read if predict is None else predict, force)
+        return _with_rows(linear, rows, read, predict, force)
 
 
 def _paths(*places: Any) -> list[Path]:
@@ -184,12 +185,12 @@ def _refuse_rows(
         raise UsageError("the predictions have nowhere to go", try_="name a file for them: --rows FILE")
 
 
-def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, force: bool) -> LinearFit:
-    """The fit, with what it says of each row written."""
+def _with_rows(fit: LinearFit, rows: str | Path | None, data: Any, other: Any, force: bool) -> LinearFit:
+    """The fit, with what it says of each row written, of the data or of others."""
     if rows is None:
         return fit
-    source = open_source(data)  # once: an iterator has no second time
-    write_rows(partial(linear_rows, fit), source, rows, force=force)
+    source = open_source(data if other is None else other)  # once: an iterator has no second time
+    write_rows(partial(linear_rows, fit, fitted=other is None), source, rows, force=force)
     if fit.weights is None or fit.weights.column in source.schema.names:
         return fit
     note = (
