@@ -433,3 +433,14 @@ def test_completion_never_fails(content, tmp_path):
         path.write_bytes(content)
         assert completed(f"unbend fit {path} --target a") == []
     assert completed("unbend fit no-such-file.csv --target a") == []
+
+
+def test_an_error_names_options_in_the_shell_and_arguments_in_python(tmp_path, capsys):
+    (tmp_path / "rows.csv").write_text("a,b\n1,2\n2,3\n")
+    assert main(["fit", str(tmp_path / "rows.csv"), "--target", "c"]) == 3
+    assert "--target " in capsys.readouterr().err
+    from unbend.regression import fit
+
+    with pytest.raises(errors.UnbendError, match="target=") as caught:
+        fit(str(tmp_path / "rows.csv"), "c")
+    assert "--" not in str(caught.value)

@@ -14,6 +14,45 @@ says which file, column, row or node, `try_` says what the user can do (one acti
 
 from __future__ import annotations
 
+import re
+
+WORD = r"(?!out\b)[\w.-]*\w(?=$|[,;:.)]| \(| or | and | leaves )"
+
+OPTION = re.compile(rf"--([a-z][a-z-]+)(?: ('[^']*'|[A-Z][A-Z0-9]*\b|\d[\d.]*\b|{WORD}))?")
+"""An option as errors name it, with its value if one is said."""
+
+PLACEHOLDERS = {"NAME", "FILE", "COLUMN", "N"}
+
+COMMAND = re.compile(r"\b(?:unbend (?:fit|check|compare|examine|collapse|explain|near|bends|demo)|pip) ")
+
+FLAGS = {"classes": "True", "digits": "True", "force": "True", "allow-growth": "True", "no-intercept": "False"}
+
+
+def in_python(text: str) -> str:
+    """Options in a text as the arguments of the same names; lines that are a command stay as they are.
+
+    >>> in_python("did you mean net income? --target 'net income', or leave --holdout-column out")
+    "did you mean net income? target='net income', or leave holdout_column out"
+    >>> in_python("a formula and --degree do not go together")
+    'a formula and degree do not go together'
+    >>> in_python("add --force, --ridge 0.5, --folds N, --collinear least-norm or --exclude age")
+    "add force, ridge=0.5, folds=N, collinear='least-norm' or exclude=['age']"
+    """
+    return "\n".join(line if COMMAND.search(line) else OPTION.sub(_argument, line) for line in text.split("\n"))
+
+
+def _argument(option: re.Match[str]) -> str:
+    name, value = option.groups()
+    key = name.removeprefix("no-").replace("-", "_")
+    if value is None:
+        named_only = option.string.startswith((" out", " and", ","), option.end())
+        return f"{key}={FLAGS[name]}" if name in FLAGS and not named_only else key
+    if name in FLAGS:
+        return f"{key}={FLAGS[name]} {value}"
+    if value not in PLACEHOLDERS and value[0] not in "'0123456789":
+        value = repr(value)
+    return f"{key}=[{value}]" if name == "exclude" else f"{key}={value}"
+
 
 class UnbendError(Exception):
     """An error with a text for people: what, where, what to do."""
@@ -27,11 +66,19 @@ class UnbendError(Exception):
         super().__init__(what)
 
     def __str__(self) -> str:
-        lines = [self.what]
+        """The text as Python's users read it: options of the command line are arguments."""
+        return self._text(in_python(self.what), in_python(self.try_))
+
+    def on_the_command_line(self) -> str:
+        """The text as it is written: with options of the command line."""
+        return self._text(self.what, self.try_)
+
+    def _text(self, what: str, try_: str) -> str:
+        lines = [what]
         lines += [f"  {line}" for line in self.where.splitlines()]
-        if self.try_:
+        if try_:
             lines.append("  what you can do")
-            lines += [f"    {line}" for line in self.try_.splitlines()]
+            lines += [f"    {line}" for line in try_.splitlines()]
         return "\n".join(lines)
 
 

@@ -1,13 +1,16 @@
 """The worked derivation: its numbers are those of the network, its symbols are balanced, its text is stable."""
 
+import json
 import re
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from onnx_graphs import Graph, a
 from trap_graphs import TRAPS
 
+from unbend.cli import main
 from unbend.collapse import explain
 from unbend.network import evaluate, read
 
@@ -134,3 +137,13 @@ def test_to_dict_has_the_numbers():
     derivation = found.to_dict()["parts"][0]["derivations"][0]
     np.testing.assert_allclose(derivation["weight"], found.weight)
     np.testing.assert_allclose(derivation["bias"], found.bias)
+
+
+def test_an_example_says_at_which_lengths(tmp_path, capsys):
+    graph = Graph("N", "time", 4)
+    onnx.save(graph.model(graph("MatMul", graph("MatMul", "x", a(4, 6)), a(6, 2))), tmp_path / "a.onnx")
+    np.save(tmp_path / "x.npy", np.zeros((1, 3, 4), dtype=np.float32))
+    assert main(["explain", str(tmp_path / "a.onnx"), "--example", str(tmp_path / "x.npy"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["parts"][0]["lengths"] == {"time": 3}
+    assert main(["explain", "--example", str(tmp_path / "x.npy")]) == 2
+    assert "the example has no network" in capsys.readouterr().err

@@ -162,9 +162,9 @@ def test_a_point_in_a_number_is_no_other_column(frame: pd.DataFrame) -> None:
 
 
 def test_options_that_do_not_go_with_a_formula(frame: pd.DataFrame) -> None:
-    with pytest.raises(UsageError, match="formula and --degree"):
+    with pytest.raises(UsageError, match="formula and degree"):
         unbend.fit(frame, formula="y ~ a", degree=2)
-    with pytest.raises(UsageError, match="formula and --save") as caught:
+    with pytest.raises(UsageError, match="formula and save") as caught:
         unbend.fit(frame, formula="y ~ a", save="a.fit")
     assert "--target NAME instead of the formula" in caught.value.try_
     with pytest.raises(UsageError, match="explains y, not b"):

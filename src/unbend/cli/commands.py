@@ -67,12 +67,7 @@ def examine(model: str, data: str, target: str, **how: Any) -> Result:
 @click.option("--check", is_flag=True, help="Write nothing; exit with 1 if there is anything to collapse.")
 @options.cost
 @click.option("--allow-growth", is_flag=True, help="Let it store more numbers where that saves many multiplications.")
-@click.option(
-    "--example",
-    multiple=True,
-    metavar="NAME=FILE.npy",
-    help="Try the networks on this as well, a value of an input with its batch axis. Repeatable.",
-)
+@options.example("Try the networks on this as well")
 @shows(gate=collapsing.gate)
 def collapse(
     model: str,
@@ -105,9 +100,10 @@ def collapse(
 
 @unbend.command()
 @options.maybe_model
+@options.example("Where axes are free, work it out at the lengths of this")
 @shows()
 @click.option("--latex", "as_latex", is_flag=True, help="Print the equations in LaTeX.")
-def explain(model: str | None) -> Result:
+def explain(model: str | None, example: tuple[str, ...]) -> Result:
     """The collapse of MODEL step by step, in numbers.
 
     W_1, b_1, W_2, …, the running product and sum, W_z, b_z.
@@ -116,7 +112,7 @@ def explain(model: str | None) -> Result:
     """
     from unbend.collapse import explain as verb
 
-    return verb(model)
+    return verb(model, collapsing.examples(example))
 
 
 @unbend.command()

@@ -146,6 +146,14 @@ cost = click.option(
     show_default=True,
     help="What says which form is cheapest: where counting leaves a doubt, timing it here; or counting alone.",
 )
+
+
+def example(says: str) -> Decorator:
+    """Values of inputs to look at a network with; `says` what is done with them."""
+    text = f"{says}, a value of an input with its batch axis. Repeatable."
+    return click.option("--example", multiple=True, metavar="NAME=FILE.npy", help=text)
+
+
 save = click.option(
     "--save", type=click.Path(), metavar="FILE", help="Keep what more rows can be added to, in a small file."
 )

@@ -55,7 +55,7 @@ def _failure(error: Exception, args: Sequence[str]) -> tuple[str, int]:
         case click.Abort():
             return "", INTERRUPTED
         case UnbendError():
-            return str(error), error.exit_code
+            return error.on_the_command_line(), error.exit_code
         case click.ClickException():
             return _misuse(error), 2
         case MemoryError():

@@ -27,8 +27,7 @@ from unbend.collapse.write.saving import certificate_of, data_of, save, save_as_
 from unbend.document import Block
 from unbend.errors import UsageError
 from unbend.network import Network, at_lengths, check, lengths_of, mixes_rows, network_of, read
-from unbend.network.read import converted
-from unbend.network.to_torch import SPOKEN, to_torch
+from unbend.network.to_torch import to_torch
 from unbend.output import all_or_none, replacing
 from unbend.result import Result
 
@@ -89,7 +88,7 @@ class Collapse(Result):
         ModelError
             An op of it has no torch layer here; the text names it.
         """
-        return to_torch(network_of(converted(self.model.clone(), self.name, SPOKEN), self.name))
+        return to_torch(network_of(self.model.clone(), self.name))
 
     def save(self, path: str | Path, *, certificate: str | Path | None = None, force: bool = False) -> Path:
         """Write the collapsed network to `path` and its certificate: both whole, or neither.

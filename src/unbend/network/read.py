@@ -273,28 +273,16 @@ def _modern(model: ir.Model, name: str) -> ir.Model:
         The converter cannot convert it.
     """
     imports = model.graph.opset_imports
-    imports.setdefault("", imports.pop(LONG_NAME, ASSUMED_OPSET))
-    return converted(model, name, OLDEST_OPSET)
-
-
-def converted(model: ir.Model, name: str, oldest: int) -> ir.Model:
-    """The model in this opset of the standard operators, if its own is older.
-
-    Raises
-    ------
-    ModelError
-        ONNX's own converter cannot convert it.
-    """
-    opset = model.graph.opset_imports[""]
-    if opset >= oldest:
+    opset = imports.setdefault("", imports.pop(LONG_NAME, ASSUMED_OPSET))
+    if opset >= OLDEST_OPSET:
         return model
     try:
-        return ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), oldest))
+        return ir.from_proto(onnx.version_converter.convert_version(ir.to_proto(model), OLDEST_OPSET))
     except Exception as error:
         raise ModelError(
-            f"{name} uses opset {opset}, which is older than {oldest}",
+            f"{name} uses opset {opset}, which is older than {OLDEST_OPSET}",
             where=f"ONNX's converter cannot convert it: {_first_line(error)}",
-            try_=f"export it with opset {oldest} or newer",
+            try_=f"export it with opset {OLDEST_OPSET} or newer",
         ) from error
 
 

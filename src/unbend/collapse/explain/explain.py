@@ -15,7 +15,7 @@ from unbend.collapse.find.size import size
 from unbend.collapse.find.stretches import Stretch, Stretches, stretches
 from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
 from unbend.document.formula import Equation, Matrix, Symbol, to_latex
-from unbend.errors import ModelError
+from unbend.errors import ModelError, UsageError
 from unbend.network import Network, Runner, at_lengths, evaluate, input_shape, lengths_of, mixes_rows, read
 from unbend.network.local import Unsupported
 from unbend.result import Result
@@ -117,13 +117,16 @@ def explain(model: Any = None, example: Any = None) -> Explanation:
     Parameters
     ----------
     model : anything that `unbend.network.read` reads, or None
-    example : one input with its batch axis, for a torch module
+    example : one input with its batch axis, a tuple or list of several, or a dict of them by the names of the inputs
+        A torch module needs it; free axes have its lengths.
 
     Raises
     ------
     ModelError
         The network cannot be read, or nothing of it can be worked out.
     """
+    if model is None and example is not None:
+        raise UsageError("the example has no network", try_="name the network that it is an input of")
     if model is None:
         networks = (examples.linear(), examples.residual(), examples.bent())
         return Explanation(tuple(work_out(network) for network in networks), example=True)

@@ -19,9 +19,6 @@ from unbend.network.graph import Network, Node
 if TYPE_CHECKING:
     from unbend.network.to_torch.writer import Writer
 
-SPOKEN = 13
-"""The oldest opset that the writers speak; older models are converted first."""
-
 Write = Callable[["Writer", Node], Any]
 """Writes a node: one torch.fx node, or a list of them, one for each output (None for an output that it cannot give)."""
 
