@@ -16,6 +16,7 @@ from unbend.errors import ModelError
 from unbend.network.graph import Network, Node, captured_names
 from unbend.network.local import Local, Operand, Random, Unsupported, quiet
 from unbend.network.ops import local
+from unbend.network.paged import let_go
 from unbend.network.reference import run_node
 from unbend.network.size import MAX_INDEX, within_memory
 
@@ -125,6 +126,7 @@ def _evaluate(
         for name in node.inputs:
             if name in values and last[name] is node and name not in keep:
                 del values[name]
+        let_go()
     for name in keep & network.constants.keys():
         values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], count, axis=0)
     return {name: values[name] for name in keep if name in values}

@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 
 from unbend.errors import ModelError
+from unbend.network.paged import PAGES, of_file
 
 MAX_BYTES = 1_900_000_000
 """A model must fit into one file to be run or written as one: protobuf's limit is 2 GiB."""
@@ -63,7 +64,8 @@ def _array(tensor: ir.TensorProtocol) -> ir.TensorProtocol:
     """The tensor without its message; one of a type that has no array of its own stays as it is."""
     if not isinstance(tensor, ir.TensorProtoTensor) or tensor.dtype == ir.DataType.STRING or tensor.dtype.bitwidth < 8:
         return tensor
-    return ir.Tensor(tensor.numpy(), dtype=tensor.dtype, name=tensor.name, doc_string=tensor.doc_string)
+    array = PAGES.keep(tensor.numpy())
+    return ir.Tensor(array, dtype=tensor.dtype, name=tensor.name, doc_string=tensor.doc_string)
 
 
 def bytes_of(model: ir.Model) -> int:
@@ -143,7 +145,7 @@ class _Files:
     def _mapped(self, file: Path, tensor: ir.ExternalTensor) -> np.ndarray:
         """A view of the mapped file."""
         if file not in self.maps:
-            self.maps[file] = np.asarray(np.memmap(file, dtype=np.uint8, mode="r"))
+            self.maps[file] = of_file(file)
         start = tensor.offset or 0
         return self.maps[file][start : start + tensor.nbytes].view(tensor.dtype.numpy()).reshape(tensor.shape.numpy())
 

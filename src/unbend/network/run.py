@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -20,11 +19,15 @@ from unbend.network.examples import drawn, whole_numbers
 from unbend.network.external import MAX_BYTES as MAX_MODEL
 from unbend.network.external import bytes_of
 from unbend.network.graph import Network, is_float
+from unbend.network.paged import give_back
 
 MAX_BYTES = 1 << 26
 """Values of one batch take about this much memory (64 MiB)."""
 
 MAX_BATCH = 4096
+
+BESIDE = "session.optimized_model_external_initializers"
+"""How onnxruntime's options begin that say where the numbers of an optimised model are written."""
 
 LARGE = 1 << 22
 """A model of at least so many bytes is handed to onnxruntime as a file (4 MiB)."""
@@ -224,29 +227,64 @@ def opened(
     A `lean` session leaves the numbers in the layout that they have: it is slower, and keeps no other copy.
     """
     if LARGE <= bytes_of(model) <= MAX_MODEL and not extra_outputs:
-        try:
-            with tempfile.TemporaryDirectory(prefix="unbend-") as folder:
-                path = Path(folder, "model.onnx")
-                ir.save(model, path, external_data="model.data", size_threshold_bytes=1024)
-                return session(str(path), name, threads, lean=lean)
-        except OSError:  # no room for the file: it goes through memory
-            pass
+        with suppress(OSError), _written(model) as path:  # where there is no room for the file it goes through memory
+            return session(str(path), name, threads, lean=lean)
     return session(serialise(model, extra_outputs), name, threads, lean=lean)
 
 
-def give_back() -> None:
-    """Hand memory that is free back to the system, where the C library keeps it for later (glibc)."""
-    with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)
+def opened_together(models: Sequence[ir.Model], name: str) -> list[ort.InferenceSession]:
+    """Sessions for models that are held at the same time, each on one thread.
+
+    To optimise a network takes room for its numbers twice, so large ones are optimised one after the other, into files.
+    """
+    with ExitStack() as files:
+        optimised = [_optimised(model, name, files) for model in models]
+        pairs = zip(models, optimised, strict=True)
+        return [opened(model, name, 1) if path is None else session(path, name, 1, done=True) for model, path in pairs]
 
 
-def session(model: bytes | str, name: str, threads: int = 0, *, lean: bool = False) -> ort.InferenceSession:
-    """An onnxruntime session on the processor; ModelError with onnxruntime's reason where it cannot be made."""
+def _optimised(model: ir.Model, name: str, files: ExitStack) -> str | None:
+    """The file of the model as onnxruntime runs it; None where it is small, or there is no room for the file."""
+    if not LARGE <= bytes_of(model) <= MAX_MODEL:
+        return None
+    try:
+        path = files.enter_context(_written(model))
+        target = str(path.with_name("optimised.onnx"))
+        session(str(path), name, 1, into=target)
+    except OSError:
+        return None
+    give_back()
+    return target
+
+
+@contextmanager
+def _written(model: ir.Model) -> Iterator[Path]:
+    """A file of the model, its numbers beside it, in a folder that is there for as long as the context."""
+    with tempfile.TemporaryDirectory(prefix="unbend-") as folder:
+        path = Path(folder, "model.onnx")
+        ir.save(model, path, external_data="model.data", size_threshold_bytes=1024)
+        give_back()
+        yield path
+
+
+def session(
+    model: bytes | str, name: str, threads: int = 0, *, lean: bool = False, into: str = "", done: bool = False
+) -> ort.InferenceSession:
+    """An onnxruntime session on the processor; ModelError with onnxruntime's reason where it cannot be made.
+
+    What it optimises is written to the file `into`; a model of such a file is `done`.
+    """
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 4
     if lean:
         options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_EXTENDED
+    if done:
+        options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    if into:
+        options.optimized_model_filepath = into
+        options.add_session_config_entry(f"{BESIDE}_file_name", Path(into).name + ".data")
+        options.add_session_config_entry(f"{BESIDE}_min_size_in_bytes", "1024")
     try:
         made = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:

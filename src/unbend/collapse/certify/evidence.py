@@ -29,7 +29,7 @@ from unbend.network import Network, evaluate
 from unbend.network.evaluate import Maps
 from unbend.network.graph import is_float
 from unbend.network.local import Unsupported
-from unbend.network.run import give_back
+from unbend.network.paged import give_back
 
 ALLOWED = 8.0
 """An output of the collapsed network may be this many times as far from the truth as the original's …"""

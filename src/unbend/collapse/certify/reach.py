@@ -21,6 +21,7 @@ from unbend.collapse.reduce.reduce import Edge
 from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, Node
 from unbend.network.local import Local
+from unbend.network.paged import let_go
 
 FINE = float(np.finfo(np.float64).eps) / 2
 """The unit roundoff of float64, in which weights are composed."""
@@ -151,6 +152,7 @@ class Form:
             for read in (*self.reads(name, node), name):
                 if last.get(read, name) == name:
                     values.pop(read, None)
+            let_go()
         return {name: outputs[name] for name in self.stretch.outputs}
 
     def _steps(self) -> list[tuple[str, Node, Local]]:

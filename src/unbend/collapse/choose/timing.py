@@ -11,12 +11,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
 import onnx_ir as ir
 
-from unbend.network.run import opened
+from unbend.network.run import opened_together
 
 Feeds = Mapping[str, np.ndarray]
 
@@ -78,7 +79,9 @@ class Meter(Protocol):
 
 def by_onnxruntime(models: Sequence[ir.Model], feeds: Feeds, seconds: float) -> list[np.ndarray]:
     """The meter of this machine."""
-    return in_turns([_run(model, feeds) for model in models], seconds, time.thread_time)
+    given = dict(feeds)
+    runs = [partial(one.run, None, given) for one in opened_together(models, "the network")]
+    return in_turns(runs, seconds, time.thread_time)
 
 
 def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callable[[], float]) -> list[np.ndarray]:
@@ -116,9 +119,3 @@ def _timed(run: Callable[[], object], count: int, clock: Callable[[], float]) ->
     for _ in range(count):
         run()
     return max((clock() - start) / count, 1e-9)
-
-
-def _run(model: ir.Model, feeds: Feeds) -> Callable[[], object]:
-    session = opened(model, "the network", threads=1)
-    given = dict(feeds)
-    return lambda: session.run(None, given)

@@ -20,6 +20,7 @@ from unbend.collapse.write.activations import Activations, activations
 from unbend.collapse.write.rounding import is_half
 from unbend.collapse.write.write import Seen, as_written, in_nodes
 from unbend.network import Network
+from unbend.network.paged import let_go
 
 AGREES = 1e-9
 """A reduced stretch and its own nodes, both in float64, differ by rounding only: about n · 1e-16 relative to scale."""
@@ -65,6 +66,7 @@ class Trial:
                     return f"its certificate failed at {name}"
             for values in (own, new):
                 _forget(values, last, at)
+            let_go()
         return ""
 
     def _random(self) -> Values:

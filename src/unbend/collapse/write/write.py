@@ -34,6 +34,7 @@ from unbend.collapse.write.descent import fitted
 from unbend.collapse.write.rounding import is_half, rounded_rows
 from unbend.errors import ModelError
 from unbend.network import Network, Node
+from unbend.network.paged import PAGES
 
 AS_INPUTS = {"Slice": 10, "Pad": 11, "ReduceMean": 18}
 """From which opset on an op has its lists of whole numbers as inputs; before, they are attributes."""
@@ -104,8 +105,8 @@ def _rounded(linear: LinearMap, dtype: np.dtype) -> LinearMap:
 
 def _with_weights(linear: Dense | Convolution, weights: np.ndarray) -> Dense | Convolution:
     if isinstance(linear, Convolution):
-        return linear.with_kernel(weights)
-    return Dense(weights if len(linear.in_shape) == 2 else np.asfortranarray(weights), linear.leading)
+        return linear.with_kernel(PAGES.keep(weights))
+    return Dense(PAGES.keep(weights if len(linear.in_shape) == 2 else np.asfortranarray(weights)), linear.leading)
 
 
 def _weights(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
