@@ -126,7 +126,7 @@ def _evaluate(
         for name in node.inputs:
             if name in values and last[name] is node and name not in keep:
                 del values[name]
-        let_go()
+        let_go(network.bytes_read(node))
     for name in keep & network.constants.keys():
         values[name] = np.repeat(np.asarray(network.constants[name], dtype=np.float64)[None], count, axis=0)
     return {name: values[name] for name in keep if name in values}

@@ -152,6 +152,10 @@ class Network:
             raise Unsupported(f"the shape of {name} is not known")
         return Operand(name, tuple(shape), constant, value)
 
+    def bytes_read(self, node: Node) -> int:
+        """How many bytes the constants take that the node reads."""
+        return sum(self.constants[name].nbytes for name in node.inputs if name in self.constants)
+
     def variable(self, name: str) -> bool:
         """Whether the value depends on the network's input."""
         return bool(name) and name not in self.constants

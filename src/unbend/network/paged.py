@@ -25,6 +25,9 @@ CHUNK = 1 << 24
 
 FIRST = 1 << 20
 
+ENOUGH = 1 << 23
+"""So many bytes are read of mapped arrays before they are handed back (8 MiB)."""
+
 LINE = 64
 """Arrays begin at a multiple of this."""
 
@@ -89,8 +92,18 @@ def of_file(path: Path) -> np.ndarray:
     return np.frombuffer(made, np.uint8)
 
 
-def let_go() -> None:
-    """Hand what was read of mapped arrays back to the system, which brings it again when it is read again."""
+class _Reading:
+    """How many bytes were read since mapped arrays were handed back last."""
+
+    count = 0
+
+
+def let_go(read: int = ENOUGH) -> None:
+    """Hand mapped arrays back to the system, which brings them again, once enough was `read` of them."""
+    _Reading.count += read
+    if _Reading.count < ENOUGH:
+        return
+    _Reading.count = 0
     for each in list(_MAPS):
         with suppress(OSError, ValueError, AttributeError):
             each.madvise(mmap.MADV_DONTNEED)

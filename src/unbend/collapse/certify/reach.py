@@ -152,7 +152,7 @@ class Form:
             for read in (*self.reads(name, node), name):
                 if last.get(read, name) == name:
                     values.pop(read, None)
-            let_go()
+            let_go(self.network.bytes_read(node))
         return {name: outputs[name] for name in self.stretch.outputs}
 
     def _steps(self) -> list[tuple[str, Node, Local]]:
