@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 import tempfile
 import time
-import tracemalloc
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import onnx
 
+from benchmarks.collapse_memory import Memory, memory
 from benchmarks.measure import survey
 from benchmarks.structure import Structure, structure
 
@@ -33,7 +33,7 @@ REPEATED = 1.0
 """A collapse that takes fewer seconds than this is timed three times."""
 
 TRACED = 10.0
-"""The memory of a collapse that takes more seconds than this is not traced, which takes several times as long."""
+"""The memory of a collapse that takes more seconds than this is not measured, which takes several times as long."""
 
 ABOUT = (
     "`collapse` on known architectures (`benchmarks/networks`: random weights, BatchNormalization with the statistics "
@@ -56,7 +56,7 @@ class Line:
     collapsed_error: float
     scale: float
     seconds: float
-    memory: int | None
+    memory: Memory | None
     file: int
     certified: bool | None
     changed: bool
@@ -104,7 +104,7 @@ def line(case: Case) -> Line:
         *errors,
         scale,
         seconds,
-        _memory(path) if seconds < TRACED else None,
+        memory(path) if seconds < TRACED else None,
         path.stat().st_size,
         None if result.certificate is None else result.certificate.holds,
         result.changed,
@@ -121,18 +121,6 @@ def _collapsed(path: Path) -> tuple[Collapse, float]:
         result = collapse(str(path))
         seconds.append(time.process_time() - start)
     return result, float(np.median(seconds))
-
-
-def _memory(path: Path) -> int:
-    """The most that Python and NumPy hold during a collapse, in bytes."""
-    from unbend.collapse import collapse
-
-    tracemalloc.start()
-    try:
-        collapse(str(path))
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def _others(case: Case, path: Path) -> tuple[dict[str, onnx.ModelProto], dict[str, str]]:

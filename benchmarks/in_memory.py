@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import ctypes
 import gc
 import statistics
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks.measure import OURS, cpu_seconds, survey
+from benchmarks.memory import clear, status
 
 Task = Callable[[np.ndarray, np.ndarray], np.ndarray | None]
 """From X (n, p) and y (n,) to the coefficients, without the intercept."""
 
 SIZES = ((1_000_000, 10), (300_000, 100), (50_000, 500), (10_000, 2000))
 ROUNDS, HEAVY = 5, 1
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 
 
 @dataclass(frozen=True)
@@ -178,26 +176,11 @@ class Run:
 def run(task: Task, x: np.ndarray, y: np.ndarray) -> Run:
     """One run; its memory is the peak of the process above what it was before, NaN where the system does not tell."""
     gc.collect()
-    before = _clear()
+    before = clear()
     start = cpu_seconds()
     coef = task(x, y)
     seconds = cpu_seconds() - start
-    return Run(seconds, coef, max(_status("VmHWM") - before, 0) / x.nbytes if before else float("nan"))
-
-
-def _clear() -> int:
-    """Forget the peak so far and what is free; the memory of the process, 0 where the system does not tell."""
-    try:
-        ctypes.CDLL(None).malloc_trim(0)
-        CLEAR.write_text("5")
-        return _status("VmRSS")
-    except (OSError, AttributeError):
-        return 0
-
-
-def _status(name: str) -> int:
-    lines = STATUS.read_text().splitlines()
-    return 1024 * int(next(line for line in lines if line.startswith(name)).split()[1])
+    return Run(seconds, coef, max(status("VmHWM") - before, 0) / x.nbytes if before else float("nan"))
 
 
 def measured(contenders: Sequence[Contender], x: np.ndarray, y: np.ndarray, most: int) -> dict[str, Figures | str]:
