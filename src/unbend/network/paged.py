@@ -58,6 +58,7 @@ class Pages:
         kept = room.view(array.dtype).reshape(array.shape)
         np.copyto(kept, array)
         kept.flags.writeable = False
+        let_go(kept.nbytes)
         return kept
 
     def _room(self, size: int) -> np.ndarray:
