@@ -337,3 +337,24 @@ def border_written_by_scatter():  # DBB: BatchNormalization, its border set to a
     graph = image(3, 6, 6)
     value = graph("Pad", graph("Conv", "x", a(3, 3, 1, 1)), np.array([0, 0, 1, 1, 0, 0, 1, 1]), np.array(0.25))
     return graph.model(graph("Conv", value, a(3, 3, 3, 3)))
+
+
+NCHW, NHWC = {"perm": [0, 3, 1, 2]}, {"perm": [0, 2, 3, 1]}
+
+
+@trap(1)
+def convolution_then_matmul_of_channels_last():  # as tf2onnx writes it
+    layers = [("Transpose", NCHW), ("Conv", a(6, 4, 3, 3), a(6), PAD1), ("Transpose", NHWC), ("MatMul", a(6, 2))]
+    return chain(*layers, ("Add", a(2)), graph=Graph("N", 5, 6, 4))
+
+
+@trap(1)
+def matmul_of_channels_last_then_convolution():  # with its bias before the padding
+    layers = [("MatMul", a(3, 16)), ("Add", a(16)), ("Transpose", NCHW), ("Conv", a(16, 16, 3, 3), PAD1)]
+    return chain(*layers, ("Transpose", NHWC), ("Relu",), graph=Graph("N", 5, 6, 3))
+
+
+@trap(2)
+def matmul_of_another_axis_than_channels():  # the width is as long as there are channels
+    layers = [("MatMul", a(4, 4)), ("Transpose", {"perm": [0, 3, 2, 1]}), ("Conv", a(4, 4, 3, 3), PAD1)]
+    return chain(("Transpose", {"perm": [0, 1, 3, 2]}), *layers, graph=Graph("N", 4, 4, 4))

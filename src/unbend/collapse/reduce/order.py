@@ -21,7 +21,15 @@ from unbend.affine import Affine, Convolution, Dense, Diagonal, Identity, Linear
 from unbend.affine.channels import for_channels
 from unbend.affine.left import left_product
 from unbend.collapse.reduce.factor import cheapest
-from unbend.collapse.reduce.passing import Pair, bare, before_matrix, behind_matrix, is_matrix, mixes
+from unbend.collapse.reduce.passing import (
+    Pair,
+    bare,
+    before_matrix,
+    behind_matrix,
+    is_matrix,
+    mixes,
+    with_bias,
+)
 from unbend.collapse.reduce.steps import Step, pieces, total
 from unbend.collapse.reduce.target import Target
 
@@ -52,16 +60,24 @@ def _starts(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
     if row != tuple(steps):
         yield row
     single = _single(row)
-    if sum(is_matrix(step) for step in single) < 2:
+    if not _several(single):
         return
-    for slide, places in ((_to_front, range(len(single))), (_to_back, reversed(range(len(single))))):
-        moved = single
+    fused = with_bias(single)
+    ways = ((single, _to_front, range(len(single))), (fused, _to_back, reversed(range(len(fused)))))
+    for start, slide, places in ways:
+        moved = start
         for at in places:
             if is_matrix(moved[at]) and not moved[at].alike:
                 moved = slide(moved, at) or moved
-        if moved != single:
+        if moved != start:
             yield moved
             yield _shifts_first(moved)
+
+
+def _several(single: Sequence[Step]) -> bool:
+    """Whether there are products that could meet."""
+    heavy = sum(isinstance(step.affine.linear, (Dense, Convolution)) for step in single)
+    return heavy > 1 and any(is_matrix(step) and not step.alike for step in single)
 
 
 def _single(steps: Sequence[Step]) -> tuple[Step, ...]:
@@ -91,7 +107,7 @@ def orders(steps: Sequence[Step]) -> Iterator[tuple[Step, ...]]:
         return
     single = _single(steps)
     mixing = any(map(mixes, single))
-    several = mixing or sum(map(is_matrix, single)) > 1
+    several = mixing or _several(single)
     for at in range(len(single)):
         if is_matrix(single[at]) and not several and not single[at].alike:
             continue

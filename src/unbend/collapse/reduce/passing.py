@@ -8,13 +8,13 @@ a product of the rows by a given value, whatever its numbers:
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from unbend.affine import Affine, Convolution, Dense, Identity, LinearMap, Mixing, Selection, Shape, shrink
 from unbend.affine.channels import for_channels
-from unbend.affine.left import is_turn
 from unbend.affine.numbers import Unmade
 from unbend.affine.windows import is_pointwise
 from unbend.collapse.reduce.steps import Step, pieces
@@ -53,12 +53,25 @@ def _bare(step: Step) -> list[Step]:
     return [first, Step(shift, part_of=step.part_of)]
 
 
+def with_bias(steps: Sequence[Step]) -> tuple[Step, ...]:
+    """The chain with products and the biases behind them as one step each."""
+    row: list[Step] = []
+    for step in steps:
+        linear, offset = (row[-1].affine.linear, row[-1].affine.offset) if row else (None, np.zeros(()))
+        if linear is not None and isinstance(step.affine.linear, Identity) and is_matrix(row[-1]) and not row[-1].alike:
+            both = Affine(linear, offset + step.affine.offset)
+            if _placed(both.offset, axis_of(linear), both.offset.ndim) is not None:
+                row[-1] = Step(both, None, (*row[-1].rules, *step.rules), part_of=row[-1].part_of | step.part_of)
+                continue
+        row.append(step)
+    return tuple(row)
+
+
 def before_matrix(matrix: Step, other: Step) -> Pair | None:
     """[W, P] → [P, W]."""
     linear, offset = matrix.affine.linear, matrix.affine.offset
-    if (turned := _turned(linear, other)) is not None:
-        moved = replace(other, affine=_exchange(linear.in_shape))
-        return moved, _made(matrix, turned, np.swapaxes(offset, 1, 2))
+    if (turned := _turned(linear, other, behind=False)) is not None:
+        return replace(other, affine=turned[1]), _made(matrix, turned[0], _moved_offset(offset, linear))
     moved = _moved(other, linear, linear.in_shape)
     behind = None if moved is None else _matrix(linear, moved.out_shape)
     if moved is None or behind is None:
@@ -70,9 +83,8 @@ def before_matrix(matrix: Step, other: Step) -> Pair | None:
 def behind_matrix(other: Step, matrix: Step) -> Pair | None:
     """[P, W] → [W, P]."""
     linear, offset = matrix.affine.linear, matrix.affine.offset
-    if (turned := _turned(linear, other)) is not None:
-        moved = replace(other, affine=_exchange(turned.out_shape))
-        return _made(matrix, turned, np.swapaxes(offset, 1, 2)), moved
+    if (turned := _turned(linear, other, behind=True)) is not None:
+        return _made(matrix, turned[0], _moved_offset(offset, linear)), replace(other, affine=turned[1])
     before = _matrix(linear, other.in_shape)
     if before is None:
         return None
@@ -87,23 +99,50 @@ def behind_matrix(other: Step, matrix: Step) -> Pair | None:
     return _made(matrix, before, shift), moved
 
 
-def _turned(linear: LinearMap, other: Step) -> LinearMap | None:
-    """The product on the other side of a step that exchanges channels and features; None where it is none."""
-    shape = linear.in_shape
-    if len(shape) != 3 or shape[0] != 1 or other.affine.offset.any() or not is_turn(other.affine.linear):
+def _turned(linear: LinearMap, other: Step, *, behind: bool) -> tuple[Convolution | Dense, Affine] | None:
+    """A product on the other side of a step that moves channels to the back, or to the front, and that step there.
+
+    The product stands `behind` the step, or before it. None where the step does something else.
+    """
+    rank = len(linear.in_shape)
+    order = _order(rank, to_back=isinstance(linear, Dense) == behind)
+    if rank < 3 or linear.in_shape[0] != 1 or _perm(other) != order:
         return None
+    turned = _on_other_axis(linear)
+    if turned is None:
+        return None
+    moved = Selection.transposed(turned.out_shape if behind else linear.in_shape, order)
+    return turned, Affine(moved, _zero(moved.out_shape))
+
+
+def _order(rank: int, *, to_back: bool) -> tuple[int, ...]:
+    """The order of axes that moves channels, axis 1, to the back, or the last axis to where channels are."""
+    return (0, *range(2, rank), 1) if to_back else (0, rank - 1, *range(1, rank - 1))
+
+
+def _perm(step: Step) -> tuple[int, ...]:
+    """The order in which a Transpose puts the axes; none for any other step."""
+    if step.node is None or step.node.op_type != "Transpose":
+        return ()
+    return tuple(step.node.attribute("perm", range(len(step.in_shape))[::-1]))
+
+
+def _on_other_axis(linear: LinearMap) -> Convolution | Dense | None:
+    """A product of the last axis as a 1 × 1 convolution of the channels, and the other way round."""
+    shape, axes = linear.in_shape, len(linear.in_shape) - 2
     if isinstance(linear, Dense):
-        kernel = Unmade((*linear.stored.shape, 1), lambda w: w[..., None], linear.stored)
-        return Convolution(kernel, (1, shape[2], shape[1]), (1,), ((0, 0),), (1,))
+        weight = linear.stored
+        kernel = Unmade((*weight.shape, *(1,) * axes), lambda w: w.reshape(*w.shape, *(1,) * axes), weight)
+        source = (1, shape[-1], *shape[1:-1])
+        return Convolution(kernel, source, (1,) * axes, ((0, 0),) * axes, (1,) * axes)
     assert isinstance(linear, Convolution)
-    weight = Unmade(linear.stored.shape[:2], lambda w: w[..., 0], linear.stored)
-    return Dense(weight, (1, shape[2])) if linear.groups == 1 else None
+    weight = Unmade(linear.stored.shape[:2], lambda w: w.reshape(w.shape[:2]), linear.stored)
+    return Dense(weight, (1, *shape[2:])) if linear.groups == 1 else None
 
 
-def _exchange(shape: Shape) -> Affine:
-    """The last two axes exchanged."""
-    turn = Selection.transposed(shape, (0, 2, 1))
-    return Affine(turn, _zero(turn.out_shape))
+def _moved_offset(offset: np.ndarray, matrix: LinearMap) -> np.ndarray:
+    """The offset of a product that was along the other axis."""
+    return np.moveaxis(offset, -1, 1) if isinstance(matrix, Dense) else np.moveaxis(offset, 1, -1)
 
 
 def axis_of(linear: LinearMap) -> int:
@@ -145,7 +184,8 @@ def _moved(other: Step, matrix: LinearMap, shape: Shape) -> Step | None:
         return None
     affine = Affine(linear, _zero(linear.out_shape))
     same = (linear.in_shape, linear.out_shape) == (other.in_shape, other.out_shape)
-    silent = mixes(other) or axis in other.alike or (other.node is not None and other.node.op_type == "Transpose")
+    perm = _perm(other)
+    silent = mixes(other) or axis in other.alike or (bool(perm) and perm[axis] == axis % len(perm))
     if other.node is not None and (same or silent):
         return replace(other, affine=affine)
     written = isinstance(linear, Selection) and linear.is_reshape
