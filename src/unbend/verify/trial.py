@@ -18,7 +18,7 @@ from itertools import islice
 import numpy as np
 
 from unbend.verify.certificate import End, Shapes, Stretch
-from unbend.verify.given import check, draws
+from unbend.verify.given import DRAWS, check, draws
 from unbend.verify.limits import FINE, floor_of, gamma, is_half, too_wide, unit_of
 from unbend.verify.measures import Magnitudes, Measure, Norms, Operand, Tensor, Values
 from unbend.verify.ops import Unknown, Unread
@@ -48,7 +48,8 @@ Arrays = Mapping[str, np.ndarray]
 class Outcome:
     """What came of one stretch: its nodes before and after, the share of the allowance used, and what is wrong.
 
-    `unread` says why it could not be computed, where that is no fault of the file.
+    `unread` says why it could not be computed, where that is no fault of the file; `drawn` is how often numbers were
+    put in for what it takes as given.
     """
 
     label: str
@@ -56,6 +57,7 @@ class Outcome:
     used: float
     wrong: str = ""
     unread: str = ""
+    drawn: int = 0
 
 
 @dataclass(frozen=True, eq=False)
@@ -170,7 +172,7 @@ def tried(
         return Outcome(stretch.label, count, np.inf, unread=str(reason))
     except Unknown as reason:
         return Outcome(stretch.label, count, np.inf, str(reason))
-    return Outcome(stretch.label, count, used)
+    return Outcome(stretch.label, count, used, drawn=DRAWS if any(end.given for end in stretch.sources) else 0)
 
 
 def _shares(

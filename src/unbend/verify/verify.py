@@ -81,6 +81,8 @@ class Verification(Result):
             "vectors of random signs, by a program that shares nothing with the collapse. A number of the collapsed "
             f"file that is wrong by more than ten times the stated rounding is missed with a chance of 2^-{self.signs}."
         )
+        if drawn := max(one.drawn for one in self.stretches):
+            sentence += f" What a stretch takes as given was drawn {drawn} times, with a vector of signs for each."
         return [Table(columns, rows), Paragraph(sentence, "quiet")]
 
 
