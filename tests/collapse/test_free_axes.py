@@ -92,7 +92,7 @@ CASES = {
     "strided": (strided_after_strided, 1),
     "same padding": (same_padding, 2),
     "one free axis": (only_the_width, 1),
-    "turned": (turned, 2),
+    "turned": (turned, 1),
     "tokens": (tokens, 1),
     "scaled by its size": (scaled_by_size, 1),
 }
