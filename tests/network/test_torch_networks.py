@@ -89,6 +89,17 @@ def test_the_module_is_left_as_it_was(training):
     assert all(torch.equal(value, weights[key]) for key, value in module.state_dict().items())
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_weights_that_the_exporter_folds_have_the_type_of_the_network(dtype):
+    """torch's exporter leaves a BatchNormalization that it folds into bfloat16 weights in float32."""
+    module = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 3), torch.nn.BatchNorm2d(4)).eval()
+    for one in (module[1].running_var, module[1].weight.data):
+        one.uniform_(0.5, 2.0)
+    network = read(module.to(dtype), torch.randn(1, 3, 6, 6, dtype=dtype))
+    assert [node.op_type for node in network.nodes] == ["Conv"]
+    assert {network.constants[name].dtype.name for name in network.nodes[0].inputs[1:]} == {str(dtype).split(".")[1]}
+
+
 def test_no_example():
     with pytest.raises(ModelError, match="needs an example input"):
         read(straight())
