@@ -23,9 +23,9 @@ from benchmarks.measure import survey
 if TYPE_CHECKING:
     from benchmarks.networks.case import Case
 
-ROWS = 4
-LARGE = 1 << 28
-"""Networks of more multiplications for a row are run on half as many rows."""
+FEWEST, MOST = 2, 256
+WORK = 1 << 28
+"""As many rows are run as take so many multiplications: outputs of few numbers need many rows to say a ratio."""
 
 TYPES = {
     "float16": (np.dtype(np.float16), TensorProto.FLOAT16),
@@ -34,10 +34,11 @@ TYPES = {
 
 ABOUT = (
     "The collapse of the same networks in float16 and bfloat16. Errors are root mean squares over outputs and rows, "
-    "against the float64 evaluation of the half-precision file, as a share of the outputs; ratios are collapsed over "
+    "none of which was used to round a weight, against the float64 evaluation of the half-precision file, as a share of the outputs; ratios are collapsed over "
     "original. Op by op: sums exact, the result of each op rounded, as on accelerators. In float32: onnxruntime on a "
-    "processor, which casts float16 and has no kernels for bfloat16; the original rounds nothing there "
-    "but its output, and a collapsed network, whose weights are rounded, can only be further away. Converted "
+    "processor, which casts float16 and has no kernels for bfloat16. Where it casts every op, the original rounds "
+    "nothing but its output, and the collapsed network its merged weights besides: that is further away. Ops with "
+    "float16 kernels of their own (LayerNormalization) round in between, so it may be nearer as well (v2). Converted "
     "after: the float32 network collapsed and then converted, over the float32 network converted, op by op, both "
     "against the float64 evaluation of the float32 file."
 )
@@ -84,7 +85,7 @@ def lines(case: Case) -> list[Line]:
     fine = collapse(path, cost="macs")
     if not fine.changed:
         return []
-    rows = case.rows(ROWS // 2 if fine.before.macs > LARGE else ROWS, seed=2).numpy()
+    rows = case.rows(int(np.clip(WORK // fine.before.macs, FEWEST, MOST)), seed=2).numpy()
     return [_line(case, onnx.load(path), fine.to_onnx(), rows, dtype) for dtype in TYPES]
 
 
