@@ -34,13 +34,13 @@ TYPES = {
 
 ABOUT = (
     "The collapse of the same networks in float16 and bfloat16. Errors are root mean squares over outputs and rows, "
-    "none of which was used to round a weight, against the float64 evaluation of the half-precision file, as a share of the outputs; ratios are collapsed over "
-    "original. Op by op: sums exact, the result of each op rounded, as on accelerators. In float32: onnxruntime on a "
-    "processor, which casts float16 and has no kernels for bfloat16. Where it casts every op, the original rounds "
-    "nothing but its output, and the collapsed network its merged weights besides: that is further away. Ops with "
-    "float16 kernels of their own (LayerNormalization) round in between, so it may be nearer as well (v2). Converted "
-    "after: the float32 network collapsed and then converted, over the float32 network converted, op by op, both "
-    "against the float64 evaluation of the float32 file."
+    "none of which was used to round a weight, against the float64 evaluation of the half-precision file, as a share "
+    "of the outputs; ratios are collapsed over original. Op by op: sums exact, the result of each op rounded, as on "
+    "accelerators. In float32: onnxruntime on a processor, which casts float16 and has no kernels for bfloat16. Where "
+    "it casts every op, the original rounds nothing but its output, and the collapsed network its merged weights "
+    "besides: that is further away. Ops with float16 kernels of their own (LayerNormalization) round in between, so it "
+    "may be nearer as well (v2). Converted after: the float32 network collapsed and then converted, over the float32 "
+    "network converted, op by op, both against the float64 evaluation of the float32 file."
 )
 
 

@@ -12,6 +12,7 @@ from onnx_graphs import Graph, a
 
 from unbend.collapse import collapse
 from unbend.collapse.certify.bound import bound
+from unbend.collapse.certify.evidence import evidence
 from unbend.collapse.certify.precision import ALLOWED, Digits
 from unbend.collapse.certify.reach import Collapsed, Original
 from unbend.collapse.certify.witness import widened
@@ -123,6 +124,23 @@ def test_op_by_op_is_what_the_reference_evaluator_gives(kind):
         apart = np.abs(np.maximum(found, 0.0).reshape(expected.shape) - expected.astype(float))
         assert apart.max() <= 4 * float(ml_dtypes.finfo(dtype).eps) * np.abs(found).max()
         assert np.mean(apart == 0) > 0.5
+
+
+@pytest.mark.parametrize(
+    ("dtype", "planted"), [(HALF[0], "bias"), (HALF[0], 1.03), (HALF[1], "bias"), (HALF[1], 1.3)], ids=str
+)
+def test_a_wrong_collapse_fails(dtype, planted):
+    """A bias that is gone, a channel that is off; onnxruntime runs both in float32, where half of it would be seen."""
+    network = read(chain(dtype, "branches"))
+    plans = [one for one in (plan(network, stretch) for stretch in stretches(network).stretches) if one.collapses]
+    model = rewrite(network, plans)
+    assert evidence(network, model, plans).used < 0.3
+    stored = {value.const_value.numpy().ndim: value for value in model.graph.initializers.values()}
+    value = stored[1] if planted == "bias" else stored[4]
+    wrong = value.const_value.numpy().astype(float)
+    wrong[:1] *= 0.0 if planted == "bias" else planted
+    value.const_value = ir.tensor(wrong.astype(dtype), name=value.name)
+    assert not evidence(network, model, plans).holds
 
 
 def test_a_bfloat16_model_is_run_by_onnxruntime_in_float32_and_stays_what_it_is():

@@ -2,6 +2,8 @@
 
 from functools import cache
 
+import ml_dtypes
+import numpy as np
 import onnx
 import pytest
 from test_traps import CASES, shapes
@@ -76,3 +78,19 @@ def test_the_note_says_only_what_was_kept():
     found = collapse(TRAPS["linear_mlp"].model("float32"))
     assert KEPT not in found.model.metadata_props
     assert not settled(found.model)
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16"])
+def test_the_witness_notices_one_weight_that_is_a_few_units_off(kind):
+    """A weight of the collapsed network that is 16 units in the last place off, where two are allowed of an output."""
+    model, found = TRAPS["linear_mlp"].model(kind), collapsed("linear_mlp", kind)
+    wrong = found.to_onnx()
+    stored = next(one for one in wrong.graph.initializer if len(one.dims) == 2)
+    weights = onnx.numpy_helper.to_array(stored).astype(float)
+    unit = float(ml_dtypes.finfo(onnx.numpy_helper.to_array(stored).dtype).eps)
+    largest = np.unravel_index(np.abs(weights).argmax(), weights.shape)
+    weights[largest] *= 1 + 16 * unit
+    array = weights.astype(onnx.numpy_helper.to_array(stored).dtype)
+    stored.CopyFrom(onnx.numpy_helper.from_array(array, stored.name))
+    with pytest.raises(AssertionError):
+        assert_agree(model, wrong, shapes(model, TRAPS["linear_mlp"]))

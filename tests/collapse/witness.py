@@ -22,7 +22,7 @@ STRANGE = helper.make_function(
 )
 """What the op that nobody knows is, for the witness only."""
 
-WEIGHTS = 8.0
+WEIGHTS = 2.0
 """Outputs may be so many units of the type off, relative to the largest output, and twice as many where the truth is
 rounded itself, besides …"""
 
