@@ -142,6 +142,10 @@ class Network:
         """The version of the standard operators."""
         return self.model.graph.opset_imports.get("", 1)
 
+    def dtype(self, name: str) -> np.dtype:
+        """The type of a value; float32 where nothing is known of it."""
+        return self.types.get(name, np.dtype(np.float32))
+
     def operand(self, name: str, value: np.ndarray | None = None) -> Operand:
         """The value called `name` as a node's input."""
         constant = self.constants.get(name)

@@ -19,7 +19,7 @@ WRITES = "unbend collapse MODEL -o SMALLER writes it beside SMALLER"
 
 
 @dataclass(frozen=True)
-class Bound:
+class Stated:
     """|f(x) - g(x)| ≤ collapsed · |W_g| |x| + offset · |g|(0) + original · |f|(x) + settled · |f|(0), each number."""
 
     collapsed: float
@@ -74,7 +74,7 @@ class Stretch:
     sources: tuple[End, ...]
     outputs: tuple[End, ...]
     shapes: tuple[Shapes, ...]
-    bound: Bound
+    bound: Stated
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +135,7 @@ def _stretch(one: Mapping[str, Any]) -> Stretch:
         sources=tuple(map(_end, one["sources"])),
         outputs=tuple(map(_end, one["outputs"])),
         shapes=tuple(map(_shapes, one["shapes"])),
-        bound=Bound(*(float(bound[key]) for key in ("collapsed", "original", "offset", "settled"))),
+        bound=Stated(*(float(bound[key]) for key in ("collapsed", "original", "offset", "settled"))),
     )
 
 

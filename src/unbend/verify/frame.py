@@ -8,6 +8,7 @@ no cycles, so it is enough that each stretch starts from equal values and that t
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -129,18 +130,13 @@ def _known(original: File, collapsed: File, certificate: Certificate) -> tuple[K
 
 
 def _named_twice(certificate: Certificate) -> Iterator[str]:
-    """A value that two stretches claim to make would be taken for both."""
-    for side in ("original", "collapsed"):
-        claims = [(i, getattr(end, side)) for i, one in enumerate(certificate.stretches) for end in one.outputs]
-        claims = [claim for claim in dict.fromkeys(claims) if claim[1] not in _sources(certificate, side)]
-        names = [name for _, name in claims]
-        yield from (f"two stretches claim to make {name}" for name in dict.fromkeys(names) if names.count(name) > 1)
-
-
-def _sources(certificate: Certificate, side: str) -> set[str]:
-    return (
-        {getattr(end, side) for one in certificate.stretches for end in one.sources} if side == "collapsed" else set()
-    )
+    """A value that two stretches claim to make would be taken for both; a source may be passed on by several."""
+    passed = {end.collapsed for one in certificate.stretches for end in one.sources}
+    original = [{end.original for end in one.outputs} for one in certificate.stretches]
+    collapsed = [{end.collapsed for end in one.outputs} - passed for one in certificate.stretches]
+    for claims in (original, collapsed):
+        counts = Counter(name for each in claims for name in each)
+        yield from (f"two stretches claim to make {name}" for name in sorted(counts) if counts[name] > 1)
 
 
 def _ports(original: File, collapsed: File) -> Iterator[str]:

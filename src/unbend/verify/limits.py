@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import ml_dtypes
 import numpy as np
 
-from unbend.verify.certificate import Bound
+from unbend.verify.certificate import Stated
 from unbend.verify.measures import Tensor
 
 FINE = float(np.finfo(np.float64).eps) / 2
@@ -48,7 +48,7 @@ def is_half(unit: float) -> bool:
     return 2 * unit > HALF
 
 
-def too_wide(bound: Bound, original: Sequence[Tensor], collapsed: Sequence[Tensor], unit: float) -> Iterator[str]:
+def too_wide(bound: Stated, original: Sequence[Tensor], collapsed: Sequence[Tensor], unit: float) -> Iterator[str]:
     """What a certificate states too wide to say anything, in sentences; the tensors are the outputs of both sides."""
     maps = max(tensor.products for tensor in collapsed) + 1
     terms = max(tensor.terms for tensor in (*original, *collapsed)) + 1

@@ -32,7 +32,6 @@ from unbend.collapse.write.rewrite import Plan
 from unbend.network import Network, input_shapes
 from unbend.network.external import data_files
 from unbend.network.read import from_file
-from unbend.output import write
 from unbend.result import plain
 
 FORMAT = 2
@@ -116,10 +115,6 @@ class Certificate:
         """
         return to_json(self, collapsed, original if original is not None else self.original)
 
-    def save(self, path: str | Path, collapsed: str | Path, original: str | Path | None = None, **how: Any) -> Path:
-        """Write it to `path`, whole or not at all; see `to_json`, and `unbend.output.write` for `force`."""
-        return write(path, self.to_json(collapsed, original), **how)
-
 
 def certify(network: Network, collapsed: ir.Model, plans: Sequence[Plan]) -> Certificate:
     """Bound the difference of every rewritten stretch, and run both networks.
@@ -148,7 +143,7 @@ def _sizes(network: Network, plans: Sequence[Plan]) -> list[Network]:
 
 def _promise(network: Network, collapsed: ir.Model, plan: Plan, sizes: Sequence[Network]) -> Promise:
     stretch, values = plan.stretch, _values(collapsed)
-    dtypes = {str(network.types.get(name, np.dtype(np.float32))) for name in stretch.outputs}
+    dtypes = {str(network.dtype(name)) for name in stretch.outputs}
     undone = {name: inverse(turn) for name, turn in stretch.inward.items()}
     names = {name: _name(plan, name, values) for name in stretch.outputs}
     return Promise(

@@ -34,11 +34,14 @@ from unbend.network.paged import give_back
 ALLOWED = 8.0
 """An output of the collapsed network may be this many times as far from the truth as the original's …"""
 
+OWN = 2.0
+"""… plus this many times the largest error of the original in the group: deep networks round much …"""
+
 FLOOR_ULPS = 64.0
 """… plus this many units in the last place of its type, relative to its own largest value in the group of inputs …"""
 
 SPREAD_ULPS = 8.0
-"""… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all three:
+"""… plus this many relative to the largest output in the group. A wrong collapse is off by far more than all four:
 merged weights are rounded once, which moves an output by about one unit for each factor of two in width."""
 
 HALF = 1 / 8
@@ -48,9 +51,6 @@ the truth op by op: 64 units of a bfloat16 are half of it. Of what is allowed th
 
 MIXING = 1e-2
 """A run of several rows that is further than this from the truth of each, relative to scale, mixes its rows."""
-
-OWN = 2.0
-"""… plus this many times the largest error of the original in the group: deep networks round much …"""
 
 SIZES_TRIED = 2
 

@@ -109,7 +109,7 @@ class Digits:
 
     def half(self, plan: Plan) -> str:
         """The type of the stretch if that is half precision, else empty."""
-        types = {self.network.types.get(name, np.dtype(np.float32)) for name in plan.stretch.outputs}
+        types = {self.network.dtype(name) for name in plan.stretch.outputs}
         return " and ".join(sorted(str(dtype) for dtype in types if is_half(dtype)))
 
     def rounding(self, plan: Plan) -> Rounding:
@@ -171,7 +171,7 @@ def op_by_op(network: Network, rows: Mapping[str, np.ndarray]) -> dict[str, np.n
     last = {name: node for node in network.nodes for name in node.inputs}
     for node in network.nodes:
         for name, array in zip(node.outputs, node_values(network, node, values), strict=False):
-            values[name] = array.astype(network.types.get(name, np.dtype(np.float32))).astype(np.float64)
+            values[name] = array.astype(network.dtype(name)).astype(np.float64)
         for name in node.inputs:
             if last[name] is node and name not in keep:
                 values.pop(name, None)

@@ -189,7 +189,7 @@ class Form:
 
     def dtype(self, name: str) -> np.dtype:
         """The type that a value is held in, and the numbers on the way to it are stored in."""
-        return self.network.types.get(name, np.dtype(np.float32))
+        return self.network.dtype(name)
 
 
 @dataclass(frozen=True, eq=False)

@@ -164,4 +164,4 @@ def _prune(graph: ir.Graph) -> None:
 
 
 def _type(network: Network, name: str) -> ir.TensorType:
-    return ir.TensorType(ir.DataType.from_numpy(network.types.get(name, np.dtype(np.float32))))
+    return ir.TensorType(ir.DataType.from_numpy(network.dtype(name)))

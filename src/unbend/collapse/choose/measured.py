@@ -40,6 +40,8 @@ FOR_ONE = 0.15
 """Seconds for the stretches of one kind at most."""
 
 WIDENED = "onnxruntime has no bfloat16 on a processor, and would time the network in float32"
+"""Why a network in bfloat16 is not timed."""
+
 LARGEST = 1 << 32
 """A network of more multiplications for a row is not timed: it could not be run often enough in the budget …"""
 

@@ -55,7 +55,7 @@ def products(network: Network) -> Iterator[Product]:
 def _is_between(network: Network, one: Product) -> bool:
     """Whether only the product reads its value, which it does not repeat, and all is of one float type."""
     names = (*one.node.inputs, one.output)
-    types = {network.types.get(name, np.dtype(np.float32)) for name in names}
+    types = {network.dtype(name) for name in names}
     if one.value == one.given or len(types) > 1 or not is_float(types.pop()):
         return False
     value, given, made = (network.shapes[name] for name in (one.value, one.given, one.output))

@@ -184,7 +184,7 @@ def reduction(network: Network, stretch: Stretch, closed: Collection[Node] = ())
     return graph
 
 
-class Bound(Exception):
+class Pinned(Exception):
     """A node that stays as it is makes or reads a value that is to be held in other units."""
 
 
@@ -193,12 +193,12 @@ def _turn(graph: Reduction, stretch: Stretch) -> None:
 
     Raises
     ------
-    Bound
+    Pinned
         They cannot.
     """
     needed = {name for node in graph.closed for name in (*node.inputs, *node.outputs)}
     if bound := needed.intersection([*stretch.inward, *stretch.outward]):
-        raise Bound(f"a node that stays as it is needs {min(bound)} as it was")
+        raise Pinned(f"a node that stays as it is needs {min(bound)} as it was")
     back = {**stretch.inward, **{name: inverse(turn) for name, turn in stretch.outward.items()}}
     edges = []
     for edge in graph.edges:
@@ -222,14 +222,14 @@ def _ending(graph: Reduction, stretch: Stretch, target: str) -> list[Step]:
 
 def _unit(network: Network, stretch: Stretch) -> float:
     """The unit in the last place of the stretch's numbers, the coarsest of its outputs'."""
-    types = {network.types.get(name, np.dtype(np.float32)) for name in stretch.outputs}
+    types = {network.dtype(name) for name in stretch.outputs}
     return max((float(ml_dtypes.finfo(dtype).eps) for dtype in types if is_float(dtype)), default=0.0)
 
 
 def _one_type(network: Network, node: Node, made: Sequence[str]) -> bool:
     """Whether all that varies around the node is of one float type; a Cast stays where it is."""
     names = (*made, *(name for name in node.inputs if network.variable(name)))
-    types = {network.types.get(name, np.dtype(np.float32)) for name in names if name}
+    types = {network.dtype(name) for name in names if name}
     return len(types) == 1 and is_float(types.pop())
 
 

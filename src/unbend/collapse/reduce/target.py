@@ -36,8 +36,9 @@ SETTLED = 4.0
 the last place of what was added up there, |W_2| |b_1| + |b_2|. A border that an exporter wrote as rounded constants
 differs so from the interior that they were computed from."""
 
-FINE = 1e-6
-"""Only where the unit in the last place is smaller than this: in half precision such a difference may be meant."""
+COARSE = 1e-6
+"""A type with a larger unit in the last place is called half precision: float16, bfloat16. There such a difference may
+be meant."""
 
 WORTH = 64
 """A number more is worth storing if it saves this many multiplications for a row: it is read once, and used often."""
@@ -119,7 +120,7 @@ def settled(affine: Affine, target: Target, size: Callable[[], np.ndarray]) -> t
     if isinstance(affine.linear, Diagonal) and np.all(np.abs(affine.linear.scale - 1.0) <= target.unit / 4):
         rules = (LEFT_OUT,) if np.any(affine.linear.scale != 1.0) else ()
         return Affine(Identity(affine.linear.shape), offset), rules
-    if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < FINE:
+    if not isinstance(affine.linear, Convolution) or max(offset.shape[2:]) == 1 or not 0 < target.unit < COARSE:
         return affine, ()
     room = SETTLED * target.unit * size()
     small = shrink(offset, room, first=2) if np.isfinite(room).all() else offset

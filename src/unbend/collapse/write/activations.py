@@ -144,7 +144,7 @@ def _random(network: Network, name: str, count: int) -> np.ndarray:
 def _typed(network: Network, values: Rows) -> Rows:
     """Rows in the types in which the network holds them."""
     with np.errstate(over="ignore"):
-        return {name: x.astype(network.types.get(name, np.dtype(np.float32))) for name, x in values.items()}
+        return {name: x.astype(network.dtype(name)) for name, x in values.items()}
 
 
 def _read(rows: np.ndarray, stretch: Stretch, name: str) -> np.ndarray:

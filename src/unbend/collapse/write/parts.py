@@ -45,7 +45,7 @@ def parts_of(network: Network, stretch: Stretch, untouched: Collection[Node], kn
 
     Raises
     ------
-    Bound
+    Pinned
         One cannot be held in the units that its ends should have.
     """
     return [

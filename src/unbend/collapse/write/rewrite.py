@@ -12,7 +12,7 @@ from onnx_ir.passes import common
 from unbend.affine import Affine, Identity
 from unbend.affine.border import is_only_ones
 from unbend.collapse.find.stretches import Stretch
-from unbend.collapse.reduce.reduce import Bound, Edge, EndScale, Reduction
+from unbend.collapse.reduce.reduce import Edge, EndScale, Pinned, Reduction
 from unbend.collapse.reduce.steps import Price, total, written
 from unbend.collapse.reduce.target import Target
 from unbend.collapse.write.parts import Part, confirmed, parts_of, together
@@ -67,7 +67,7 @@ def drafted(network: Network, stretch: Stretch, untouched: Collection[Node] = ()
     before = _price_before(network, stretch)
     try:
         parts = parts_of(network, stretch, untouched, known)
-    except Bound as reason:
+    except Pinned as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
     graph, edges = together(parts), [edge for part in parts for edge in part.edges]
     scales = tuple(end for part in parts for end in part.scales)
@@ -103,7 +103,7 @@ def settled(network: Network, draft: Plan) -> Plan:
 
 def _offsets(network: Network, graph: Reduction, edges: Sequence[Edge]) -> dict[str, np.ndarray]:
     """What is added where several of the edges meet, as it is stored."""
-    types = {edge.target: network.types.get(edge.target, np.dtype(np.float32)) for edge in edges}
+    types = {edge.target: network.dtype(edge.target) for edge in edges}
     return {name: stored(graph.offsets[name], dtype) for name, dtype in types.items()}
 
 
@@ -239,7 +239,7 @@ def untouched(network: Network) -> ir.Model:
 
 def _write(writer: Writer, one: Plan, public: Collection[str]) -> None:
     for target in dict.fromkeys(edge.target for edge in one.edges):
-        dtype = writer.network.types.get(target, np.dtype(np.float32))
+        dtype = writer.network.dtype(target)
         parts = [_edge(writer, edge, target, dtype) for edge in one.edges if edge.target == target]
         value = parts[0]
         for part in parts[1:]:

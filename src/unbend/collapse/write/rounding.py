@@ -18,10 +18,8 @@ from dataclasses import dataclass
 import ml_dtypes
 import numpy as np
 
+from unbend.collapse.reduce.target import COARSE
 from unbend.network.graph import is_float
-
-COARSE = 1e-6
-"""A type with a larger unit in the last place is called half precision here: float16, bfloat16."""
 
 FEWEST = 9
 """Fewer numbers than this are not balanced: one of them would move the sum by more than it is off."""

@@ -88,7 +88,7 @@ class Trial:
 
     def _along(self, edge: Edge, y: np.ndarray) -> np.ndarray:
         """What the edge makes of a value; its steps become those that are written."""
-        dtype, steps = self.network.types.get(edge.target, np.dtype(np.float32)), []
+        dtype, steps = self.network.dtype(edge.target), []
         for step in in_nodes(edge.steps):
             steps.append(as_written(step, dtype, self._seen(y)))
             y = step.affine.apply(y)
@@ -109,7 +109,7 @@ def tried(
     settled = slack(rules, graph.target.unit) + (graph.target.unit if LEFT_OUT in rules else 0.0)
     if network.elsewhere and (reason := _tried_elsewhere(network, stretch, graph, edges, settled)):
         return [], reason
-    half = any(is_half(network.types.get(edge.target, np.dtype(np.float32))) for edge in edges)
+    half = any(is_half(network.dtype(edge.target)) for edge in edges)
     trial = Trial(network, stretch, graph, edges, settled=settled, activations=activations(network) if half else None)
     reason = trial.run()
     return ([], reason) if reason else (trial.done, "")
