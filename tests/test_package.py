@@ -102,7 +102,11 @@ def test_everything_public_has_a_docstring(name):
 def _public(module: types.ModuleType):
     """The public functions, classes and methods that this module defines."""
     for name, thing in vars(module).items():
-        if name.startswith("_") or getattr(thing, "__module__", None) != module.__name__ or thing.__name__ != name:
+        if (
+            name.startswith("_")
+            or getattr(thing, "__module__", None) != module.__name__
+            or getattr(thing, "__name__", "") != name
+        ):
             continue
         if inspect.isfunction(thing) or inspect.isclass(thing):
             yield f"{module.__name__}.{name}", thing
