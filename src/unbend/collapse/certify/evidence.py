@@ -356,22 +356,24 @@ def _gap(
     unit *= share
     if truth.shape != before.shape:
         truth = before
-    before, after, truth = (array.astype(np.float64) for array in (before, after, truth))
-    finite = np.isfinite(before)
-    if not np.array_equal(finite, np.isfinite(after)):
-        return Gap(0.0, 0.0, np.inf, np.inf, np.inf)
-    truth = np.where(finite & np.isfinite(truth), truth, np.where(finite, before, 0.0))
-    before, after = (np.where(finite, array, 0.0) for array in (before, after))
-    error = np.max(np.abs(after - truth), axis=0, initial=0.0)
-    scale = np.max(np.abs(truth), axis=0, initial=0.0)
+    own, error, scale, difference = (np.zeros(before.shape[1:]) for _ in range(4))
+    for row in zip(*map(np.atleast_1d, (before, after, truth)), strict=True):
+        one, other, true = (np.asarray(array, dtype=np.float64) for array in row)
+        finite = np.isfinite(one)
+        if not np.array_equal(finite, np.isfinite(other)):
+            return Gap(0.0, 0.0, np.inf, np.inf, np.inf)
+        true = np.where(finite & np.isfinite(true), true, np.where(finite, one, 0.0))
+        one, other = (np.where(finite, array, 0.0) for array in (one, other))
+        pairs = (own, one - true), (error, other - true), (scale, true), (difference, other - one)
+        for most, apart in pairs:
+            np.maximum(most, np.abs(apart), out=most)
     largest = float(scale.max(initial=0.0))
-    own = np.max(np.abs(before - truth), axis=0, initial=0.0)
     off = np.maximum(own, known if np.shape(known) == own.shape else np.max(known, initial=0.0))
     allowed = ALLOWED * off + OWN * off.max(initial=0.0) + FLOOR_ULPS * unit * scale + SPREAD_ULPS * unit * largest
     return Gap(
         scale=largest,
         original=float(own.max(initial=0.0)),
         collapsed=float(error.max(initial=0.0)),
-        difference=float(np.max(np.abs(after - before), initial=0.0)),
+        difference=float(difference.max(initial=0.0)),
         used=float(np.max(np.where(error > 0, error / np.maximum(allowed, np.finfo(float).tiny), 0.0), initial=0.0)),
     )
