@@ -29,9 +29,9 @@ from unbend.network.evaluate import node_values
 from unbend.network.local import Unsupported
 
 ALLOWED = 1.02
-"""A collapsed stretch, or network, may be this many times as far from the truth: that is chance. Over seven draws of rows
-the ratio of a network with an image for its output differs by 0.3 % (standard deviation; of `benchmarks/networks`, g2),
-and that of one with few outputs, which is run on two rows, by 7 % (u1)."""
+"""A collapsed stretch, or network, may be this many times as far from the truth: that is chance. Over seven draws of
+rows the ratio of one network of `benchmarks/networks` (g2) differs by 0.3 % (standard deviation), that of a deep one on
+three rows (u1) by 7 %."""
 
 
 @dataclass(frozen=True)

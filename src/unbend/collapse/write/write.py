@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+import ml_dtypes
 import numpy as np
 import onnx_ir as ir
 
@@ -163,7 +164,10 @@ class Writer:
         with np.errstate(over="ignore"):
             rounded = np.ascontiguousarray(array.astype(dtype, copy=False)).reshape(array.shape)
         if not np.isfinite(rounded).all() and np.isfinite(array).all():
-            raise Overflow(f"a merged number is too large for {dtype.name}")
+            largest, most = np.max(np.abs(array)), float(ml_dtypes.finfo(dtype).max)
+            raise Overflow(
+                f"a merged number is too large for {dtype.name}: {largest:.4g}, and {most:.4g} is its largest"
+            )
         alike = self.stored.setdefault((rounded.dtype, rounded.shape, rounded.reshape(-1)[:FIRST].tobytes()), [])
         for other, value in alike:
             if np.array_equal(other, rounded):
