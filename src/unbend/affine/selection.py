@@ -149,6 +149,25 @@ class Selection(LinearMap):
         padded = np.pad(np.arange(self.in_size).reshape(self.source), pads, constant_values=-1)
         return tuple(pads[2:]) if np.array_equal(padded, self.index) else None
 
+    @cached_property
+    def channels(self) -> np.ndarray | None:
+        """Which channel of an image each channel is, −1 where it is zeros, if only whole channels move, else None."""
+        source, target = self.source, self.out_shape
+        if (
+            len(source) < 3
+            or len(target) != len(source)
+            or source[0] != 1
+            or (1, *source[2:]) != (target[0], *target[2:])
+        ):
+            return None
+        places = math.prod(source[2:])
+        if not places:
+            return None
+        index = self.index.reshape(target[1], places)
+        picked = np.where(index[:, 0] >= 0, index[:, 0] // places, -1)
+        whole = np.where(picked[:, None] >= 0, picked[:, None] * places + np.arange(places), -1)
+        return picked if np.array_equal(whole, index) else None
+
     def across(self, diagonal: Diagonal) -> Diagonal:
         """The scaling that does after this map what `diagonal` does before it."""
         scale = np.broadcast_to(diagonal.scale, (len(diagonal.scale), *self.source))

@@ -51,11 +51,35 @@ def _convolution_convolution(second: Convolution, first: Convolution) -> LinearM
 
 @rule(Convolution, Selection)
 def _convolution_selection(second: Convolution, first: Selection) -> LinearMap | None:
-    """Zeros put around an image are the convolution's own padding."""
+    """Zeros put around an image are the convolution's own padding; where channels move, those of the kernel do."""
+    if (picked := first.channels) is not None and second.groups == 1:
+        return _of_channels(second, picked, first.source)
     if first.padding is None or min(pad for pair in second.pads for pad in pair) < 0:
         return None
     pads = tuple((a + c, b + d) for (a, b), (c, d) in zip(first.padding, second.pads, strict=True))
     return Convolution(second.stored, first.source, second.strides, pads, second.dilations, second.groups)
+
+
+def _of_channels(second: Convolution, picked: np.ndarray, source: Shape) -> Convolution:
+    """The convolution of an image whose channels are moved as `picked` says: Σ over where each of them went."""
+
+    def moved(kernel: np.ndarray) -> np.ndarray:
+        found = np.zeros((kernel.shape[0], source[1], *kernel.shape[2:]))
+        np.add.at(found, (slice(None), picked[picked >= 0]), kernel[:, picked >= 0])
+        return found
+
+    kernel = Unmade((second.stored.shape[0], source[1], *second.stored.shape[2:]), moved, second.stored)
+    return Convolution(kernel, source, second.strides, second.pads, second.dilations)
+
+
+@rule(Selection, Convolution)
+def _selection_convolution(second: Selection, first: Convolution) -> LinearMap | None:
+    """Some of the channels that a convolution makes are made by fewer filters."""
+    picked = second.channels
+    if picked is None or first.groups > 1 or len(np.unique(picked)) < len(picked) or (picked < 0).any():
+        return None
+    kernel = Unmade((len(picked), *first.stored.shape[1:]), lambda w: w[picked], first.stored)
+    return first.with_kernel(kernel)
 
 
 @rule(Transposed, Transposed)

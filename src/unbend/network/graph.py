@@ -96,6 +96,7 @@ class Network:
     notes: tuple[str, ...] = ()
     elsewhere: tuple[Callable[[], Network | None], ...] = ()
     lasting: Mapping[str, np.ndarray] | None = None
+    steady: Mapping[str, Shape] | None = None
     examples: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @property
@@ -167,6 +168,10 @@ class Network:
     def variable_inputs(self, node: Node) -> tuple[int, ...]:
         """Positions of the node's inputs that depend on the network's input."""
         return tuple(i for i, name in enumerate(node.inputs) if self.variable(name))
+
+    def lasts(self, name: str) -> bool:
+        """Whether the value has the same shape at every length of free axes."""
+        return self.steady is None or name in self.steady
 
     def has_shapes(self, node: Node) -> bool:
         """Whether the shapes of all values around the node are known."""

@@ -49,6 +49,7 @@ def at_lengths(network: Network) -> Network:
         notes=network.notes,
         elsewhere=elsewhere,
         lasting=network.constants,
+        steady=network.shapes,
         examples=network.examples,
     )
 

@@ -39,15 +39,17 @@ def alike(network: Network, node: Node, linear: LinearMap) -> frozenset[int]:
     stated = _stated(network, node, len(source)) if node.domain in ("", "ai.onnx") and len(source) > 2 else None
     if stated is None:
         return frozenset()
-    channels = 1 not in stated and len(target) == len(source) and source[:2] == target[:2]
+    channels = 1 not in stated and len(target) > 1 and source[:2] == target[:2]
     features = len(source) - 1 not in stated and source[-1:] == target[-1:]
     return frozenset(({1} if channels else set()) | ({-1} if features else set()))
 
 
 def _stated(network: Network, node: Node, rank: int) -> set[int] | None:
     """The axes that the node acts along; None if it is another op, or that is not said."""
-    if node.op_type in ("AveragePool", "GlobalAveragePool"):
+    if node.op_type in ("AveragePool", "GlobalAveragePool") or _drops_places(network, node):
         return set(range(2, rank))
+    if node.op_type == "Squeeze":
+        return _axes(network, node, 1, rank)
     if node.op_type == "Gather":
         return {node.attribute("axis", 0) % rank}
     if node.op_type in ("ReduceMean", "ReduceSum"):
@@ -58,6 +60,19 @@ def _stated(network: Network, node: Node, rank: int) -> set[int] | None:
         scales = _scales(network, node)
         return None if scales is None or len(scales) != rank else set(np.flatnonzero(scales != 1).tolist())
     return None
+
+
+def _drops_places(network: Network, node: Node) -> bool:
+    """Whether the node makes (rows, channels) of images of one place, at any lengths, and does not say how many."""
+    if node.op_type == "Flatten":
+        says = node.attribute("axis", 1) != 1
+    elif node.op_type == "Reshape":
+        stated = network.constants.get(node.inputs[1])
+        says = stated is None or stated.shape != (2,) or int(stated[1]) != -1
+    else:
+        return False
+    source, target = network.shapes[node.inputs[0]], network.shapes[node.outputs[0]]
+    return not says and target == source[:2] and network.lasts(node.inputs[0])
 
 
 def _axes(network: Network, node: Node, position: int, rank: int) -> set[int] | None:

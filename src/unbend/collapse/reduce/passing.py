@@ -211,8 +211,11 @@ def _matrix(linear: LinearMap, shape: Shape) -> LinearMap | None:
     if isinstance(linear, Dense):
         return Dense(linear.stored, shape[:-1]) if shape and shape[-1] == linear.stored.shape[1] else None
     assert isinstance(linear, Convolution)
-    if len(shape) < 3 or shape[1] != linear.source[1]:
+    if len(shape) < 2 or shape[1] != linear.source[1]:
         return None
+    if len(shape) == 2:
+        weight = Unmade(linear.stored.shape[:2], lambda w: w.reshape(w.shape[:2]), linear.stored)
+        return Dense(weight, shape[:1]) if linear.groups == 1 else None
     axes, own = len(shape) - 2, linear.stored
     kernel = Unmade((*own.shape[:2], *(1,) * axes), lambda w: w.reshape(*w.shape[:2], *(1,) * axes), own)
     return Convolution(kernel, shape, (1,) * axes, ((0, 0),) * axes, (1,) * axes, linear.groups)

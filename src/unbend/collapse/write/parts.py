@@ -6,15 +6,18 @@ were joined, and a part whose ends stay in their units stays as it was reduced b
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from unbend.affine import Selection
 from unbend.collapse.find.stretches import Groups, Stretch
 from unbend.collapse.reduce.reduce import Edge, EndScale, Reduction, end_scales, reduced
+from unbend.collapse.reduce.steps import Price
 from unbend.collapse.reduce.target import Target
 from unbend.collapse.write.spelling import shortened, spelled
 from unbend.collapse.write.trial import tried
 from unbend.network import Network, Node
+from unbend.network.local import Local
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,8 +43,16 @@ class Part:
         return bool(same) and one.inward == stretch.inward and one.outward == stretch.outward
 
 
-def parts_of(network: Network, stretch: Stretch, untouched: Collection[Node], known: Sequence[Part]) -> list[Part]:
+def parts_of(
+    network: Network,
+    stretch: Stretch,
+    untouched: Collection[Node],
+    known: Sequence[Part],
+    price: Callable[[Part], Price],
+) -> list[Part]:
     """The parts of the stretch, reduced, those in `known` that fit as they are; nodes in `untouched` stay.
+
+    A Concat or Split is taken apart only where that is cheaper: it is one node, and its branches are several.
 
     Raises
     ------
@@ -49,9 +60,23 @@ def parts_of(network: Network, stretch: Stretch, untouched: Collection[Node], kn
         One cannot be held in the units that its ends should have.
     """
     return [
-        next((part for part in known if part.fits(one)), None) or _reduced(network, one, untouched)
+        next((part for part in known if part.fits(one)), None) or min(_forms(network, one, untouched), key=price)
         for one in connected(stretch)
     ]
+
+
+def _forms(network: Network, stretch: Stretch, untouched: Collection[Node]) -> Iterator[Part]:
+    """The part with its joins and splits as they are, where it has any, and with them taken apart."""
+    pairs = zip(stretch.nodes, stretch.locals, strict=True)
+    if joins := {node for node, outputs in pairs if _only_moves(outputs)}:
+        yield _reduced(network, stretch, {*untouched, *joins})
+    yield _reduced(network, stretch, untouched)
+
+
+def _only_moves(outputs: Sequence[Local]) -> bool:
+    """Whether a node puts several tensors into one, or one into several."""
+    maps = [linear for one in outputs for linear in one.maps.values()]
+    return len(maps) > 1 and all(isinstance(linear, Selection) for linear in maps)
 
 
 def _reduced(network: Network, stretch: Stretch, untouched: Collection[Node]) -> Part:

@@ -66,7 +66,9 @@ def drafted(network: Network, stretch: Stretch, untouched: Collection[Node] = ()
     """
     before = _price_before(network, stretch)
     try:
-        parts = parts_of(network, stretch, untouched, known)
+        parts = parts_of(
+            network, stretch, untouched, known, lambda one: _price_after(network, one.stretch, one.graph, one.edges)
+        )
     except Pinned as reason:
         return Plan(stretch, (), {}, before, before, (), str(reason))
     graph, edges = together(parts), [edge for part in parts for edge in part.edges]
