@@ -1,5 +1,7 @@
 """The bodies of If, Loop and Scan are left alone, and what they read from outside stays, under its name."""
 
+from itertools import pairwise
+
 import numpy as np
 import onnxruntime
 import pytest
@@ -76,6 +78,24 @@ def nested():
     return graph.model(graph("If", flag, then_branch=yes, else_branch=no))
 
 
+def names_taken():
+    """A body whose values and numbers are called what a rewritten stretch would call its own."""
+    graph = Graph("N", 4)
+    end = graph("Gemm", graph("Gemm", "x", a(4, 9), a(9)), a(9, 4), a(4))
+    plain = collapse(graph.model(graph("Relu", end)), cost="macs").to_onnx()
+    new = {name for node in plain.graph.node for name in (*node.input, *node.output)} - {"x", end}
+    new |= {f"{name}_{i}" for name in new for i in (2, 3)}
+    first, *others = sorted(new - {name for node in graph.nodes for name in (*node.input, *node.output)})
+    nodes = [helper.make_node("Mul", [end, first], [others[0]])]
+    nodes += [helper.make_node("Abs", [one], [other]) for one, other in pairwise(others)]
+    yes = body(
+        "yes", [*nodes, helper.make_node("Neg", others[-1:], ["yes_out"])], [ends("yes_out", "N", 4)], **{first: 2}
+    )
+    no = body("no", [helper.make_node("Neg", [end], ["no_out"])], [ends("no_out", "N", 4)])
+    flag = graph("Greater", graph("ReduceSum", "x", keepdims=0), np.array(0.0))
+    return graph.model(graph("Relu", graph("If", flag, then_branch=yes, else_branch=no)))
+
+
 def given(model, x):
     session = onnxruntime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     return session.run(None, {"x": x})[0]
@@ -87,7 +107,7 @@ def bodies(graph):
     return [([(node.op_type, len(node.input), len(node.output)) for node in one.node], bodies(one)) for one in inner]
 
 
-@pytest.mark.parametrize(("build", "heavy"), [(conditional, 2), (looping, 4), (nested, 1)])
+@pytest.mark.parametrize(("build", "heavy"), [(conditional, 2), (looping, 4), (nested, 1), (names_taken, 1)])
 def test_what_is_around_a_body_collapses_and_the_body_stays(build, heavy):
     model = build()
     found = collapse(model, cost="macs")

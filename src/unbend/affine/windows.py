@@ -65,7 +65,8 @@ def _of_channels(second: Convolution, picked: np.ndarray, source: Shape) -> Conv
 
     def moved(kernel: np.ndarray) -> np.ndarray:
         found = np.zeros((kernel.shape[0], source[1], *kernel.shape[2:]))
-        np.add.at(found, (slice(None), picked[picked >= 0]), kernel[:, picked >= 0])
+        for place in np.flatnonzero(picked >= 0):
+            found[:, picked[place]] += kernel[:, place]
         return found
 
     kernel = Unmade((second.stored.shape[0], source[1], *second.stored.shape[2:]), moved, second.stored)
