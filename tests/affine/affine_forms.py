@@ -75,6 +75,10 @@ SELECTION = [
     Selection.broadcast((2, 3), (4, 2, 3)),
     Selection.broadcast((1, 6), (2, 6)),
     Selection.nothing((1, 6), (2, 3)),
+    Selection(np.arange(18).reshape(1, 2, 3, 3)[:, 1:], (1, 2, 3, 3)),
+    Selection(np.arange(18).reshape(1, 2, 3, 3)[:, ::-1], (1, 2, 3, 3)),
+    Selection(np.concatenate([np.full((1, 1, 3, 3), -1), np.arange(9).reshape(1, 1, 3, 3)], axis=1), (1, 1, 3, 3)),
+    Selection(np.tile(np.arange(9).reshape(1, 1, 3, 3), (1, 2, 1, 1)), (1, 1, 3, 3)),
     Selection(
         np.stack([np.arange(9, 18), np.full(9, -1), np.arange(9), np.arange(9)]).reshape(1, 4, 3, 3), (1, 2, 3, 3)
     ),

@@ -71,7 +71,7 @@ def test_two_inputs_that_are_joined(tmp_path):
     given(graph, "z", TensorProto.FLOAT, [None, 6])
     hidden = graph("Gemm", graph("Concat", "x", "z", axis=1), a(10, 30), a(30))
     model = graph.model(graph("Gemm", hidden, a(30, 2), a(2)))
-    checked(model, tmp_path, [rows(x=(3, 4), z=(3, 6))], heavy=2)
+    checked(model, tmp_path, [rows(x=(3, 4), z=(3, 6))], heavy=1)
 
 
 def transformer():

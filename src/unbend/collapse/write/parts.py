@@ -60,17 +60,25 @@ def parts_of(
         One cannot be held in the units that its ends should have.
     """
     return [
-        next((part for part in known if part.fits(one)), None) or min(_forms(network, one, untouched), key=price)
+        next((part for part in known if part.fits(one)), None) or _cheapest(network, one, untouched, price)
         for one in connected(stretch)
     ]
 
 
-def _forms(network: Network, stretch: Stretch, untouched: Collection[Node]) -> Iterator[Part]:
-    """The part with its joins and splits as they are, where it has any, and with them taken apart."""
+def _cheapest(network: Network, stretch: Stretch, untouched: Collection[Node], price: Callable[[Part], Price]) -> Part:
+    """The part with its joins and splits as they are, or taken apart where that saves multiplications or nodes.
+
+    It must be no dearer by any count; a few biases less are not worth it.
+    """
+    apart = _reduced(network, stretch, untouched)
     pairs = zip(stretch.nodes, stretch.locals, strict=True)
-    if joins := {node for node, outputs in pairs if _only_moves(outputs)}:
-        yield _reduced(network, stretch, {*untouched, *joins})
-    yield _reduced(network, stretch, untouched)
+    joins = {node for node, outputs in pairs if _only_moves(outputs)}
+    if not joins:
+        return apart
+    whole = _reduced(network, stretch, {*untouched, *joins})
+    new, old = price(apart), price(whole)
+    saves = new.macs < old.macs or new.nodes < old.nodes
+    return apart if saves and new.no_dearer(old) else whole
 
 
 def _only_moves(outputs: Sequence[Local]) -> bool:
