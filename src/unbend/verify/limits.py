@@ -52,11 +52,11 @@ def too_wide(bound: Stated, original: Sequence[Tensor], collapsed: Sequence[Tens
     """What a certificate states too wide to say anything, in sentences; the tensors are the outputs of both sides."""
     maps = max(tensor.products for tensor in collapsed) + 1
     terms = max(tensor.terms for tensor in (*original, *collapsed)) + 1
-    kept = (1.0 - (2.0 if is_half(unit) else 1.0) * unit) ** maps
+    each = 1.0 - (2.0 if is_half(unit) else 1.0) * unit
     fine = LOOSE * gamma(terms, FINE)
     limits = {
-        "of the collapsed weights": (bound.collapsed, 1.0 / kept - 1.0 + fine),
-        "of the offsets": (bound.offset, 1.0 / (kept * (1.0 - unit)) - 1.0 + fine),
+        "of the collapsed weights": (bound.collapsed, each**-maps - 1.0 + fine),
+        "of the offsets": (bound.offset, each ** -(maps + 1) - 1.0 + fine),
         "of the original": (bound.original, fine),
         "of settled offsets": (bound.settled, 0.0 if is_half(unit) else PLACES * unit),
     }

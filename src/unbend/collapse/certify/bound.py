@@ -96,7 +96,7 @@ def _output(old: Reach, new: Reach, dtype: np.dtype, rules: Sequence[str]) -> Bo
     unit = float(ml_dtypes.finfo(dtype).eps) / 2 if is_float(dtype) else 0.0
     kept = (1.0 - units(dtype) * unit) ** (new.rounded + rules.count(LEFT_OUT))
     collapsed, original = 1.0 / kept - 1.0, gamma(old.terms + 1, FINE)
-    last = 1.0 - unit if new.still.any() else 1.0
+    last = 1.0 - units(dtype) * unit if new.still.any() else 1.0
     offset, settled = 1.0 / (kept * last) - 1.0 + gamma(new.terms + 1, FINE), slack(rules, 2.0 * unit)
     slope = collapsed * new.slope + original * old.slope
     shift = offset * new.still + (original + settled) * old.still
