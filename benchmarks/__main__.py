@@ -20,8 +20,8 @@ HEAD = """# Measured against peers
 Written by `python -m benchmarks`; do not edit.
 
 Unless a section says otherwise, it is one run in one process: the contenders take turns, the first round is dropped,
-the figure is the median of the CPU time over all threads, and its range is beside it. A ratio above 1 means that the contender needs more than
-unbend. Ratios carry over to other machines, seconds do not.
+the figure is the median of the CPU time over all threads, and its range is beside it. A ratio above 1 means that the
+contender needs more than unbend. Ratios carry over to other machines, seconds do not.
 
 Python {python}. BLAS and OpenMP run with one thread if the environment says so: `OPENBLAS_NUM_THREADS=1
 OMP_NUM_THREADS=1`, which `make benchmark` sets.
