@@ -107,29 +107,10 @@ def split(node: Node, operands: Sequence[Operand | None], measure: Measure) -> l
 @affine("Concat")
 def concat(node: Node, operands: Sequence[Operand | None], measure: Measure) -> Tensor:
     """Values one behind the other; a constant among them is an offset."""
-    axis, total, at = node.attributes["axis"], [], 0
-    arrays = [one.array if isinstance(one, Tensor) else real(np.asarray(one)) for one in operands]
-    length = sum(array.shape[axis] for array in arrays)
-    held = np.zeros([length if i == axis % arrays[0].ndim else size for i, size in enumerate(arrays[0].shape)])
-    for operand, array in zip(operands, arrays, strict=True):
-        place = [slice(None)] * array.ndim
-        place[axis] = slice(at, at + array.shape[axis])
-        at += array.shape[axis]
-        if isinstance(operand, Tensor):
-            total.append(measure.moved(_into(held.shape, tuple(place)), operand))
-        else:
-            held[tuple(place)] = array
-    joined = measure.added(total) if len(total) > 1 else total[0]
-    return measure.shifted(joined, held) if held.any() else joined
-
-
-def _into(shape: tuple[int, ...], place: tuple[slice, ...]) -> Callable[[np.ndarray], np.ndarray]:
-    def put(array: np.ndarray) -> np.ndarray:
-        out = np.zeros(shape)
-        out[place] = array
-        return out
-
-    return put
+    parts = [one if isinstance(one, Tensor) else measure.still(real(np.asarray(one))) for one in operands]
+    joined = np.concatenate([one.array for one in parts], axis=node.attributes["axis"])
+    terms, products = (max(getattr(one, key) for one in parts) for key in ("terms", "products"))
+    return Tensor(joined, terms, products, work=sum(one.work for one in parts))
 
 
 @affine("Expand")
