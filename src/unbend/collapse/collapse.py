@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -45,11 +46,10 @@ class Collapse(Result):
     """The collapsed network, what became of each stretch, and the certificate.
 
     `before` and `after` are the sizes; `affine` says that the whole network is one affine map of its input, and
-    `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `model` is
-    the collapsed graph (`save` writes it), `files` are those that the model was read from. `timing` says how long a row
-    takes before and after, or `untimed` why that was not measured; `lengths` are those of the input's free axes at
-    which multiplications are counted; `notes` say what of the file, beside its stretches, is not as it was. Where
-    nothing collapsed, `model` is the one that was given.
+    `mixes_rows` that it has no bend and is none all the same, since rows of a batch change each other; `files` are
+    those that the model was read from, and `made` gives the collapsed graph. `timing` says how long a row takes before
+    and after, or `untimed` why that was not measured; `lengths` are those of the input's free axes at which
+    multiplications are counted; `notes` say what of the file, beside its stretches, is not as it was.
     """
 
     verb: ClassVar[str] = "collapse"
@@ -62,7 +62,7 @@ class Collapse(Result):
     bends: tuple[BendReport, ...]
     kept: tuple[Kept, ...]
     certificate: Certificate | None
-    model: ir.Model = field(repr=False, compare=False, metadata={"json": False})
+    made: Callable[[], ir.Model] = field(repr=False, compare=False, metadata={"json": False})
     path: str | None = None
     files: tuple[Path, ...] = field(default=(), repr=False, metadata={"json": False})
     mixes_rows: bool = False
@@ -70,6 +70,11 @@ class Collapse(Result):
     untimed: str = ""
     lengths: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+    @cached_property
+    def model(self) -> ir.Model:
+        """The collapsed graph, which `save` writes; where nothing collapsed, the one that was given."""
+        return self.made()
 
     @property
     def changed(self) -> bool:
@@ -168,6 +173,7 @@ def collapse(
     reports = [each for one in done.plans for each in stretch_reports(network, one, judge.timings.get(one.stretch))]
     straight = not network.bends and all(one.reason == MIXES for one in found.kept)
     mixed = straight and mixes_rows(network)
+    given = network.given or network.model.clone
     return Collapse(
         name=network.name,
         before=replace(before, file=file_size(network.model)) if done.certificate else before,
@@ -178,7 +184,7 @@ def collapse(
         bends=tuple(bend_reports(network)),
         kept=found.kept,
         certificate=done.certificate,
-        model=done.model if done.certificate else untouched(network),
+        made=(lambda: done.model) if done.certificate else partial(untouched, given, network.name, network.path),
         notes=network.notes if done.certificate else (),
         path=network.path,
         files=network.files,

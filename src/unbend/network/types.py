@@ -158,7 +158,8 @@ def of_whole(model: ir.Model, types: Types) -> Types:
     for value in values_of(model):
         if (one := types.get(value.name or "")) is not None and one.HasField("tensor_type"):
             value.shape = _shape(one)
-            value.dtype = ir.DataType(one.tensor_type.elem_type) if one.tensor_type.elem_type else value.dtype
+            if one.tensor_type.elem_type:
+                value.dtype = ir.DataType(one.tensor_type.elem_type)
     infer(model, values=True)
     return {value.name: _stated(value) for value in values_of(model) if value.name}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -231,10 +231,10 @@ def rewrite(network: Network, plans: Sequence[Plan], piece: ir.Model | None = No
     return model
 
 
-def untouched(network: Network) -> ir.Model:
+def untouched(given: Callable[[], ir.Model], name: str, path: str | None) -> ir.Model:
     """The model that was given, with all its numbers in memory, and the mark of one that unbend looked at."""
-    model = network.given() if network.given is not None else network.model.clone()
-    load_external(model, network.name, network.path)
+    model = given()
+    load_external(model, name, path)
     model.metadata_props[COLLAPSED] = "true"
     return model
 
