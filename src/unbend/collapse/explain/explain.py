@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeGuard
 
 import numpy as np
 
 from unbend.collapse.blocks import lengths_text
 from unbend.collapse.explain import examples
-from unbend.collapse.explain.derivation import Derivation, Line, derive
+from unbend.collapse.explain.derivation import Derivation, Line, Running
+from unbend.collapse.explain.walk import derive
 from unbend.collapse.find.size import size
-from unbend.collapse.find.stretches import Stretch, Stretches, stretches
+from unbend.collapse.find.stretches import Stretches, stretches
 from unbend.document import Block, Bullets, Column, Formula, Heading, Paragraph, Table
-from unbend.document.formula import Equation, Matrix, Symbol, to_latex
+from unbend.document.formula import Equation, Matrix, Symbol, to_latex, to_text
 from unbend.errors import ModelError, UsageError
 from unbend.network import Network, Runner, at_lengths, evaluate, input_shape, lengths_of, mixes_rows, read
 from unbend.network.local import Unsupported
@@ -75,12 +76,17 @@ class Explanation(Result):
 
     @property
     def weight(self) -> np.ndarray | None:
-        """W_z, if the (first) network is affine and small enough."""
-        return self.parts[0].derivations[0].weight if self.parts[0].affine else None
+        """W_z, if the (first) network is affine in one input, and small enough; `weights` has those of several."""
+        return next(iter(self.weights.values())) if len(self.weights) == 1 else None
+
+    @property
+    def weights(self) -> Mapping[str, np.ndarray | None]:
+        """The W of each input by its name, for the first output; empty if the (first) network is not affine."""
+        return self.parts[0].derivations[0].weights if self.parts[0].affine else {}
 
     @property
     def bias(self) -> np.ndarray | None:
-        """b_z, likewise."""
+        """b_z, the one offset for all inputs, likewise."""
         return self.parts[0].derivations[0].bias if self.parts[0].affine else None
 
     def to_latex(self) -> str:
@@ -162,24 +168,11 @@ def _nothing(network: Network, found: Stretches) -> ModelError:
 
 
 def _derivations(network: Network, found: Stretches) -> Iterator[Derivation]:
-    """Every stretch from each source to each output; the numbers of W and b go on from stretch to stretch."""
+    """Every stretch to each of its outputs; the numbers of W and b go on from stretch to stretch."""
     count = 0
     for stretch in found.stretches:
-        worked = [derive(network, stretch, source, output, count) for source, output in _ends(stretch)]
-        count = max((line.number or 0 for one in worked for line in one.lines), default=count)
+        worked, count = derive(network, stretch, count)
         yield from worked
-
-
-def _ends(stretch: Stretch) -> list[tuple[str, str]]:
-    """Each source with each output that it reaches, in order."""
-    pairs = []
-    for source in stretch.sources:
-        reached = {source}
-        for node in stretch.nodes:
-            if reached.intersection(node.inputs):
-                reached.update(node.outputs)
-        pairs += [(source, output) for output in stretch.outputs if output in reached]
-    return pairs
 
 
 def _additivity(network: Network, work: int) -> Additivity | None:
@@ -231,7 +224,8 @@ def _part_blocks(part: Worked, lead: str, level: int) -> list[Block]:
         blocks.append(Paragraph(f"Worked out at {lengths_text(part.lengths)}; other sizes go the same way.", "quiet"))
     for number, derivation in enumerate(part.derivations, 1):
         if len(part.derivations) > 1:
-            title = f"Stretch {number} of {len(part.derivations)}: {derivation.source} to {derivation.output}"
+            ends = f"{' and '.join(derivation.sources)} to {derivation.output}"
+            title = f"Stretch {number} of {len(part.derivations)}: {ends}"
             blocks.append(Heading(title, level + 1))
         blocks += _derivation_blocks(derivation, part)
     blocks += _verdict(part)
@@ -239,18 +233,22 @@ def _part_blocks(part: Worked, lead: str, level: int) -> list[Block]:
 
 
 def _derivation_blocks(derivation: Derivation, part: Worked) -> list[Block]:
-    if _shown(derivation.weight) and all(_small(line) for line in derivation.lines):
+    if _small(derivation.running) and all(_written(line) for line in derivation.lines):
         blocks = [block for line in derivation.lines for block in _line_blocks(line, derivation)]
     else:
         blocks = [_outline(derivation)]
     return blocks + _result(derivation)
 
 
-def _small(line: Line) -> bool:
-    return _shown(line.running_weight) and (line.weight is None or line.weight.size <= SHOWN)
+def _written(line: Line) -> bool:
+    return _small(line.running) and all(_shown(weight) for weight in line.weights.values())
 
 
-def _shown(array: np.ndarray | None) -> bool:
+def _small(running: Running) -> bool:
+    return all(_shown(weight) for weight in running.weights.values())
+
+
+def _shown(array: np.ndarray | None) -> TypeGuard[np.ndarray]:
     return array is not None and array.size <= SHOWN
 
 
@@ -258,30 +256,27 @@ def _line_blocks(line: Line, derivation: Derivation) -> list[Block]:
     """What one step is, and what the running product has become."""
     title = f"{line.op_type} ({line.label}): {line.text}"
     blocks: list[Block] = [Paragraph(title, "quiet"), *(Formula(equation) for equation in _own(line))]
-    if line.formula and line is not derivation.lines[-1] and line is not derivation.lines[0]:
-        for equation, value in zip(line.formula, (line.running_weight, line.running_bias), strict=True):
-            blocks.append(Formula(_with_value(equation, value)))
+    new = line.number is not None or line.branches > 1
+    if new and line is not derivation.lines[-1] and not line.running.is_own:
+        blocks += [Formula(_with_value(*one)) for one in derivation.running_formula(line)]
     return blocks
 
 
 def _own(line: Line) -> list[Equation]:
     """W_i = […] and b_i = […] of one step."""
-    found: list[Equation] = []
-    if line.number is not None and line.weight is not None:
-        found.append(Equation((Symbol("W", str(line.number)), Matrix(line.weight))))
-    if line.number is not None and line.bias is not None:
+    found = [Equation((Symbol("W", below), Matrix(weight))) for below, weight in line.weights.items() if _shown(weight)]
+    if line.bias is not None:
         found.append(Equation((Symbol("b", str(line.number)), Matrix(line.bias))))
     return found
 
 
 def _with_value(equation: Equation, value: np.ndarray | None) -> Equation:
-    return equation if value is None or not _shown(value) else Equation((*equation.sides, Matrix(value)))
+    return equation if not _shown(value) else Equation((*equation.sides, Matrix(value)))
 
 
 def _result(derivation: Derivation) -> list[Block]:
-    """W_z and b_z."""
-    values = (derivation.weight, derivation.bias)
-    return [Formula(_with_value(equation, value)) for equation, value in zip(derivation.formula, values, strict=True)]
+    """W_z and b_z, or the W of each source, the one b and their sum."""
+    return [Formula(_with_value(*one)) for one in derivation.formula]
 
 
 def _outline(derivation: Derivation) -> Table:
@@ -291,20 +286,25 @@ def _outline(derivation: Derivation) -> Table:
         for line in derivation.lines
     ]
     columns = [Column("step", "left"), Column("op", "left"), Column("node", "left"), Column("what it does", "left")]
-    return Table(columns, rows, note=f"W_z is {_shape_text(derivation)}.")
+    return Table(columns, rows, note=_shapes_text(derivation))
 
 
-def _shape_text(derivation: Derivation) -> str:
-    if derivation.weight is None:
+def _shapes_text(derivation: Derivation) -> str:
+    names = derivation.below if len(derivation.sources) > 1 else dict.fromkeys(derivation.sources, "z")
+    return " ".join(f"W_{names[source]} is {_shape_text(weight)}." for source, weight in derivation.weights.items())
+
+
+def _shape_text(weight: np.ndarray | None) -> str:
+    if weight is None:
         return "too large to be written out as a matrix"
-    rows, columns = derivation.weight.shape
+    rows, columns = weight.shape
     return f"{rows} × {columns} (all of it in --json)"
 
 
 def _verdict(part: Worked) -> list[Block]:
     if part.affine:
         blocks: list[Block] = [
-            Paragraph("No bend: for every input the network is y = W_z x + b_z.", "strong", "exact"),
+            Paragraph(f"No bend: for every input {_whole_text(part)}.", "strong", "exact"),
         ]
     elif part.mixes_rows:
         text = (
@@ -319,6 +319,14 @@ def _verdict(part: Worked) -> list[Block]:
     if part.additivity is not None:
         blocks.append(Paragraph(_additivity_text(part.additivity, part.affine), "quiet"))
     return blocks
+
+
+def _whole_text(part: Worked) -> str:
+    derivation, *others = part.derivations
+    if others:
+        return "each of its outputs is as above"
+    whole = "y = W_z x + b_z" if len(derivation.sources) == 1 else to_text(derivation.whole, width=1 << 16)
+    return f"the network is {whole}"
 
 
 def _additivity_text(test: Additivity, affine: bool) -> str:
