@@ -266,3 +266,18 @@ def test_sizes_that_a_network_computes_are_followed(tmp_path):
     found = verify(*written(tmp_path, graph.model(taken)))
     assert found.wrong == found.unread == ()
     assert len(found.stretches) == 2
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
+def test_a_scale_that_is_computed_from_a_size_is_rounded_as_its_type_says(tmp_path, size):
+    """√(1 / √size) at both factors of a product, as PyTorch exports attention: each node makes a number of float32."""
+    graph = Graph("N", 2, "L", size)
+    queries, keys = graph("Tanh", "x"), graph("Sigmoid", "x")
+    width = graph("Slice", graph("Shape", queries), np.array([-1]), np.array([np.iinfo(np.int64).max]))
+    scale = graph("Cast", graph("Div", np.array([1.0]), graph("Sqrt", graph("Cast", width, to=1))), to=1)
+    left = graph("Mul", queries, graph("Sqrt", scale))
+    right = graph("Mul", graph("Transpose", keys, perm=[0, 1, 3, 2]), graph("Sqrt", scale))
+    weights = graph("Softmax", graph("MatMul", left, right), axis=-1)
+    found = verify(*written(tmp_path, graph.model(graph("MatMul", weights, "x"))))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 1

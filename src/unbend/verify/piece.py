@@ -119,8 +119,9 @@ def _computed(node: Node, operands: Sequence[Operand | None], measure: Measure) 
 
 
 def _by_reference(node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
+    """What a node makes of constants: numbers of its own type, rounded to it, as any program gives them."""
     try:
-        return evaluator(node)([None if one is None else real(one) for one in arrays])
+        return evaluator(node)(arrays)
     except Exception as error:
         raise Unread(f"{node.label} cannot be computed: {type(error).__name__}: {error}") from error
 
