@@ -267,11 +267,27 @@ def test_a_large_network_is_outlined():
     assert len(text.splitlines()) < 60
 
 
-@pytest.mark.parametrize("name", ["only_a_relu", "identities", "softmax_between", "split_into_two"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "only_a_relu",
+        "identities",
+        "softmax_between",
+        "split_into_two",
+        "labels_beside_the_scores",
+        "labels_from_another_node",
+    ],
+)
 def test_every_shape_of_network_has_an_explanation(name):
     found = explain(TRAPS[name][0]())
     assert str(found)
     assert found.to_dict()["verb"] == "explain"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("name", ["weight_of_infinity", "divided_by_the_input", "bias_of_infinity"])
+def test_values_that_are_not_finite_are_no_check(name):
+    assert explain(TRAPS[name][0]()).parts[0].additivity is None
 
 
 def test_a_network_that_nobody_can_run():

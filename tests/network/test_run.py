@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from onnx import TensorProto, helper
 from onnx_graphs import Graph, a
 
 from unbend.errors import ModelError
@@ -79,3 +80,16 @@ def test_an_op_that_onnxruntime_does_not_have():
 def test_rows_that_do_not_fit():
     with pytest.raises((ModelError, ValueError)):
         Runner(read(layers("N")[0]))(np.zeros((3, 5)))
+
+
+def test_labels_beside_the_numbers_are_compared_as_text():
+    graph = Graph("N", 3)
+    scores = graph("Gemm", "x", a(3, 3))
+    graph.initializers.append(helper.make_tensor("labels", TensorProto.STRING, [3], [b"a", b"b", b"c"]))
+    label = graph("Gather", "labels", graph("ArgMax", scores, axis=1, keepdims=0), axis=0)
+    model = graph.model(scores, label)
+    model.graph.output[1].type.tensor_type.elem_type = TensorProto.STRING
+    x = np.random.default_rng(1).normal(size=(5, 3))
+    found = Runner(read(model))(x)
+    assert not Runner(read(model)).mixes_rows
+    assert found[label].ravel().tolist() == ["abc"[place] for place in found[scores].argmax(axis=-1).ravel()]

@@ -176,11 +176,13 @@ def _derivations(network: Network, found: Stretches) -> Iterator[Derivation]:
 
 
 def _additivity(network: Network, work: int) -> Additivity | None:
-    """The test with numbers, where the input has a known shape and something here can run the network."""
+    """The test in numbers, where the one input has a known shape, and its values can be had and are finite."""
     try:
-        return _tried(network, work)
+        with np.errstate(invalid="ignore"):
+            found = _tried(network, work)
     except ModelError:
         return None
+    return found if np.isfinite(found.gap) else None
 
 
 def _tried(network: Network, work: int) -> Additivity:
