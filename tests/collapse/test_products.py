@@ -11,6 +11,7 @@ from unbend.collapse import collapse
 from unbend.collapse.certify.certificate import to_json
 from unbend.verify import verify
 from unbend.verify.given import check
+from unbend.verify.measures import Tensor, Values
 from unbend.verify.ops import Unknown
 from unbend.verify.piece import between
 from unbend.verify.reading import read
@@ -179,6 +180,17 @@ def test_what_is_given_is_one_factor_of_one_product_and_no_more(other, tmp_path)
     piece = between(read(tmp_path / "a.onnx"), ["x"], [graph.nodes[-1].output[0]], {})
     with pytest.raises(Unknown, match="x is taken as given"):
         check(piece, ["x"])
+
+
+def test_what_is_made_of_what_is_given_is_made_again_for_other_numbers(tmp_path):
+    graph = Graph("N", 4)
+    given = graph("Tanh", graph("MatMul", "x", a(4, 4)))
+    onnx.save(graph.model(graph("Mul", "x", graph("MatMul", given, a(4, 4)))), tmp_path / "a.onnx")
+    piece = between(read(tmp_path / "a.onnx"), ["x", given], [graph.nodes[-1].output[0]], {})
+    signs = np.array([[1.0, -1.0, 1.0, 1.0]])
+    one, other = (piece({"x": Tensor(np.ones((1, 4))), given: each}, Values())[0].array for each in (signs, -signs))
+    np.testing.assert_array_equal(one, -other)
+    assert one.all()
 
 
 def test_stretches_that_are_tried_by_themselves_get_weights_that_add_up():

@@ -52,13 +52,14 @@ class Piece:
                 operands = [self._operand(name, values) for name in node.inputs]
                 if node in self._added and not any(isinstance(one, Tensor) for one in operands):
                     operands[0] = measure.still(real(np.asarray(operands[0])))
-                if node.op_type == "CastLike" and not isinstance(operands[0], Tensor):
-                    self.constants[node.outputs[0]] = np.asarray(operands[0])
-                elif any(isinstance(one, Tensor) for one in operands):
+                read = 1 if node.op_type == "CastLike" else len(operands)
+                if any(isinstance(one, Tensor) for one in operands[:read]):
                     values |= zip(node.outputs, _computed(node, operands, measure), strict=False)
+                elif any(name in values for name in node.inputs[:read]):
+                    arrays = [None if one is None else real(np.asarray(one)) for one in operands[:read]]
+                    values |= zip(node.outputs, _by_reference(node, arrays), strict=False)
                 elif node.outputs[0] not in self.constants:
-                    arrays = [one for one in operands if not isinstance(one, Tensor)]
-                    self.constants.update(zip(node.outputs, _by_reference(node, arrays), strict=False))
+                    self.constants.update(zip(node.outputs, _by_reference(node, operands[:read]), strict=False))
             for name in node.inputs:
                 if last[name] is node and name not in self.outputs:
                     values.pop(name, None)
@@ -120,6 +121,8 @@ def _computed(node: Node, operands: Sequence[Operand | None], measure: Measure) 
 
 def _by_reference(node: Node, arrays: Sequence[np.ndarray | None]) -> list[np.ndarray]:
     """What a node makes of constants: numbers of its own type, rounded to it, as any program gives them."""
+    if node.op_type == "CastLike":
+        return [np.asarray(arrays[0])]
     try:
         return evaluator(node)(arrays)
     except Exception as error:
