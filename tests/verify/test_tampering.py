@@ -13,6 +13,7 @@ import numpy as np
 import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
+from onnx_graphs import Graph, a
 from tampering import tamper, written
 from trap_graphs import TRAPS
 
@@ -252,3 +253,28 @@ def test_the_certificate_of_another_network_is_refused(kind, tmp_path):
     assert "was made for other files" in verify(*files).wrong[0]
     files[2].write_text(json.dumps(other | {key: own[key] for key in ("original", "collapsed")}))
     assert verify(*files).wrong
+
+
+@pytest.mark.parametrize(
+    ("op_type", "axes", "same"),
+    [("Add", (1, 1, 6), True), ("Mul", (1, 6), True), ("Sub", (1, 1, 6), False), ("Add", (1, 1, 1, 6), False)],
+    ids=str,
+)
+def test_a_sum_outside_the_stretches_may_have_its_terms_in_another_order(tmp_path, op_type, axes, same):
+    """And a constant term may have leading axes of length one: they change nothing but where they are too many."""
+    graph = Graph("N", 4, 6)
+    bent = graph("Softmax", graph(op_type, a(6), graph("Tanh", "x")), axis=-1)
+    files = written(tmp_path, graph.model(graph("MatMul", graph("MatMul", bent, a(6, 9)), a(9, 3))))
+
+    def turn(model: onnx.ModelProto) -> None:
+        node = next(one for one in model.graph.node if one.op_type == op_type)
+        shift = next(one for one in model.graph.initializer if one.name == node.input[0])
+        shift.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(shift).reshape(axes), shift.name))
+        node.input[:] = node.input[::-1]
+
+    tamper(*files[1:], turn)
+    found = verify(*files)
+    assert found.stretches
+    assert found.holds is same
+    if not same:
+        assert any(line.endswith("which is not made from the same values in both files") for line in found.wrong)

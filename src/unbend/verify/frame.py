@@ -15,8 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from unbend.verify.certificate import Certificate
+from unbend.verify.certificate import Certificate, End
 from unbend.verify.reading import File, Node
+
+COMMUTE = frozenset({"Add", "Mul"})
+"""Ops that make the same of their two inputs in either order, to the last bit."""
 
 MAX_NAMED = 3
 """So many differing nodes are named."""
@@ -25,16 +28,22 @@ MOST_TOLD = 60
 """A value of an attribute is written out up to so many characters."""
 
 
+Shapes = Mapping[str, tuple[int | None, ...]]
+"""The shapes of values by their names."""
+
+
 @dataclass(eq=False)
 class Known:
     """How each value of a file is made: its name to a fingerprint.
 
     `given` are those of the outputs of stretches, `passed` the outputs that are a source of their stretch, unchanged.
+    `shapes` are those of the file's values at one size, as far as they are known: how many axes each has.
     """
 
     file: File
     given: Mapping[str, str]
     passed: Mapping[str, str] = field(default_factory=dict)
+    shapes: Shapes = field(default_factory=dict)
     made: dict[str, str] = field(default_factory=dict)
 
     def of(self, name: str) -> str:
@@ -57,10 +66,20 @@ class Known:
     def see(self, node: Node) -> str:
         """Take a node in; its own fingerprint."""
         inputs = [self.of(name) for name in node.inputs]
+        if node.op_type in COMMUTE and node.domain == "":
+            inputs = sorted(map(self._term, node.inputs, [node.outputs[0]] * len(inputs)))
         captured = [(name, self.of(name)) for name in node.captured]
         made = _digest(node.domain, node.op_type, node.version, _sorted(node.attributes), inputs, captured)
         self.made |= {name: f"{made}.{i}" for i, name in enumerate(node.outputs) if name}
         return made
+
+    def _term(self, name: str, output: str) -> str:
+        """The fingerprint of what is broadcast to an output; a constant's is that with as many axes as the output."""
+        shape = self.shapes.get(output)
+        if shape is None or name not in self.file.constants or name in self.given or name in self.passed:
+            return self.of(name)
+        array = self.file.constants[name]
+        return _digest("constant", array.reshape((1,) * (len(shape) - array.ndim) + array.shape))
 
 
 def _sorted(attributes: Mapping[str, Any]) -> list[tuple[str, Any]]:
@@ -90,9 +109,11 @@ def _flat(part: Any) -> Iterator[bytes]:
         yield b"%d " % len(text) + text
 
 
-def differences(original: File, collapsed: File, certificate: Certificate) -> list[str]:
+def differences(
+    original: File, collapsed: File, certificate: Certificate, shapes: tuple[Shapes, Shapes] = ({}, {})
+) -> list[str]:
     """Where the files differ outside the stretches, in sentences; empty where they do not."""
-    before, after = _known(original, collapsed, certificate)
+    before, after = _known(original, collapsed, certificate, shapes)
     found = [*_ports(original, collapsed), *_named_twice(certificate)]
     alive = alive_nodes(original, certificate)
     nodes = {node: before.see(node) for node in original.nodes}
@@ -102,8 +123,7 @@ def differences(original: File, collapsed: File, certificate: Certificate) -> li
     first = [node for node in missing if all(before.of(name) in read or not name for name in node.inputs)]
     found += [_changed(node, collapsed) for node in (first or missing)[:MAX_NAMED]]
     found += [
-        f"the stretch {stretch.label} does not begin at the same value: {end.original} in {original.path.name}, "
-        f"{end.collapsed} in {collapsed.path.name}"
+        _elsewhere(stretch.label, end, original, collapsed)
         for stretch in certificate.stretches
         for end in stretch.sources
         if before.of(end.original) != after.of(end.collapsed)
@@ -116,7 +136,19 @@ def differences(original: File, collapsed: File, certificate: Certificate) -> li
     return found
 
 
-def _known(original: File, collapsed: File, certificate: Certificate) -> tuple[Known, Known]:
+def _elsewhere(label: str, end: End, original: File, collapsed: File) -> str:
+    """That a stretch begins at another value, which may have the same name."""
+    if end.original == end.collapsed:
+        return f"the stretch {label} begins at {end.original}, which is not made from the same values in both files"
+    return (
+        f"the stretch {label} does not begin at the same value: {end.original} in {original.path.name}, "
+        f"{end.collapsed} in {collapsed.path.name}"
+    )
+
+
+def _known(
+    original: File, collapsed: File, certificate: Certificate, shapes: tuple[Shapes, Shapes]
+) -> tuple[Known, Known]:
     """What is known of both files before any node is looked at: the outputs of stretches."""
     passed, own, new = {}, {}, {}
     for i, stretch in enumerate(certificate.stretches):
@@ -126,7 +158,7 @@ def _known(original: File, collapsed: File, certificate: Certificate) -> tuple[K
                 passed[end.original] = sources[end.collapsed]
             else:
                 own[end.original] = new[end.collapsed] = f"stretch {i} {end.collapsed}"
-    return Known(original, own, passed), Known(collapsed, new)
+    return Known(original, own, passed, shapes[0]), Known(collapsed, new, {}, shapes[1])
 
 
 def _named_twice(certificate: Certificate) -> Iterator[str]:

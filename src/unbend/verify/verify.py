@@ -107,11 +107,9 @@ def verify(original: str | Path, collapsed: str | Path, certificate: str | Path 
     if others := [*_others(before, stated.original), *_others(after, stated.collapsed)]:
         wrong = (f"{path.name} was made for other files than {' and '.join(others)}: their SHA-256 differs",)
         return Verification(str(original), str(collapsed), str(path), wrong, (), other_files=True)
-    wrong = list(differences(before, after, stated))
-    known = []
-    for sizes in stated.sizes:
-        wrong += [line for file in (before, after) for line in misfits(file, sizes)]
-        known.append((shapes_at(before, sizes), shapes_at(after, sizes)))
+    known = [(shapes_at(before, sizes), shapes_at(after, sizes)) for sizes in stated.sizes]
+    wrong = list(differences(before, after, stated, *known[:1]))
+    wrong += [line for sizes in stated.sizes for file in (before, after) for line in misfits(file, sizes)]
     for shapes, _ in known:
         wrong += disagreements(before, stated, shapes)
     outcomes = _tried((before, after), stated, known)
