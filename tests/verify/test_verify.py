@@ -281,3 +281,13 @@ def test_a_scale_that_is_computed_from_a_size_is_rounded_as_its_type_says(tmp_pa
     found = verify(*written(tmp_path, graph.model(graph("MatMul", weights, "x"))))
     assert found.wrong == found.unread == ()
     assert len(found.stretches) == 1
+
+
+@pytest.mark.parametrize("product", ["MatMul", "Gemm"])
+def test_an_offset_that_is_a_product_of_constants_is_rounded_as_its_type_says(tmp_path, product):
+    graph = Graph("N", 6)
+    shift = graph(product, a(1, 500), a(500, 5))
+    hidden = graph("Add", graph("MatMul", "x", a(6, 5)), shift)
+    found = verify(*written(tmp_path, graph.model(graph("MatMul", hidden, a(5, 2)))))
+    assert found.wrong == found.unread == ()
+    assert len(found.stretches) == 1

@@ -59,7 +59,8 @@ class Piece:
                     arrays = [None if one is None else real(np.asarray(one)) for one in operands[:read]]
                     values |= zip(node.outputs, _by_reference(node, arrays), strict=False)
                 elif node.outputs[0] not in self.constants:
-                    self.constants.update(zip(node.outputs, _by_reference(node, operands[:read]), strict=False))
+                    constants = [one for one in operands[:read] if not isinstance(one, Tensor)]
+                    self.constants.update(zip(node.outputs, _by_reference(node, constants), strict=False))
             for name in node.inputs:
                 if last[name] is node and name not in self.outputs:
                     values.pop(name, None)
@@ -67,12 +68,16 @@ class Piece:
 
     @cached_property
     def _added(self) -> set[Node]:
-        """Products that are added to a value; those of constants, as of a border with ones, are offsets of terms."""
+        """Products that are added to a value and hang on a size; those of constants, as of a border with ones, are
+        offsets of terms."""
         readers: dict[str, list[Node]] = {}
+        sized: set[str] = set()
         for node in self.nodes:
             for name in node.inputs:
                 readers.setdefault(name, []).append(node)
-        products = [node for node in self.nodes if node.op_type in PRODUCTS]
+            if node.op_type in SHAPES or not sized.isdisjoint(node.inputs):
+                sized.update(node.outputs)
+        products = [node for node in self.nodes if node.op_type in PRODUCTS and not sized.isdisjoint(node.inputs)]
         sums = [[one.op_type in SUMS for name in node.outputs for one in readers.get(name, ())] for node in products]
         return {node for node, each in zip(products, sums, strict=True) if each and all(each)}
 
