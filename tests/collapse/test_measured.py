@@ -14,7 +14,7 @@ from unbend.collapse.choose.measured import Judge, fastest
 from unbend.collapse.choose.timing import ENOUGH, FEWEST_ROUNDS, ROUNDS, Spread, Timing, by_onnxruntime, in_turns
 from unbend.collapse.find.stretches import stretches
 from unbend.collapse.write.rewrite import plan
-from unbend.errors import ModelError
+from unbend.errors import ModelError, UsageError
 from unbend.network import read
 from unbend.progress import heard
 
@@ -244,3 +244,9 @@ def test_bfloat16_is_not_timed_and_the_report_says_why():
     found = collapse(graph.model(graph("Gemm", graph("Gemm", "x", exact[0]), exact[1])), cost="measured")
     assert found.changed
     assert "onnxruntime has no bfloat16" in " ".join(str(found).split())
+
+
+@pytest.mark.parametrize("cost", ["mac", "", 0])
+def test_a_cost_that_is_not_known_is_refused(cost):
+    with pytest.raises(UsageError, match="is not known"):
+        collapse(deep(), cost=cost)

@@ -117,7 +117,7 @@ def test_an_example_is_suggested_from_the_first_layer():
 def test_an_example_of_the_wrong_width(capfd):
     with pytest.raises(ModelError) as caught:
         read(torch.nn.Sequential(torch.nn.Linear(5, 2), torch.nn.ReLU()), torch.zeros(1, 7))
-    assert caught.value.what == "Sequential does not take the example, of shape (1, 7)"
+    assert caught.value.what == "Sequential does not take the example, of shape (rows, 7)"
     assert "shapes cannot be multiplied" in caught.value.where
     assert "\x1b" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
@@ -130,6 +130,12 @@ def test_module_that_cannot_be_exported():
 
     with pytest.raises(ModelError, match="torch cannot export Odd"):
         read(Odd(), torch.randn(2, 3))
+
+
+def test_an_example_without_its_batch_axis():
+    with pytest.raises(ModelError) as caught:
+        read(torch.nn.Sequential(torch.nn.Linear(5, 4), torch.nn.Linear(4, 2)), torch.zeros(5))
+    assert "example[None]" in caught.value.try_
 
 
 X, Z = torch.linspace(-1, 1, 4).reshape(1, 4), torch.linspace(-2, 1, 3).reshape(1, 3)

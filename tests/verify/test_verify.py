@@ -199,6 +199,12 @@ def test_the_command_line(tmp_path, capsys):
     assert main(["collapse", "--verify", *files]) == 1
     assert main(["collapse", "--verify", files[0], files[1], str(tmp_path / "none.json")]) == 3
     assert main(["collapse", "--verify", files[0]]) == 2
+    assert main(["collapse", "--verify", *files[:2], "--certificate", files[2]]) == 1
+    assert main(["collapse", "--verify", *files[:2], "--certificate", str(tmp_path / "none.json")]) == 3
+    assert main(["collapse", "--verify", *files, "--certificate", files[2]]) == 2
+    assert main(["collapse", "--verify", *files, "-o", str(tmp_path / "c.onnx")]) == 2
+    assert main(["collapse", "--verify", *files, "--check"]) == 2
+    assert not (tmp_path / "c.onnx").exists()
 
 
 def test_a_classifier_that_ends_in_a_zipmap_is_read_as_if_it_ended_before(tmp_path):

@@ -59,7 +59,7 @@ class Selection(LinearMap):
             return None
         box = _filled(self.index)
         inside = self.index[box]
-        if not inside.size:
+        if not inside.size or inside.min() < 0:
             return None
         first = int(inside.flat[0])
         ends = [tuple(int(i == axis) for i in range(inside.ndim)) for axis in range(inside.ndim)]

@@ -63,8 +63,15 @@ def opened(model: str, example: Any, output: Path | None, certificate: Path | No
     return network
 
 
-def verify(model: str, files: tuple[str, ...]) -> Result:
+def verify(model: str, files: tuple[str, ...], output: Path | None, certificate: Path | None, check: bool) -> Result:
     """Check a certificate again: MODEL, SMALLER and, if it is not beside that, CERTIFICATE."""
+    if output is not None or check:
+        raise UsageError(
+            f"--verify compares two networks, so {'--check' if check else f'-o {output}'} has no use",
+            try_=f"unbend collapse --verify {model} SMALLER.onnx [CERTIFICATE.json]",
+        )
+    if certificate is not None:
+        files = (*files, str(certificate))
     if not 1 <= len(files) <= 2:
         raise UsageError(
             "--verify compares two networks",

@@ -86,7 +86,7 @@ def collapse(
     --verify checks again in both files.
     """
     if verify:
-        return collapsing.verify(model, files)
+        return collapsing.verify(model, files, output, certificate, check)
     from unbend.collapse import collapse as verb
 
     collapsing.refuse_more(files)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, get_args
 
 import onnx
 import onnx_ir as ir
@@ -158,14 +158,19 @@ def collapse(
     ------
     ModelError
         The model cannot be read, or onnx.checker does not accept it.
+    UsageError
+        `cost` is neither of the two.
     """
+    cost = COST if cost is None else cost
+    if cost not in get_args(Cost):
+        raise UsageError(f"cost={cost!r} is not known", try_=f"cost is one of {', '.join(map(repr, get_args(Cost)))}")
     progress.at("reading")
     network = at_lengths(read(model, example, name=name))
     check(network.model, network.name)
     found = stretches(network)
     before = size(network, found)
     judge = Judge(network, lambda stretch, untouched: plan(network, stretch, untouched), meter)
-    if (cost or COST) == "macs":
+    if cost == "macs":
         judge.why_not = "cost=macs counts only"
     elif before.macs > LARGEST:
         judge.why_not = f"{before.macs:.3g} multiplications for a row are too many to time it in a few seconds"

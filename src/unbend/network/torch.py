@@ -8,7 +8,7 @@ import io
 import logging
 import re
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -100,12 +100,21 @@ def _export(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> ir.Mo
         raise ModelError(
             f"torch cannot export {type(module).__name__}",
             where=_first_line(error),
-            try_="put torch.where or torch.cond in the place of an if that asks for numbers of the input,\n"
-            "or try torch.onnx.export(module, (example,), dynamo=True) to see torch's full report",
+            try_=_remedy([*args, *kwargs.values()]),
         ) from error
     if program is None:
         raise ModelError(f"torch gave no model for {type(module).__name__}")
     return _of_one_type(program.model.clone())
+
+
+def _remedy(examples: Sequence[Any]) -> str:
+    """What can be done where torch cannot export the module."""
+    if any(one.ndim == 1 and one.is_floating_point() for one in examples):
+        return "the first axis of an example is its batch: if it has none, pass example[None]"
+    return (
+        "put torch.where or torch.cond in the place of an if that asks for numbers of the input,\n"
+        "or try torch.onnx.export(module, (example,), dynamo=True) to see torch's full report"
+    )
 
 
 def _of_one_type(model: ir.Model) -> ir.Model:
@@ -132,6 +141,11 @@ def _free(example: Any) -> dict[int, Any]:
     return {0: torch.export.Dim.DYNAMIC} if example.ndim else {}
 
 
+def _any_rows(example: Any) -> str:
+    """The shape of an example, of which it does not matter how many rows it has."""
+    return f"({', '.join(['rows', *map(str, example.shape[1:])])})" if example.ndim else "()"
+
+
 def _refuse_example(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
     """Raise ModelError if the module itself, before any export, does not take the example."""
     import torch
@@ -140,8 +154,7 @@ def _refuse_example(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) 
         with torch.no_grad(), _quiet():
             module(*args, **kwargs)
     except Exception as error:
-        shapes = [str((1, *one.shape[1:]) if one.ndim else ()) for one in args]
-        shapes += [f"{name} {(1, *one.shape[1:]) if one.ndim else ()}" for name, one in kwargs.items()]
+        shapes = [_any_rows(one) for one in args] + [f"{name} {_any_rows(one)}" for name, one in kwargs.items()]
         raise ModelError(
             f"{type(module).__name__} does not take the example, of shape {' and '.join(shapes)}",
             where=_first_line(error),

@@ -24,7 +24,7 @@ from unbend.collapse.reduce.steps import Price
 from unbend.collapse.reduce.target import WORTH
 from unbend.collapse.write.parts import Part
 from unbend.collapse.write.rewrite import Plan, drafted, settled
-from unbend.network import Network
+from unbend.network import Network, Node
 
 ROUNDS = 4
 """How often scales are looked for again after some were moved: one may free the way for another."""
@@ -77,7 +77,7 @@ class _State:
 
     def _take(self, turns: Sequence[Turn]) -> bool:
         touched = [one for one in self.plans if any(_touches(one.stretch, turn) for turn in turns)]
-        if not touched or not all(self._is_known(name) for turn in turns for name in (*turn.values, *turn.back)):
+        if not touched or not self._are_undone(turns):
             return False
         stretch = joined(self.network, [one.stretch for one in touched])
         for turn in turns:
@@ -122,11 +122,37 @@ class _State:
         worth = new.after.nodes <= now.nodes and now.macs - new.after.macs >= WORTH * more
         return new.after.no_dearer(now) or (0 < more <= room_ and worth)
 
-    def _is_known(self, name: str) -> bool:
-        """Whether all that makes and reads the value is a bend or part of a stretch."""
-        inside = {node for one in self.plans for node in one.stretch.nodes}
-        around = (self.network.producers[name], *self.network.readers.get(name, ()))
-        return all(node in inside or self.network.reach(node) != "everywhere" for node in around)
+    def _are_undone(self, turns: Sequence[Turn]) -> bool:
+        """Whether all that makes and reads the values is a bend, or a stretch that ends and begins in their units.
+
+        What is read as given, inside a stretch, has no other units; what only gets something back gets it from all that
+        read it.
+        """
+        home = {node: one.stretch for one in self.plans for node in one.stretch.nodes}
+        given = {name for one in self.plans for name in one.stretch.given}
+        return not any(
+            name in given or not self._is_held(name, turn, home)
+            for turn in turns
+            for name in {*turn.values, *turn.back}
+        )
+
+    def _is_held(self, name: str, turn: Turn, home: Mapping[Node, Stretch]) -> bool:
+        """Whether what makes the value makes it in its units, and all that read it are told."""
+        maker = self.network.producers[name]
+        own = home.get(maker)
+        if own is not None and (name not in turn.values or name not in own.outputs):
+            return False
+        if own is None and not self._is_bend(maker):
+            return False
+        return all(
+            self._is_bend(node) and name in turn.values
+            if (stretch := home.get(node)) is None
+            else stretch is own or (name in turn.back and name in stretch.sources)
+            for node in self.network.readers.get(name, ())
+        )
+
+    def _is_bend(self, node: Node) -> bool:
+        return self.network.reach(node) != "everywhere"
 
 
 def _price(one: Plan) -> Price:

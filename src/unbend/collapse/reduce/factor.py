@@ -13,6 +13,7 @@ from operator import attrgetter
 
 import numpy as np
 
+from unbend.affine import Mixing
 from unbend.affine.magnitude import absolute
 from unbend.collapse.reduce.steps import Price, Step, pieces, total
 from unbend.collapse.reduce.target import Target, dense_form, settled, writable
@@ -57,6 +58,8 @@ def _runs(steps: Sequence[Step], start: int, target: Target) -> Iterator[tuple[i
     whole, limit = steps[start], steps[start].price
     yield 1, min((whole, *_forms(whole, steps[start : start + 1], limit, target)), key=attrgetter("price"))
     for end in range(start + 1, min(len(steps), start + MAX_RUN)):
+        if isinstance(whole.affine.linear, Mixing) or isinstance(steps[end].affine.linear, Mixing):
+            return
         whole, limit = then(whole, steps[end], target), limit + steps[end].price
         forms = _forms(whole, steps[start : end + 1], limit, target)
         if forms:

@@ -76,8 +76,10 @@ def before_matrix(matrix: Step, other: Step) -> Pair | None:
     behind = None if moved is None else _matrix(linear, moved.out_shape)
     if moved is None or behind is None:
         return None
-    shift = other.affine.linear.image(offset) if offset.any() else _zero(behind.out_shape)
-    return moved, _made(matrix, behind, shift)
+    own = other.affine.linear
+    if offset.any() and isinstance(own, Mixing) and not own.hands_on(offset):
+        return None
+    return moved, _made(matrix, behind, own.image(offset) if offset.any() else _zero(behind.out_shape))
 
 
 def behind_matrix(other: Step, matrix: Step) -> Pair | None:
@@ -196,7 +198,7 @@ def _through(other: Step, matrix: LinearMap, shape: Shape) -> LinearMap | None:
     """The map of what a product passes, for tensors of another shape; None if it cannot pass."""
     own = other.affine.linear
     if isinstance(own, Mixing):
-        return own.of(shape) if own.last == (axis_of(matrix) == 1) and len(shape) > (2 if own.last else 1) else None
+        return own.of(shape) if _passes(own, axis_of(matrix), len(shape)) else None
     if axis_of(matrix) in other.alike and other.at is not None:
         return other.at(shape)
     if not isinstance(own, Selection):
@@ -204,6 +206,16 @@ def _through(other: Step, matrix: LinearMap, shape: Shape) -> LinearMap | None:
     if isinstance(matrix, Convolution):
         return for_channels(own, shape[1])
     return None if own.rows is None else _of_rows(own.rows, own, shape[-1])
+
+
+def _passes(own: Mixing, axis: int, rank: int) -> bool:
+    """Whether a product by a given value and one that mixes `axis` of a tensor of that rank change places.
+
+    They mix different axes, and the given value is the same all along the axis of the other.
+    """
+    if axis == -1:
+        return not own.last and rank > 1
+    return own.last and rank > 2 and (rank == 3 or own.weights.shape[1 - rank] == 1)
 
 
 def _matrix(linear: LinearMap, shape: Shape) -> LinearMap | None:

@@ -223,6 +223,7 @@ def rewrite(network: Network, plans: Sequence[Plan], piece: ir.Model | None = No
     model.metadata_props[COLLAPSED] = "true"
     writer = Writer(network, model, network.batch is None)
     public = public_names(network).union(value.name or "" for value in model.graph.outputs)
+    public |= {name for one in plans for name in one.stretch.given}
     for one in plans:
         _write(writer, one, public)
     model.graph.extend(writer.nodes)
