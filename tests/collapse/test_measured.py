@@ -250,3 +250,11 @@ def test_bfloat16_is_not_timed_and_the_report_says_why():
 def test_a_cost_that_is_not_known_is_refused(cost):
     with pytest.raises(UsageError, match="is not known"):
         collapse(deep(), cost=cost)
+
+
+def test_a_network_that_does_not_run_at_a_size_is_a_model_error_of_the_meter():
+    graph = Graph("N", "T", 4)
+    model = ir.from_proto(graph.model(graph("Relu", graph("Reshape", "x", np.array([-1, 9, 4])))))
+    assert len(by_onnxruntime([model], {"x": np.zeros((1, 9, 4), np.float32)}, 0.01)) == 1
+    with pytest.raises(ModelError, match="cannot run the network on an input of x 1×7×4"):
+        by_onnxruntime([model], {"x": np.zeros((1, 7, 4), np.float32)}, 0.01)

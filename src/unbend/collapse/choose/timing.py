@@ -17,6 +17,7 @@ from typing import Protocol
 import numpy as np
 import onnx_ir as ir
 
+from unbend.errors import ModelError
 from unbend.network.run import opened_together
 
 Feeds = Mapping[str, np.ndarray]
@@ -81,7 +82,13 @@ def by_onnxruntime(models: Sequence[ir.Model], feeds: Feeds, seconds: float) -> 
     """The meter of this machine."""
     given = dict(feeds)
     runs = [partial(one.run, None, given) for one in opened_together(models, "the network")]
-    return in_turns(runs, seconds, time.thread_time)
+    try:
+        return in_turns(runs, seconds, time.thread_time)
+    except Exception as error:
+        lengths = ", ".join(f"{name} {'×'.join(map(str, one.shape))}" for name, one in given.items())
+        raise ModelError(
+            f"onnxruntime cannot run the network on an input of {lengths}", where=str(error)[:200]
+        ) from error
 
 
 def in_turns(runs: Sequence[Callable[[], object]], seconds: float, clock: Callable[[], float]) -> list[np.ndarray]:
