@@ -120,4 +120,4 @@ def test_a_report_says_what_a_border_beside_a_convolution_is():
     graph, value = expansion(8, FREE)
     found = collapse(graph.model(value), cost="macs")
     assert found.stretches[0].into == ("Conv", "Add of Conv of ones")
-    assert "the one rewritten stretch gives" in " ".join(str(found).split())
+    assert "the part that was rewritten gives" in " ".join(str(found).split())

@@ -266,7 +266,7 @@ def certificate_blocks(certificate: Certificate) -> list[Block]:
     seen = certificate.evidence
     what = "the collapsed network is" if seen.whole else "each collapsed stretch, run on its own, is"
     count = len(certificate.promises)
-    each = "the one rewritten stretch" if count == 1 else f"each of the {count} rewritten stretches"
+    each = "the part that was rewritten" if count == 1 else f"each of the {count} parts that were rewritten"
     rest = "" if seen.whole else f" The network as a whole was not run: {seen.why_not}."
     return [
         Paragraph(
